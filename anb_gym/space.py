@@ -1,0 +1,351 @@
+"""The MnasNet search space: architectures, their codecs, sampling and neighbours.
+
+An architecture is seven blocks in sequence; each block chooses an expansion
+factor, a depthwise kernel size, a number of layers and whether it uses
+squeeze-and-excitation (Tan et al. 2019, https://arxiv.org/abs/1807.11626).
+The same architecture can be written in five ways, all bijective:
+
+================  ===========================  ==============================
+form              type                         used by
+================  ===========================  ==============================
+:class:`Architecture`  frozen dataclass         people
+choices           ``int8``, shape ``(n, 28)``  environments, controllers
+block states      ``int64``, shape ``(n, 7)``  surrogate tables, exact search
+index             ``int64``, shape ``(n,)``    storage, enumeration
+string            ``"e1k3l1s1-..."``           logs, command line
+================  ===========================  ==============================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Choices: TypeAlias = NDArray[np.int8]
+States: TypeAlias = NDArray[np.int64]
+Indices: TypeAlias = NDArray[np.int64]
+
+N_BLOCKS: Final = 7
+EXPANSIONS: Final = (1, 4, 6)
+KERNELS: Final = (3, 5)
+LAYERS: Final = ((1, 2, 3),) * 5 + ((1, 2, 3, 4),) + ((1, 2, 3),)
+SQUEEZE_EXCITATION: Final = (False, True)
+
+#: The names of a block's four choices, in the order of the choice vector.
+CHOICE_NAMES: Final = ("e", "k", "l", "se")
+
+_BLOCK_PATTERN = re.compile(r"e(\d+)k(\d+)l(\d+)s([01])")
+
+
+def _options(block: int) -> tuple[tuple[int, ...], ...]:
+    return EXPANSIONS, KERNELS, LAYERS[block], SQUEEZE_EXCITATION
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One image classifier of the search space.
+
+    Attributes:
+        expansion: Expansion factor of each of the seven blocks, in {1, 4, 6}.
+        kernel: Depthwise kernel size of each block, in {3, 5}.
+        layers: Number of layers of each block, in {1, 2, 3}; block 5 also 4.
+        se: Whether each block has squeeze-and-excitation.
+
+    Raises:
+        ValueError: A field does not have seven values, or a value is not an
+            option of its block.
+
+    Example:
+        >>> a = Architecture.parse(str(EFFICIENTNET_B0))
+        >>> a == EFFICIENTNET_B0 == Architecture.from_index(a.index)
+        True
+    """
+
+    expansion: tuple[int, ...]
+    kernel: tuple[int, ...]
+    layers: tuple[int, ...]
+    se: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        for i, field in enumerate(fields(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise ValueError(f"{field.name} must be {N_BLOCKS} values, one per block, got {value!r}")
+            values = tuple(value)
+            if len(values) != N_BLOCKS:
+                raise ValueError(
+                    f"{field.name} must have {N_BLOCKS} values, one per block, got {len(values)}: {values!r}"
+                )
+            for block, v in enumerate(values):
+                options = _options(block)[i]
+                if v not in options:
+                    raise ValueError(f"{field.name}[{block}] must be one of {options}, got {v!r}")
+            cast = bool if field.name == "se" else int
+            object.__setattr__(self, field.name, tuple(cast(v) for v in values))
+
+    @property
+    def choices(self) -> Choices:
+        """The 28 choices as ``int8``, shape ``(28,)``: positions in each option list."""
+        columns = (self.expansion, self.kernel, self.layers, self.se)
+        return np.array(
+            [options.index(columns[i][b]) for b in range(N_BLOCKS) for i, options in enumerate(_options(b))],
+            dtype=np.int8,
+        )
+
+    @property
+    def index(self) -> int:
+        """Position in the enumeration of the space, in ``0 .. SPACE.size - 1``."""
+        return int(SPACE.to_index(self.choices[None])[0])
+
+    @classmethod
+    def from_choices(cls, choices: Any) -> Architecture:
+        """The architecture with the given 28 choices, shape ``(28,)``."""
+        row = SPACE.validate_choices(np.asarray(choices)[None])[0].reshape(N_BLOCKS, 4)
+        picked = [[options[c] for options, c in zip(_options(b), row[b], strict=True)] for b in range(N_BLOCKS)]
+        expansion, kernel, layers, se = zip(*picked, strict=True)
+        return cls(expansion, kernel, layers, se)
+
+    @classmethod
+    def from_index(cls, index: int) -> Architecture:
+        """The architecture at a position of the enumeration."""
+        return cls.from_choices(SPACE.from_index(np.array([index]))[0])
+
+    def to_dict(self) -> dict[str, int | bool]:
+        """The dataset's own form: ``{"block0_e": 1, "block0_k": 3, "block0_l": 1, "block0_se": True, ...}``."""
+        columns = zip(self.expansion, self.kernel, self.layers, self.se, strict=True)
+        return {
+            f"block{b}_{name}": value
+            for b, block in enumerate(columns)
+            for name, value in zip(CHOICE_NAMES, block, strict=True)
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
+        """Reads the dataset's form.
+
+        Raises:
+            ValueError: A key is missing or unknown, or a value is not an option.
+        """
+        expected = [f"block{b}_{name}" for b in range(N_BLOCKS) for name in CHOICE_NAMES]
+        if missing := [key for key in expected if key not in values]:
+            raise ValueError(f"values lacks the keys {missing}; expected block{{0..6}}_{{e,k,l,se}}")
+        if unknown := [key for key in values if key not in expected]:
+            raise ValueError(f"values has the unknown keys {unknown}; expected block{{0..6}}_{{e,k,l,se}}")
+        columns = [tuple(values[f"block{b}_{name}"] for b in range(N_BLOCKS)) for name in CHOICE_NAMES]
+        return cls(*columns)
+
+    def __str__(self) -> str:
+        columns = zip(self.expansion, self.kernel, self.layers, self.se, strict=True)
+        return "-".join(f"e{e}k{k}l{n}s{int(se)}" for e, k, n, se in columns)
+
+    @classmethod
+    def parse(cls, text: str) -> Architecture:
+        """Reads the form that ``str`` writes, such as ``"e1k3l1s1-e6k3l2s1-..."``.
+
+        Raises:
+            ValueError: The text is not seven blocks of that form, or a value is not an option.
+        """
+        matches = [_BLOCK_PATTERN.fullmatch(part) for part in text.strip().split("-")]
+        if len(matches) != N_BLOCKS or None in matches:
+            raise ValueError(f"text must be 7 blocks such as 'e6k3l2s1' joined by '-', got {text!r}")
+        values = [tuple(int(g) for g in m.groups()) for m in matches if m]
+        return cls(*zip(*values, strict=True))
+
+
+class SearchSpace:
+    """The set of all architectures, and the array codecs between their forms.
+
+    All methods take and return batches, first axis the architecture. A choice
+    is a position in its option list (expansion 6 is choice 2). A block's state
+    numbers its combinations of choices with ``se`` running fastest; the index
+    numbers the combinations of states with the last block running fastest.
+
+    Attributes:
+        cardinalities: ``int64`` (28,), the number of options of every choice.
+        block_sizes: ``int64`` (7,), the number of states of every block.
+        size: The number of architectures, 36^6 * 48 = 104,485,552,128.
+    """
+
+    def __init__(self) -> None:
+        self.cardinalities = np.array([len(o) for b in range(N_BLOCKS) for o in _options(b)], dtype=np.int64)
+        per_block = self.cardinalities.reshape(N_BLOCKS, 4)
+        self.block_sizes = per_block.prod(axis=1)
+        self.size = int(self.block_sizes.prod())
+        self._choice_strides = _strides(per_block)
+        self._block_strides = _strides(self.block_sizes)
+        self._limits = self.cardinalities.astype(np.int8)
+        for array in (self.cardinalities, self.block_sizes):
+            array.setflags(write=False)
+
+    @property
+    def n_choices(self) -> int:
+        """The number of decisions that make an architecture, 28."""
+        return len(self.cardinalities)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Choices:
+        """Draws ``n`` architectures uniformly, with replacement.
+
+        Args:
+            n: How many, at least 0.
+            rng: Source of randomness.
+
+        Returns:
+            Choices, ``int8`` (n, 28).
+        """
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(f"n must be a non-negative integer, got {n!r}")
+        if not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
+        return rng.integers(self.cardinalities, size=(n, self.n_choices), dtype=np.int64).astype(np.int8)
+
+    def to_states(self, choices: Any) -> States:
+        """Block states ``int64`` (n, 7) of choices (n, 28)."""
+        return self._to_states(self.validate_choices(choices))
+
+    def _to_states(self, choices: Choices) -> States:
+        blocks = choices.reshape(-1, N_BLOCKS, 4)
+        states: States = (blocks * self._choice_strides).sum(axis=2)
+        return states
+
+    def from_states(self, states: Any) -> Choices:
+        """Choices ``int8`` (n, 28) of block states (n, 7)."""
+        states = self.validate_states(states)
+        per_block = self.cardinalities.reshape(N_BLOCKS, 4)
+        digits = states[:, :, None] // self._choice_strides % per_block
+        return digits.reshape(-1, self.n_choices).astype(np.int8)
+
+    def states_to_index(self, states: Any) -> Indices:
+        """Indices ``int64`` (n,) of block states (n, 7)."""
+        index: Indices = (self.validate_states(states) * self._block_strides).sum(axis=1)
+        return index
+
+    def index_to_states(self, index: Any) -> States:
+        """Block states ``int64`` (n, 7) of indices (n,)."""
+        states: States = self.validate_index(index)[:, None] // self._block_strides % self.block_sizes
+        return states
+
+    def to_index(self, choices: Any) -> Indices:
+        """Indices ``int64`` (n,) of choices (n, 28)."""
+        return self.states_to_index(self.to_states(choices))
+
+    def from_index(self, index: Any) -> Choices:
+        """Choices ``int8`` (n, 28) of indices (n,)."""
+        return self.from_states(self.index_to_states(index))
+
+    def neighbours(self, choices: Any) -> Choices:
+        """All architectures that differ from one in exactly one choice.
+
+        Args:
+            choices: One architecture, shape (28,).
+
+        Returns:
+            Choices, ``int8`` (43, 28), ordered by the changed choice, then by its new value.
+        """
+        origin = self.validate_choices(np.asarray(choices)[None])[0]
+        position = np.repeat(np.arange(self.n_choices), self.cardinalities)
+        value = np.concatenate([np.arange(c, dtype=np.int8) for c in self.cardinalities])
+        changes = value != origin[position]
+        position, value = position[changes], value[changes]
+        result = np.tile(origin, (len(position), 1))
+        result[np.arange(len(position)), position] = value
+        return result
+
+    def as_states(self, architectures: Any) -> States:
+        """Block states of architectures in any form.
+
+        Args:
+            architectures: An :class:`Architecture` or a sequence of them, choices
+                of shape (n, 28), an index, or indices of shape (n,).
+
+        Returns:
+            Block states, ``int64`` (n, 7).
+
+        Raises:
+            ValueError: The value has none of these forms, or lies outside the space.
+        """
+        if isinstance(architectures, Architecture):
+            return self._to_states(architectures.choices)
+        if isinstance(architectures, Sequence) and len(architectures) > 0:
+            if all(isinstance(a, Architecture) for a in architectures):
+                return self._to_states(np.stack([a.choices for a in architectures]))
+        array = np.asarray(architectures)
+        if array.ndim == 2:
+            return self._to_states(self.validate_choices(array, "architectures"))
+        if array.ndim == 1 and array.dtype == np.int8 and len(array) == self.n_choices:
+            raise ValueError(
+                "architectures has shape (28,): one architecture's choices must have shape (1, 28); "
+                "indices must be wider integers than int8"
+            )
+        return self.index_to_states(self.validate_index(array, "architectures"))
+
+    def validate_choices(self, choices: Any, name: str = "choices") -> Choices:
+        """Returns choices as ``int8`` (n, 28), or raises a ``ValueError`` that names ``name``."""
+        array = np.asarray(choices)
+        if array.ndim != 2 or array.shape[1] != self.n_choices:
+            raise ValueError(f"{name} must have shape (n, {self.n_choices}), got {array.shape}")
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        outside = (array < 0) | (array >= self._limits)
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
+            raise ValueError(
+                f"{name}[{row}, {column}] (block {column // 4}, {CHOICE_NAMES[column % 4]}) "
+                f"must be in 0..{self.cardinalities[column] - 1}, got {array[row, column]}"
+            )
+        return array.astype(np.int8, copy=False)
+
+    def validate_states(self, states: Any, name: str = "states") -> States:
+        """Returns block states as ``int64`` (n, 7), or raises a ``ValueError`` that names ``name``."""
+        array = np.asarray(states)
+        if array.ndim != 2 or array.shape[1] != N_BLOCKS:
+            raise ValueError(f"{name} must have shape (n, {N_BLOCKS}), got {array.shape}")
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        outside = (array < 0) | (array >= self.block_sizes)
+        if outside.any():
+            row, block = np.argwhere(outside)[0]
+            raise ValueError(
+                f"{name}[{row}, {block}] must be in 0..{self.block_sizes[block] - 1}, got {array[row, block]}"
+            )
+        return array.astype(np.int64, copy=False)
+
+    def validate_index(self, index: Any, name: str = "index") -> Indices:
+        """Returns indices as ``int64`` (n,), or raises a ``ValueError`` that names ``name``."""
+        array = np.asarray(index)
+        if array.ndim > 1:
+            raise ValueError(f"{name} must have shape (n,), got {array.shape}")
+        array = array.reshape(-1)
+        if array.size == 0:
+            return np.empty(0, dtype=np.int64)
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        outside = (array < 0) | (array >= self.size)
+        if outside.any():
+            raise ValueError(f"{name} must be in 0..{self.size - 1}, got {array[outside][0]}")
+        return array.astype(np.int64, copy=False)
+
+    def __repr__(self) -> str:
+        return f"SearchSpace(size={self.size:,})"
+
+
+def _strides(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Mixed-radix place values along the last axis, the last digit running fastest."""
+    reversed_products = np.cumprod(sizes[..., ::-1], axis=-1)[..., ::-1]
+    return reversed_products // sizes
+
+
+#: The one search space of this package.
+SPACE: Final = SearchSpace()
+
+#: EfficientNet-B0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) in this space.
+EFFICIENTNET_B0: Final = Architecture(
+    expansion=(1, 6, 6, 6, 6, 6, 6),
+    kernel=(3, 3, 5, 3, 5, 5, 3),
+    layers=(1, 2, 2, 3, 3, 4, 1),
+    se=(True,) * 7,
+)

@@ -1,0 +1,167 @@
+"""Block tables: the one run-time form of every surrogate.
+
+A function of the seven block states whose interactions reach over at most
+``order`` blocks is a sum of tables, one per combination of ``order`` blocks::
+
+    f(s) = sum over blocks a < b of T_ab[s_a, s_b]              (order 2, 21 tables)
+    f(s) = sum over blocks a < b < c of T_abc[s_a, s_b, s_c]    (order 3, 35 tables)
+
+Constants and terms of fewer blocks are absorbed into these. A query is one
+look-up per table and one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.space import N_BLOCKS, SPACE, States
+
+FloatArray = NDArray[np.float64]
+Blocks = tuple[int, ...]
+
+#: Rows evaluated at a time, so that the look-ups of a chunk stay in cache.
+_CHUNK = 4096
+
+
+class Layout(NamedTuple):
+    """Where the tables of one order lie in a flat array.
+
+    Attributes:
+        blocks: The combination of blocks of each table, in lexicographic order.
+        shapes: The shape of each table.
+        offsets: ``int64`` (tables,), where each table starts.
+        strides: ``float64`` (7, tables), each block's stride in each table, 0 if
+            absent; float64 so that the look-up positions are one BLAS product.
+        size: Entries in all.
+    """
+
+    blocks: tuple[Blocks, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    offsets: NDArray[np.int64]
+    strides: FloatArray
+    size: int
+
+
+@lru_cache(maxsize=N_BLOCKS)
+def layout(order: int) -> Layout:
+    """The layout of tables over every combination of ``order`` blocks, 1 to 3."""
+    if order not in (1, 2, 3):
+        raise ValueError(f"order must be 1, 2 or 3, got {order!r}")
+    blocks = tuple(combinations(range(N_BLOCKS), order))
+    shapes = tuple(tuple(int(SPACE.block_sizes[b]) for b in group) for group in blocks)
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    strides = np.zeros((N_BLOCKS, len(blocks)))
+    for column, (group, shape) in enumerate(zip(blocks, shapes, strict=True)):
+        for position, block in enumerate(group):
+            strides[block, column] = np.prod(shape[position + 1 :], dtype=int)
+    return Layout(blocks, shapes, offsets[:-1], strides, int(offsets[-1]))
+
+
+class BlockTables:
+    """A function on the search space as a sum of tables over combinations of blocks.
+
+    Args:
+        order: Blocks per table, 1 to 3.
+        values: ``float64`` (entries,), the tables one after the other in the
+            order of :func:`layout`, each in C order.
+
+    Raises:
+        ValueError: ``values`` has the wrong size or is not finite.
+    """
+
+    def __init__(self, order: int, values: FloatArray) -> None:
+        self.layout = layout(order)
+        self.order = order
+        self.values = np.ascontiguousarray(values, dtype=np.float64)
+        if self.values.shape != (self.layout.size,):
+            raise ValueError(f"values must have shape ({self.layout.size},) for order {order}, got {values.shape}")
+        if not np.isfinite(self.values).all():
+            raise ValueError("values must be finite")
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[Blocks, FloatArray | float], order: int | None = None) -> BlockTables:
+        """Gathers terms of any number of blocks into tables of one order.
+
+        Args:
+            terms: Table of each combination of blocks, in ascending order; ``()``
+                is the constant.
+            order: Blocks per table; by default the largest of ``terms``, at least 1.
+
+        Returns:
+            Tables with the same sum. A term of fewer blocks is spread evenly over
+            the tables that contain it, which keeps the entries of similar size.
+        """
+        order = max(1, *(len(blocks) for blocks in terms)) if order is None else order
+        where = layout(order)
+        values = np.zeros(where.size)
+        for group, shape, start in zip(where.blocks, where.shapes, where.offsets, strict=True):
+            table = np.zeros(shape)
+            for blocks, term in terms.items():
+                if set(blocks) <= set(group):
+                    axes = tuple(i for i, block in enumerate(group) if block not in blocks)
+                    shared = comb(N_BLOCKS - len(blocks), order - len(blocks))
+                    table += np.expand_dims(np.asarray(term, dtype=np.float64), axes) / shared
+            values[start : start + table.size] = table.ravel()
+        return cls(order, values)
+
+    def table(self, *blocks: int) -> FloatArray:
+        """The table of one combination of blocks, a view."""
+        try:
+            column = self.layout.blocks.index(blocks)
+        except ValueError:
+            raise ValueError(f"blocks must be {self.order} ascending blocks in 0..6, got {blocks}") from None
+        shape, start = self.layout.shapes[column], self.layout.offsets[column]
+        return self.values[start : start + int(np.prod(shape))].reshape(shape)
+
+    def __call__(self, states: States) -> FloatArray:
+        """Evaluates architectures.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+
+        Returns:
+            ``float64`` (n,). A row's result does not depend on the other rows.
+        """
+        return evaluate([self], states)[0]
+
+
+def evaluate(functions: list[BlockTables], states: States) -> list[FloatArray]:
+    """Evaluates several tables on the same architectures, sharing the look-up positions.
+
+    Args:
+        functions: Tables of any orders.
+        states: Block states, ``int64`` (n, 7), within the space.
+
+    Returns:
+        One ``float64`` (n,) array per function.
+    """
+    n = len(states)
+    if n <= _CHUNK:
+        return _evaluate(functions, states)
+    results = [np.empty(n) for _ in functions]
+    for start in range(0, n, _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        for result, part in zip(results, _evaluate(functions, states[chunk]), strict=True):
+            result[chunk] = part
+    return results
+
+
+def _evaluate(functions: list[BlockTables], states: States) -> list[FloatArray]:
+    positions: dict[int, NDArray[np.int64]] = {}
+    rows = states.astype(np.float64)
+    results = []
+    for function in functions:
+        where = function.layout
+        if function.order not in positions:
+            positions[function.order] = (rows @ where.strides).astype(np.int64) + where.offsets
+        # add.reduce along the last axis adds each row's terms in the same order, whatever n is.
+        results.append(np.add.reduce(function.values[positions[function.order]], axis=1))
+    return results
