@@ -1,0 +1,13 @@
+"""Neural architecture search on real accelerator measurements, as Gymnasium environments.
+
+``gym.make("anb_gym:AccelNAS-VCK190-v0")`` makes an environment;
+:class:`Benchmark` scores any architecture of the search space directly.
+"""
+
+from anb_gym.benchmark import Benchmark
+from anb_gym.noise import Noise
+from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture
+
+__version__ = "0.1.0"
+
+__all__ = ["EFFICIENTNET_B0", "SPACE", "Architecture", "Benchmark", "Noise", "__version__"]

@@ -97,7 +97,17 @@ def _tables() -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
     return np.array(_fixed(), dtype=np.int64), blocks
 
 
-def _count(states: States, column: int) -> NDArray[np.int64]:
+def count(states: States, field: str) -> NDArray[np.int64]:
+    """One field of :class:`Complexity` for valid block states, ``int64`` (n, 7), without checks.
+
+    Args:
+        states: Block states, ``int64`` (n, 7).
+        field: ``"macs"``, ``"counted"`` or ``"params"``.
+
+    Returns:
+        Counts, ``int64`` (n,).
+    """
+    column = Complexity._fields.index(field)
     fixed, blocks = _tables()
     total = np.full(len(states), fixed[column])
     for block, table in enumerate(blocks):
@@ -114,7 +124,7 @@ def macs(architectures: Any) -> NDArray[np.int64]:
     Returns:
         Counts, ``int64`` (n,).
     """
-    return _count(SPACE.as_states(architectures), 0)
+    return count(SPACE.as_states(architectures), "macs")
 
 
 def dataset_macs(architectures: Any) -> NDArray[np.int64]:
@@ -130,7 +140,7 @@ def dataset_macs(architectures: Any) -> NDArray[np.int64]:
     Returns:
         Counts, ``int64`` (n,); the dataset's ``macs`` field times 1e6.
     """
-    return _count(SPACE.as_states(architectures), 1)
+    return count(SPACE.as_states(architectures), "counted")
 
 
 def params(architectures: Any) -> NDArray[np.int64]:
@@ -142,4 +152,4 @@ def params(architectures: Any) -> NDArray[np.int64]:
     Returns:
         Counts, ``int64`` (n,); the dataset's ``params`` field times 1e6.
     """
-    return _count(SPACE.as_states(architectures), 2)
+    return count(SPACE.as_states(architectures), "params")

@@ -1,0 +1,1 @@
+"""Surrogates at run time: tables over combinations of blocks, and where they are stored."""

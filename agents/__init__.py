@@ -1,0 +1,1 @@
+"""Reinforcement-learning agents, built on Stable-Baselines3 and multi-objective libraries."""

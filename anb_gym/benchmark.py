@@ -1,0 +1,138 @@
+"""The benchmark: what any architecture scores, in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym import complexity
+from anb_gym._errors import choose
+from anb_gym.noise import Noise, perturb
+from anb_gym.space import SPACE, States
+from anb_gym.surrogates.store import FAMILIES, Surrogate, load_shipped
+from anb_gym.surrogates.tables import evaluate
+
+FloatArray = NDArray[np.float64]
+
+#: Metrics that surrogates predict, with their units.
+PREDICTED: Final = {
+    "accuracy": "%",
+    "zcu102/throughput": "images/s",
+    "zcu102/latency": "ms",
+    "vck190/throughput": "images/s",
+    "vck190/latency": "ms",
+    "tpuv2/throughput": "images/s",
+    "tpuv3/throughput": "images/s",
+    "a100/throughput": "images/s",
+    "rtx3090/throughput": "images/s",
+    "train_time": "s",
+}
+#: Metrics that are counted in closed form.
+COUNTED: Final = ("macs", "params")
+#: All metrics, in the order of results.
+METRICS: Final = (*PREDICTED, *COUNTED)
+
+
+class Benchmark:
+    """Surrogates of ImageNet accuracy and device performance over the whole search space.
+
+    Accuracy is the top-1 accuracy in percent under the proxy scheme (16 epochs),
+    not of a fully trained network. Throughput is in images/s, latency in ms,
+    ``train_time`` in s; ``macs`` and ``params`` are counts.
+
+    Args:
+        surrogate: Family of the surrogates: ``"gp"``, ``"xgb"`` or ``"lgb"``. The
+            default, ``"gp"``, has the best held-out scores.
+
+    Attributes:
+        surrogate: The family.
+        metrics: Names of all metrics.
+
+    Raises:
+        ValueError: The family is unknown.
+
+    Example:
+        >>> import anb_gym
+        >>> bench = anb_gym.Benchmark()
+        >>> result = bench.query(anb_gym.EFFICIENTNET_B0, ["accuracy", "macs"])
+        >>> result["macs"]
+        array([3.85814752e+08])
+    """
+
+    def __init__(self, surrogate: str | None = None) -> None:
+        self.surrogate = FAMILIES[0] if surrogate is None else choose(surrogate, FAMILIES, "surrogate")
+        self.metrics = METRICS
+
+    def query(
+        self,
+        archs: Any,
+        metrics: str | Sequence[str] | None = None,
+        noise: Noise | int | None = None,
+        std: bool = False,
+    ) -> dict[str, FloatArray]:
+        """Scores architectures.
+
+        Args:
+            archs: An :class:`~anb_gym.Architecture` or a sequence of them, choices of
+                shape (n, 28), an index, or indices of shape (n,).
+            metrics: Names of the metrics, by default all.
+            noise: None for the surrogate's mean; a :class:`~anb_gym.Noise`, or its
+                seed, for what one measurement would show.
+            std: Also return the predictive standard deviation of each predicted
+                metric as ``"<metric>:std"``, in the metric's unit. It is the
+                surrogate's own uncertainty and does not contain ``noise``.
+
+        Returns:
+            One ``float64`` (n,) array per metric. An architecture's values do not
+            depend on the others in the batch.
+
+        Raises:
+            ValueError: An argument has the wrong type, shape or value; a metric is unknown.
+        """
+        names = self._names(metrics)
+        states = SPACE.as_states(archs)
+        values = self.query_states(states, names)
+        if noise is not None:
+            key = noise if isinstance(noise, Noise) else Noise(noise)
+            index = SPACE.states_to_index(states)
+            values = {name: perturb(name, column, index, key) for name, column in values.items()}
+        if std:
+            predicted = [name for name in names if name in PREDICTED]
+            values |= {f"{name}:std": self.load(name).std(states) for name in predicted}
+        return values
+
+    def query_states(self, states: States, metrics: Sequence[str]) -> dict[str, FloatArray]:
+        """Scores valid block states without checks, for inner loops.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            metrics: Known names.
+
+        Returns:
+            As :meth:`query` without noise.
+        """
+        loaded = {name: self.load(name) for name in metrics if name not in COUNTED}
+        scores = evaluate([surrogate.mean for surrogate in loaded.values()], states)
+        values = {name: s.link.value(score) for (name, s), score in zip(loaded.items(), scores, strict=True)}
+        for name in metrics:
+            if name in COUNTED:
+                values[name] = complexity.count(states, name).astype(np.float64)
+        return values
+
+    def load(self, metric: str) -> Surrogate:
+        """The surrogate of a predicted metric: tables, link and manifest."""
+        return load_shipped(self.surrogate, metric)
+
+    def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
+        if metrics is None:
+            return self.metrics
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        for name in names:
+            choose(name, METRICS, "metrics")
+        return names
+
+    def __repr__(self) -> str:
+        return f"Benchmark(surrogate={self.surrogate!r})"

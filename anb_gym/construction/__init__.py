@@ -1,0 +1,4 @@
+"""How the benchmark is built: the dataset, and the surrogates fitted on it.
+
+Nothing here is imported at run time; most of it needs ``pip install 'anb_gym[fit]'``.
+"""

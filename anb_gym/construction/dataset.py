@@ -1,0 +1,346 @@
+"""The Accel-NASBench dataset: trained and measured architectures, as one table.
+
+5,138 architectures of the search space, each trained on ImageNet under the
+proxy scheme and run on six accelerators (GitHub repository
+afzalxo/Accel-NASBench, Apache-2.0). An archive in the dataset's format is a
+``.tar.gz`` of one ``result_<record>.json`` per architecture.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anb_gym._extras import require
+from anb_gym.space import SPACE, Architecture, Choices, Indices, States
+
+if TYPE_CHECKING:
+    import pandas
+
+#: The published archive and its checksum.
+URL: Final = (
+    "https://raw.githubusercontent.com/afzalxo/Accel-NASBench/"
+    "42603572d530310e6bac7191d00cf45625a6b197/anb_dataset/anb_dataset_jsons.tar.gz"
+)
+SHA256: Final = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4ae"
+
+#: The environment variable that names an archive to read instead of downloading one.
+VARIABLE: Final = "ANB_GYM_DATASET"
+
+#: Training results: our name -> the field of a record's ``metrics``.
+_TRAINING: Final = {"accuracy": "val_top1", "accuracy_top5": "val_top5", "train_time": "train_time"}
+#: Device measurements: our name -> the kind of measurement and the dataset's name of the device.
+_DEVICES: Final = {
+    "zcu102/throughput": ("throughput", "zcu102"),
+    "zcu102/latency": ("latency", "zcu102"),
+    "vck190/throughput": ("throughput", "vck190"),
+    "vck190/latency": ("latency", "vck190"),
+    "tpuv2/throughput": ("throughput", "tpuv2"),
+    "tpuv3/throughput": ("throughput", "tpuv3"),
+    "a100/throughput": ("throughput", "a100"),
+    "rtx3090/throughput": ("throughput", "3090"),
+}
+_COUNTS: Final = {"dataset_macs": "macs", "params": "params"}
+
+#: The unit of every column.
+UNITS: Final[Mapping[str, str]] = {
+    "accuracy": "%",
+    "accuracy_top5": "%",
+    "train_time": "s",
+    **{name: {"throughput": "images/s", "latency": "ms"}[kind] for name, (kind, _) in _DEVICES.items()},
+    "dataset_macs": "1",
+    "params": "1",
+}
+
+_MEMBER = re.compile(r"result_(0|[1-9]\d*)\.json")
+
+
+class DatasetError(ValueError):
+    """An archive cannot be had, is damaged, or holds something that is not in the dataset's format."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Measured architectures, one row each.
+
+    Attributes:
+        records: Record numbers, ``int64`` (n,), ascending as loaded.
+        states: Block states, ``int64`` (n, 7).
+        metrics: ``float64`` (n,) per metric, NaN where missing: ``accuracy``, ``accuracy_top5``, ``train_time``
+            and the device measurements. :data:`UNITS` has the units.
+        std: ``float64`` (n,) per device measurement: the standard deviation of its repeats, NaN where missing.
+        dataset_macs: The dataset's own count of MACs, ``int64`` (n,); see :func:`anb_gym.complexity.dataset_macs`.
+        params: Learnable parameters, ``int64`` (n,).
+        sha256: Checksum of the archive that the rows come from.
+    """
+
+    records: NDArray[np.int64]
+    states: States
+    metrics: Mapping[str, NDArray[np.float64]]
+    std: Mapping[str, NDArray[np.float64]]
+    dataset_macs: NDArray[np.int64]
+    params: NDArray[np.int64]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def choices(self) -> Choices:
+        """Choices, ``int8`` (n, 28)."""
+        return SPACE.from_states(self.states)
+
+    @property
+    def index(self) -> Indices:
+        """Positions in the enumeration of the space, ``int64`` (n,)."""
+        return SPACE.states_to_index(self.states)
+
+    def select(self, records: ArrayLike) -> Dataset:
+        """The rows of some records, in the order given.
+
+        Args:
+            records: Record numbers, shape (m,).
+
+        Raises:
+            ValueError: A record is not in this table.
+        """
+        wanted = np.asarray(records)
+        if wanted.ndim != 1 or (wanted.size and wanted.dtype.kind not in "iu"):
+            raise ValueError(f"records must be integers of shape (m,), got {wanted.dtype} of shape {wanted.shape}")
+        order = np.argsort(self.records)
+        position = np.searchsorted(self.records, wanted, sorter=order)
+        found = position < len(self)
+        found[found] = self.records[order[position[found]]] == wanted[found]
+        if not found.all():
+            raise ValueError(f"records must be in the dataset of {len(self)} records, got {wanted[~found][0]}")
+        return self._take(order[position])
+
+    def unique(self) -> Dataset:
+        """The first record of every architecture, in the order of this table."""
+        _, first = np.unique(self.index, return_index=True)
+        return self._take(np.sort(first))
+
+    def _take(self, rows: NDArray[np.intp]) -> Dataset:
+        return Dataset(
+            records=self.records[rows],
+            states=self.states[rows],
+            metrics={name: column[rows] for name, column in self.metrics.items()},
+            std={name: column[rows] for name, column in self.std.items()},
+            dataset_macs=self.dataset_macs[rows],
+            params=self.params[rows],
+            sha256=self.sha256,
+        )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame indexed by record: the choices' options, then all columns.
+
+        Options are named as in the dataset, ``block0_e`` and so on; a metric's standard deviation is
+        ``<metric>:std``. Needs ``pip install 'anb_gym[fit]'``.
+        """
+        frame = require("pandas", "fit").DataFrame
+        options = frame([Architecture.from_choices(row).to_dict() for row in self.choices], index=self.records)
+        columns = {
+            **self.metrics,
+            **{f"{name}:std": column for name, column in self.std.items()},
+            "dataset_macs": self.dataset_macs,
+            "params": self.params,
+        }
+        return options.join(frame(columns, index=self.records)).rename_axis(index="record")
+
+
+def load_dataset(path: str | os.PathLike[str] | None = None, *, sha256: str | None = None) -> Dataset:
+    """Reads the dataset.
+
+    The archive is the one at ``path``, else the one that the environment variable ``ANB_GYM_DATASET`` names, else
+    the published one, which is downloaded once into the user's cache and always checked against its checksum
+    (:data:`SHA256`). An archive of one's own may be anything in the dataset's format; its checksum is recorded,
+    and checked only if given. The archive is read in memory, nothing is extracted.
+
+    Args:
+        path: The archive.
+        sha256: Checksum that the archive must have, 64 hexadecimal digits.
+
+    Returns:
+        All records, ordered by record number. Some architectures occur twice: see :meth:`Dataset.unique`.
+
+    Raises:
+        DatasetError: The archive is missing, damaged or has another checksum, or a record is not in the dataset's
+            format; the message names the file, the record and the field.
+        ModuleNotFoundError: A download is needed and pooch is not installed.
+    """
+    if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise ValueError(f"sha256 must be 64 hexadecimal digits, got {sha256!r}")
+    archive = _locate(path)
+    try:
+        content = archive.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{archive} cannot be read: {error.strerror}; expected a .tar.gz archive") from error
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256.lower():
+        raise DatasetError(f"{archive} has the SHA-256 {found}, expected {sha256.lower()}")
+    return _tabulate(dict(_parse(archive, content)), found)
+
+
+def default_split() -> dict[str, NDArray[np.int64]]:
+    """The paper's own split of the dataset: record numbers of ``train`` (4,100), ``val`` (512), ``test`` (512).
+
+    No architecture occurs twice in it. It leaves out 14 records: number 378 and the duplicates of its members.
+    """
+    text = resources.files(__package__).joinpath("default_split.json").read_text(encoding="utf-8")
+    return {part: np.array(records, dtype=np.int64) for part, records in json.loads(text).items()}
+
+
+def _locate(path: str | os.PathLike[str] | None) -> Path:
+    if path is not None:
+        source, archive = "path", Path(path)
+    elif value := os.environ.get(VARIABLE):
+        source, archive = f"the environment variable {VARIABLE}", Path(value)
+    else:
+        return _download()
+    if not archive.is_file():
+        raise DatasetError(f"{source} must name a .tar.gz archive, got {str(archive)!r}, which is not a file")
+    return archive
+
+
+def _download() -> Path:
+    """The published archive in the user's cache, complete and checked: pooch renames it into place only then."""
+    pooch = require("pooch", "fit")
+    try:
+        file = pooch.retrieve(
+            URL, known_hash=f"sha256:{SHA256}", fname=URL.rpartition("/")[2], path=pooch.os_cache("anb_gym")
+        )
+    except (OSError, ValueError) as error:  # no network, a full disk; a wrong checksum
+        raise DatasetError(
+            f"the dataset could not be downloaded from {URL}: {error}; "
+            f"with a copy of the archive at hand, set {VARIABLE} to its path"
+        ) from error
+    return Path(file)
+
+
+def _parse(archive: Path, content: bytes) -> Iterator[tuple[int, _Record]]:
+    """Record numbers and records of an archive, in its own order."""
+    try:
+        unpacked = gzip.decompress(content)
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
+            members = [member for member in tar.getmembers() if not member.isdir()]
+            files = [(member.name, tar.extractfile(member) if member.isfile() else None) for member in members]
+            texts = [(name, file.read() if file else None) for name, file in files]
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DatasetError(f"{archive} is damaged or not a .tar.gz archive: {error}") from error
+    if not texts:
+        raise DatasetError(f"{archive} holds no record, expected members named result_<record>.json")
+    seen = set()
+    for name, text in texts:
+        where = f"{archive}, {name}"
+        match = _MEMBER.fullmatch(name.rpartition("/")[2])
+        if not match or text is None:
+            raise DatasetError(f"{where}: unexpected member, expected only files named result_<record>.json")
+        number = int(match[1])
+        if number in seen:
+            raise DatasetError(f"{where}: record {number} occurs twice, expected once")
+        seen.add(number)
+        yield number, _read_record(text, where)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    states: States
+    metrics: dict[str, float]
+    std: dict[str, float]
+    counts: dict[str, int]
+
+
+def _read_record(text: bytes, where: str) -> _Record:
+    try:
+        record = json.loads(text, object_pairs_hook=_without_repeats)
+    except ValueError as error:
+        raise DatasetError(f"{where}: not a JSON record: {error}") from error
+    top = _fields(record, ("architecture", "metrics", "model_info", "platform_perf"), where, "")
+    training = _fields(top["metrics"], _TRAINING.values(), where, "metrics")
+    info = _fields(top["model_info"], _COUNTS.values(), where, "model_info")
+    platform = _fields(
+        top["platform_perf"], [f"{kind}_{device}" for kind, device in _DEVICES.values()], where, "platform_perf"
+    )
+    if not isinstance(top["architecture"], dict):
+        raise DatasetError(f"{where}: architecture must be an object, got {top['architecture']!r}")
+    try:
+        states = SPACE.as_states(Architecture.from_dict(top["architecture"]))[0]
+    except ValueError as error:
+        raise DatasetError(f"{where}: architecture is not in the search space: {error}") from error
+
+    metrics = {name: _number(training[key], where, f"metrics.{key}") for name, key in _TRAINING.items()}
+    std = {}
+    for name, (kind, device) in _DEVICES.items():
+        place = f"platform_perf.{kind}_{device}"
+        pair = _fields(platform[f"{kind}_{device}"], (f"{kind}_mean", f"{kind}_std"), where, place)
+        metrics[name] = _number(pair[f"{kind}_mean"], where, f"{place}.{kind}_mean")
+        std[name] = _number(pair[f"{kind}_std"], where, f"{place}.{kind}_std", zero=True)
+    counts = {}
+    for name, key in _COUNTS.items():
+        millions = _number(info[key], where, f"model_info.{key}")
+        if math.isnan(millions):
+            raise DatasetError(f"{where}: model_info.{key} must be a number, got null")
+        counts[name] = round(millions * 1e6)
+    return _Record(states, metrics, std, counts)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError(f"a field occurs twice among {[key for key, _ in pairs]}")
+    return result
+
+
+def _fields(value: Any, expected: Any, where: str, place: str) -> dict[str, Any]:
+    """A JSON object with exactly the expected fields."""
+    name = place or "the record"
+    if not isinstance(value, dict):
+        raise DatasetError(f"{where}: {name} must be an object, got {value!r}")
+    expected = list(expected)
+    if unknown := [key for key in value if key not in expected]:
+        raise DatasetError(f"{where}: {name} has the unknown fields {unknown}, expected {expected}")
+    if missing := [key for key in expected if key not in value]:
+        raise DatasetError(f"{where}: {name} lacks the fields {missing}, expected {expected}")
+    return value
+
+
+def _number(value: Any, where: str, place: str, *, zero: bool = False) -> float:
+    """A measurement; null is a missing one, NaN."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DatasetError(f"{where}: {place} must be a number or null, got {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise DatasetError(
+            f"{where}: {place} must be finite and {'not negative' if zero else 'positive'}, got {value!r}"
+        )
+    return float(value)
+
+
+def _tabulate(records: Mapping[int, _Record], sha256: str) -> Dataset:
+    numbers = sorted(records)
+    rows = [records[number] for number in numbers]
+    return Dataset(
+        records=np.array(numbers, dtype=np.int64),
+        states=np.stack([row.states for row in rows]),
+        metrics={name: np.array([row.metrics[name] for row in rows]) for name in rows[0].metrics},
+        std={name: np.array([row.std[name] for row in rows]) for name in rows[0].std},
+        dataset_macs=np.array([row.counts["dataset_macs"] for row in rows], dtype=np.int64),
+        params=np.array([row.counts["params"] for row in rows], dtype=np.int64),
+        sha256=sha256,
+    )

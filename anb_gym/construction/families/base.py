@@ -1,0 +1,88 @@
+"""What every surrogate family offers, and what the ensembles among them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+
+from anb_gym.space import States
+from anb_gym.surrogates.tables import BlockTables, FloatArray
+
+_Member = TypeVar("_Member")
+
+
+class Family(Protocol):
+    """A kind of regression model; its dataclass fields are its hyperparameters."""
+
+    def fit(self, states: States, target: FloatArray, seed: int) -> Self:
+        """Fits the model and returns it.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            target: ``float64`` (n,), shifted and scaled to mean 0 and standard deviation 1.
+            seed: Decides every random draw; the same data and seed give the same model.
+        """
+        ...
+
+    def predict(self, states: States) -> FloatArray:
+        """Predictions in units of the target, ``float64`` (n,)."""
+        ...
+
+    def std(self, states: States) -> FloatArray:
+        """How uncertain the predictions are, as a standard deviation, ``float64`` (n,)."""
+        ...
+
+
+class FoldableFamily(Family, Protocol):
+    """A family whose predictions have interactions between at most three blocks."""
+
+    def fold(self) -> BlockTables:
+        """Tables that give the same predictions as :meth:`Family.predict`, up to rounding."""
+        ...
+
+
+class Ensemble(ABC):
+    """Predictions of a model of several members: their mean, and their spread."""
+
+    @abstractmethod
+    def member_predictions(self, states: States) -> FloatArray:
+        """Predictions of every member, ``float64`` (members, n)."""
+
+    def predict(self, states: States) -> FloatArray:
+        """Mean of the members, ``float64`` (n,)."""
+        mean: FloatArray = self.member_predictions(states).mean(axis=0)
+        return mean
+
+    def std(self, states: States) -> FloatArray:
+        """Standard deviation between the members, with ``ddof=1``, ``float64`` (n,).
+
+        Raises:
+            ValueError: The ensemble has one member.
+        """
+        predictions = self.member_predictions(states)
+        if len(predictions) < 2:
+            raise ValueError(f"members must be at least 2 for a spread, got {len(predictions)}")
+        spread: FloatArray = predictions.std(axis=0, ddof=1)
+        return spread
+
+
+def fitted(members: list[_Member]) -> list[_Member]:
+    """Returns the members, or raises a ``ValueError`` if there are none yet."""
+    if not members:
+        raise ValueError("the model must be fitted first: call fit")
+    return members
+
+
+def member_seeds(seed: int, members: int) -> list[int]:
+    """Independent seeds below 2^31, one per member, the same for the same ``seed``.
+
+    Raises:
+        ValueError: ``members`` is not a positive integer, or ``seed`` is negative.
+    """
+    if not isinstance(members, int | np.integer) or members < 1:
+        raise ValueError(f"members must be a positive integer, got {members!r}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, got {seed!r}")
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(members) >> 1]

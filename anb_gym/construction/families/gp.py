@@ -1,0 +1,275 @@
+"""A Gaussian process whose kernel is additive over interactions of blocks.
+
+With one kernel k_b on the states of each block, the kernel of an architecture is
+
+    k(s, t) = sum over orders q of  v_q * e_q(k_0(s_0, t_0), ..., k_6(s_6, t_6)),
+
+where e_q is the elementary symmetric polynomial of degree q: the sum over all
+combinations of q blocks of the product of their kernels (Duvenaud, Nickisch and
+Rasmussen 2011, https://arxiv.org/abs/1112.4394). The posterior mean is then a
+sum of tables over combinations of blocks, without approximation.
+
+k_b is a squared exponential on four learned scales: the options of a choice lie
+on a line in their natural order, and the distances between neighbours are
+hyperparameters. That is automatic relevance determination without assuming that
+expansion 4 lies half way between 1 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Self
+
+import numpy as np
+from numba import njit, prange
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotri
+from scipy.optimize import minimize
+
+from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray
+
+_SIZES = tuple(int(size) for size in SPACE.block_sizes)
+_MAX_STATES = max(_SIZES)
+#: Choices of every state of a block, from the codec: ``int8`` (states, 4) each.
+_STATE_CHOICES = [
+    SPACE.from_states(np.arange(size)[:, None] * (np.arange(N_BLOCKS) == b))[:, 4 * b : 4 * b + 4]
+    for b, size in enumerate(_SIZES)
+]
+_STEPS_PER_BLOCK = [[int(n) - 1 for n in row] for row in SPACE.cardinalities.reshape(N_BLOCKS, 4)]
+_N_STEPS = sum(map(sum, _STEPS_PER_BLOCK))
+
+
+@dataclass
+class AdditiveGP:
+    """Gaussian-process regression with interactions of at most ``order`` blocks.
+
+    Hyperparameters maximise the marginal likelihood of ``subset`` records, then
+    all records are conditioned on. The fit is deterministic given the seed.
+
+    Attributes:
+        order: Blocks per interaction, 1 to 3.
+        subset: Records that the hyperparameters are learned from.
+        iterations: At most so many iterations of L-BFGS.
+        parameters: After :meth:`fit`, the logarithms of all hyperparameters.
+        noise_std: After :meth:`fit`, the noise standard deviation where ``weights`` is 1.
+    """
+
+    order: int = 2
+    subset: int = 2000
+    iterations: int = 150
+    parameters: FloatArray | None = field(default=None, repr=False)
+    noise_std: float = field(default=float("nan"), repr=False)
+    _posterior: _Posterior | None = field(default=None, init=False, repr=False)
+
+    def fit(self, states: States, target: FloatArray, seed: int, weights: FloatArray | None = None) -> Self:
+        """Learns hyperparameters and conditions on the data.
+
+        Args:
+            states: Block states, ``int64`` (n, 7).
+            target: Standardised target, ``float64`` (n,).
+            seed: Selects the subset.
+            weights: Relative noise variance of each record, ``float64`` (n,); by
+                default 1. Given parameters from an earlier fit, those are kept.
+        """
+        weights = np.ones(len(target)) if weights is None else weights
+        if self.parameters is None:
+            rows = np.random.default_rng(seed).permutation(len(target))[: self.subset]
+            self.parameters = self._learn(states[rows], target[rows], weights[rows])
+        return self.condition(states, target, weights)
+
+    def condition(self, states: States, target: FloatArray, weights: FloatArray) -> Self:
+        """Conditions on data with the hyperparameters as they are."""
+        assert self.parameters is not None
+        kernels, variances, noise = self._unpack(self.parameters)
+        gram = _gram(states, states, kernels, variances)
+        gram[np.diag_indices_from(gram)] += noise * weights
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        alpha = cho_solve(factor, target, check_finite=False)
+        self.noise_std = float(np.sqrt(noise))
+        self._posterior = _Posterior(states, alpha, factor[0], kernels, variances)
+        return self
+
+    def predict(self, states: States) -> FloatArray:
+        """Posterior mean, ``float64`` (n,), straight from the kernel."""
+        p = self._fitted()
+        return np.concatenate([_gram(s, p.states, p.kernels, p.variances) @ p.alpha for s in _chunks(states)])
+
+    def std(self, states: States) -> FloatArray:
+        """Posterior standard deviation of the function, without noise, ``float64`` (n,)."""
+        p = self._fitted()
+        prior = float(_gram(states[:1], states[:1], p.kernels, p.variances)[0, 0])
+        result = []
+        for chunk in _chunks(states):
+            cross = _gram(p.states, chunk, p.kernels, p.variances)
+            whitened = solve_triangular(p.factor, cross, lower=True, overwrite_b=True, check_finite=False)
+            result.append(np.sqrt(np.maximum(prior - np.einsum("ij,ij->j", whitened, whitened), 1e-12)))
+        return np.concatenate(result)
+
+    def fold(self) -> BlockTables:
+        """The posterior mean as tables; equal to :meth:`predict` up to rounding."""
+        p = self._fitted()
+        terms: dict[Blocks, FloatArray | float] = {(): float(p.variances[0] * p.alpha.sum())}
+        for degree in range(1, self.order + 1):
+            for blocks in combinations(range(N_BLOCKS), degree):
+                shape = tuple(_SIZES[b] for b in blocks)
+                cells = np.ravel_multi_index(tuple(p.states[:, b] for b in blocks), shape)
+                table = np.bincount(cells, p.alpha, int(np.prod(shape))).reshape(shape)
+                for block in blocks:  # each product moves its axis to the end
+                    size = _SIZES[block]
+                    table = np.tensordot(table, p.kernels[block, :size, :size], axes=(0, 1))
+                terms[blocks] = p.variances[degree] * table
+        return BlockTables.from_terms(terms, order=self.order)
+
+    def _fitted(self) -> _Posterior:
+        if self._posterior is None:
+            raise ValueError("the Gaussian process must be fitted first")
+        return self._posterior
+
+    def _learn(self, states: States, target: FloatArray, weights: FloatArray) -> FloatArray:
+        steps = np.full(_N_STEPS, np.log(0.4))
+        block_variances = np.zeros(N_BLOCKS)
+        orders = np.log([1.0, 0.15, 0.01, 0.001][: self.order + 1])
+        start = np.concatenate([steps, block_variances, orders, [np.log(0.01)]])
+        found = minimize(
+            self._loss,
+            start,
+            args=(states, target, weights),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-7.0, 2.0)] * _N_STEPS + [(-4.0, 4.0)] * N_BLOCKS + [(-16.0, 5.0)] * len(orders) + [(-16.0, 1.0)],
+            options={"maxiter": self.iterations},
+        )
+        parameters: FloatArray = found.x
+        return parameters
+
+    def _loss(
+        self, parameters: FloatArray, states: States, target: FloatArray, weights: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Negative log marginal likelihood per record, and its gradient."""
+        n = len(target)
+        kernels, variances, noise = self._unpack(parameters)
+        gram = _gram(states, states, kernels, variances)
+        gram[np.diag_indices(n)] += noise * weights + 1e-10
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        alpha = cho_solve(factor, target, check_finite=False)
+        loss = 0.5 * target @ alpha + np.log(np.diag(factor[0])).sum()
+        inverse, _ = dpotri(factor[0], lower=True, overwrite_c=True)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        outer = 0.5 * (inverse - np.outer(alpha, alpha))
+        by_kernel, by_variance = _gram_gradient(states, kernels, variances, outer)
+        by_steps, by_block = self._kernel_gradient(parameters, kernels, by_kernel)
+        gradient = np.concatenate(
+            [by_steps, by_block, by_variance * variances, [noise * (np.diag(outer) * weights).sum()]]
+        )
+        return loss / n, gradient / n
+
+    def _unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Block kernels (7, 48, 48), padded with zeros; order variances; noise variance."""
+        kernels = np.zeros((N_BLOCKS, _MAX_STATES, _MAX_STATES))
+        block_variances = np.exp(parameters[_N_STEPS : _N_STEPS + N_BLOCKS])
+        for block, difference in enumerate(_differences(parameters)):
+            size = _SIZES[block]
+            kernels[block, :size, :size] = block_variances[block] * np.exp(-0.5 * (difference**2).sum(axis=0))
+        return kernels, np.exp(parameters[_N_STEPS + N_BLOCKS : -1]), float(np.exp(parameters[-1]))
+
+    def _kernel_gradient(
+        self, parameters: FloatArray, kernels: FloatArray, by_kernel: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Chain rule from the block kernels to the logarithms of steps and block variances."""
+        by_steps, by_block = [], np.zeros(N_BLOCKS)
+        log_steps = iter(parameters[:_N_STEPS])
+        for block, difference in enumerate(_differences(parameters)):
+            size = _SIZES[block]
+            weight = by_kernel[block, :size, :size] * kernels[block, :size, :size]
+            by_block[block] = weight.sum()
+            for choice, steps in enumerate(_STEPS_PER_BLOCK[block]):
+                options = _STATE_CHOICES[block][:, choice]
+                # A position enters through its rows and, with the other sign, through its columns.
+                pull = weight * difference[choice]
+                by_state = pull.sum(axis=0) - pull.sum(axis=1)
+                by_position = np.bincount(options, by_state, steps + 1)
+                by_step = np.cumsum(by_position[::-1])[::-1][1:]  # a step moves every option above it
+                by_steps.extend(by_step * np.exp([next(log_steps) for _ in range(steps)]))
+        return np.array(by_steps), by_block
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    states: States
+    alpha: FloatArray
+    factor: FloatArray
+    kernels: FloatArray
+    variances: FloatArray
+
+
+def _differences(parameters: FloatArray) -> Iterator[FloatArray]:
+    """Per block, differences of scale positions between states, ``float64`` (4, states, states)."""
+    steps = np.exp(parameters[:_N_STEPS])
+    start = 0
+    for block, counts in enumerate(_STEPS_PER_BLOCK):
+        differences = []
+        for choice, count in enumerate(counts):
+            positions = np.concatenate([[0.0], np.cumsum(steps[start : start + count])])
+            start += count
+            by_state = positions[_STATE_CHOICES[block][:, choice]]
+            differences.append(by_state[:, None] - by_state)
+        yield np.stack(differences)
+
+
+def _chunks(states: States, rows: int = 1000) -> Iterator[States]:
+    return (states[i : i + rows] for i in range(0, len(states), rows))
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _gram(a: Any, b: Any, kernels: Any, variances: Any) -> Any:
+    """Kernel matrix (len(a), len(b))."""
+    order = len(variances) - 1
+    result = np.empty((len(a), len(b)))
+    for i in prange(len(a)):
+        e = np.empty(order + 1)
+        for j in range(len(b)):
+            e[:] = 0.0
+            e[0] = 1.0
+            for block in range(7):
+                k = kernels[block, a[i, block], b[j, block]]
+                for q in range(order, 0, -1):
+                    e[q] += k * e[q - 1]
+            total = 0.0
+            for q in range(order + 1):
+                total += variances[q] * e[q]
+            result[i, j] = total
+    return result
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any:
+    """Gradient of sum(outer * gram) by the block kernels and by the order variances."""
+    n, order = len(states), len(variances) - 1
+    workers = 8
+    by_kernel = np.zeros((workers, 7, kernels.shape[1], kernels.shape[2]))
+    by_variance = np.zeros((workers, order + 1))
+    for worker in prange(workers):
+        e = np.empty(order + 1)
+        k = np.empty(7)
+        for i in range(worker, n, workers):
+            for j in range(n):
+                e[:] = 0.0
+                e[0] = 1.0
+                for block in range(7):
+                    k[block] = kernels[block, states[i, block], states[j, block]]
+                    for q in range(order, 0, -1):
+                        e[q] += k[block] * e[q - 1]
+                weight = outer[i, j]
+                for q in range(order + 1):
+                    by_variance[worker, q] += weight * e[q]
+                for block in range(7):
+                    others = 1.0  # e_(q-1) of the other blocks, by e_q = others_q + k * others_(q-1)
+                    total = 0.0
+                    for q in range(1, order + 1):
+                        total += variances[q] * others
+                        others = e[q] - k[block] * others
+                    by_kernel[worker, block, states[i, block], states[j, block]] += weight * total
+    return by_kernel.sum(axis=0), by_variance.sum(axis=0)

@@ -1,0 +1,109 @@
+"""Measurement noise that is a function of (seed, architecture, repeat).
+
+The generator is counter-based: a hash of the key is turned into normal
+deviates, so neither the order nor the batching of queries changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.space import Indices
+
+FloatArray = NDArray[np.float64]
+
+#: Standard deviation of the proxy accuracy over training seeds, in points, by accuracy in percent:
+#: 117 architectures trained with three seeds each, averaged over the ranges below 57, 57-60, 60-62 and above 62.
+ACCURACY_STD: Final = ((55.5, 58.5, 61.0, 64.0), (0.40, 0.32, 0.33, 0.21))
+
+#: Median and 95th percentile of the coefficient of variation of repeated measurements in the dataset.
+#: The FPGAs' were measured once and have none.
+DEVICE_CV: Final = {
+    "a100/throughput": (0.0004, 0.0024),
+    "rtx3090/throughput": (0.0003, 0.0028),
+    "tpuv2/throughput": (0.007, 0.060),
+    "tpuv3/throughput": (0.009, 0.073),
+}
+
+_NORMAL_95 = 1.6448536269514722  # 95th percentile of the standard normal distribution
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The key of noisy queries.
+
+    Attributes:
+        seed: Which noisy world; one seed always gives the same noise.
+        repeat: Which repeat of the measurement in that world.
+    """
+
+    seed: int
+    repeat: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "repeat"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
+                raise ValueError(f"{name} must be an integer in 0..2**64-1, got {value!r}")
+
+
+def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise) -> FloatArray:
+    """What a measurement of a metric would have shown.
+
+    Accuracy gets the variation over training seeds. Throughput on GPUs and TPUs
+    gets the variation over repeats, whose coefficient is itself log-normal over
+    architectures. All other metrics are returned as they are.
+
+    Args:
+        metric: Name of the metric.
+        values: Noise-free metric, ``float64`` (n,).
+        index: Indices of the architectures, ``int64`` (n,).
+        noise: Key of the noise.
+
+    Returns:
+        ``float64`` (n,).
+    """
+    if metric == "accuracy":
+        return values + np.interp(values, *ACCURACY_STD) * normal(metric, index, noise)
+    if metric in DEVICE_CV:
+        median, percentile = DEVICE_CV[metric]
+        spread = np.log(percentile / median) / _NORMAL_95
+        # How steady a device is with an architecture belongs to the pair: it does not depend on the key.
+        cv = median * np.exp(spread * normal(metric + "/cv", index, Noise(0)))
+        result: FloatArray = values * np.exp(cv * normal(metric, index, noise))
+        return result
+    return values
+
+
+def normal(stream: str, index: Indices, noise: Noise) -> FloatArray:
+    """Standard normal deviates, ``float64`` (n,), one per index, for a named stream and a key."""
+    key = np.array(_stream_key(stream), dtype=np.uint64)
+    for part in (noise.seed, noise.repeat):
+        key = _mix(key ^ np.uint64(part))
+    bits = _mix(index.astype(np.uint64) ^ key)
+    # Box and Muller 1958, with uniforms in (0, 1] and [0, 1) from the upper 53 bits.
+    first = ((bits >> np.uint64(11)) + np.uint64(1)) * 2.0**-53
+    second = (_mix(bits) >> np.uint64(11)) * 2.0**-53
+    result: FloatArray = np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second)
+    return result
+
+
+@lru_cache(maxsize=None)
+def _stream_key(stream: str) -> int:
+    return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
+
+
+def _mix(x: NDArray[Any]) -> NDArray[np.uint64]:
+    """SplitMix64's step and finaliser (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195)."""
+    with np.errstate(over="ignore"):  # arithmetic modulo 2**64
+        x = x + _GOLDEN
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,1 @@
+"""Controllers to compare with: random search, evolution, REINFORCE, local search."""

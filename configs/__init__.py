@@ -1,0 +1,1 @@
+"""YAML files: surrogate hyperparameters, experiments, proxy searches."""

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Makes .venv, the project's own virtual environment, with the project and all it needs to run, develop and test.
+# An environment that is up to date is left alone. PYTHON names another interpreter than python3.11.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=$PWD/.venv
+stamp=$venv/.anb_gym
+current=$(echo "$PWD" | cat - setup.cfg setup.py pyproject.toml constraints.txt scripts/setup_venv.sh | cksum)
+if [[ -f $stamp && $(<"$stamp") == "$current" ]]; then
+    exit 0
+fi
+
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        echo "anb_gym needs Python 3.11 or newer, found ${python:-none}; set PYTHON to one" >&2
+        exit 1
+    fi
+    echo "Making $venv"
+    "$python" -m venv --clear "$venv"
+fi
+
+pip() {
+    "$venv/bin/python" -m pip --disable-pip-version-check "$@" -qq
+}
+# torch first and with what its own build needs: the other packages would take any torch, such as a larger one.
+echo "Installing torch"
+pip install --constraint constraints.txt torch
+echo "Installing the other pinned packages"
+pip install --no-deps --requirement constraints.txt
+pip install --no-deps --no-build-isolation --editable .
+echo "$current" >"$stamp"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Sets up .venv if needed and runs every check and test. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/setup_venv.sh
+
+# Tests run in parallel processes: one thread each.
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+export MPLBACKEND=Agg SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy
+
+archive=../shared/data/anb_dataset_jsons.tar.gz
+if [[ -z ${ANB_GYM_DATASET:-} && -f $archive ]]; then
+    ANB_GYM_DATASET=$(realpath "$archive")
+    export ANB_GYM_DATASET
+fi
+
+bash scripts/check.sh
+.venv/bin/python -m pytest -n 2 "$@"
