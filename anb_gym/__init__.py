@@ -4,6 +4,7 @@
 :class:`Benchmark` scores any architecture of the search space directly.
 """
 
+from anb_gym import envs as _envs  # noqa: F401 - registers the environment ids
 from anb_gym.benchmark import Benchmark
 from anb_gym.noise import Noise
 from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture

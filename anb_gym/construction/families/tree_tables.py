@@ -139,4 +139,5 @@ def _indicators(block: int) -> FloatArray:
     states = np.zeros((SPACE.block_sizes[block], N_BLOCKS), dtype=np.int64)
     states[:, block] = np.arange(len(states))
     choices = SPACE.from_states(states)[:, 4 * block : 4 * block + 4]
-    return (choices[:, :, None] == _OPTIONS).reshape(len(states), -1).T.astype(np.float64)
+    indicators: FloatArray = (choices[:, :, None] == _OPTIONS).reshape(len(states), -1).T.astype(np.float64)
+    return indicators

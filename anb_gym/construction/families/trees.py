@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeVar
 
 import lightgbm
 import numpy as np
@@ -22,6 +22,8 @@ from anb_gym.construction.families.base import Ensemble, fitted, member_seeds
 from anb_gym.construction.families.tree_tables import MAX_DEPTH, Trees, fold_trees, options_below
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.tables import BlockTables, FloatArray
+
+_Number = TypeVar("_Number", np.int64, np.float64)
 
 #: Trees whose single-precision sum is trusted before adding up in double precision.
 _CHUNK = 100
@@ -73,11 +75,15 @@ class XGBoost(Ensemble):
 
     def member_predictions(self, states: States) -> FloatArray:
         """Predictions of every member, ``float64`` (members, n), summed in double precision."""
+        boosters = fitted(self._boosters)
+        result = np.zeros((len(boosters), len(states)))
+        if not len(states):  # XGBoost warns of empty data
+            return result
         data = xgboost.DMatrix(_inputs(states), nthread=1)
-        result = np.zeros((self.members, len(states)))
-        for row, booster in zip(result, fitted(self._boosters), strict=True):
-            for start in range(0, self.rounds, _CHUNK):  # base_score is 0, so the chunks add up
-                row += booster.predict(data, iteration_range=(start, min(start + _CHUNK, self.rounds)))
+        for row, booster in zip(result, boosters, strict=True):
+            rounds = booster.num_boosted_rounds()
+            for start in range(0, rounds, _CHUNK):  # base_score is 0, so the chunks add up
+                row += booster.predict(data, iteration_range=(start, min(start + _CHUNK, rounds)))
         return result
 
     def fold(self) -> BlockTables:
@@ -202,6 +208,6 @@ def _lightgbm_trees(booster: lightgbm.Booster) -> Trees:
     return trees
 
 
-def _numbers(text: str, key: str, dtype: type[np.generic]) -> NDArray[np.generic]:
+def _numbers(text: str, key: str, dtype: type[_Number]) -> NDArray[_Number]:
     """The numbers of all lines ``key=1 2 3``, one after the other."""
     return np.array(" ".join(re.findall(rf"^{key}=(.*)$", text, re.MULTILINE)).split(), dtype=dtype)

@@ -1,0 +1,22 @@
+"""Certified optima and exact Pareto fronts over all 104,485,552,128 architectures.
+
+Surrogates are sums of tables (:mod:`anb_gym.surrogates.tables`), so a branch and
+bound can prove what no sampling can: that nothing in the space is better.
+
+"Optimum" here means the optimum of the *surrogate*. A surrogate's maximum lies
+where its errors do, so an optimal architecture need not be the best network.
+"""
+
+from anb_gym.exact.api import maximize, pareto_front
+from anb_gym.exact.incumbents import FrontTooLargeError
+from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
+
+__all__ = [
+    "Certificate",
+    "Front",
+    "FrontTooLargeError",
+    "Optimum",
+    "VerificationError",
+    "maximize",
+    "pareto_front",
+]

@@ -1,0 +1,185 @@
+"""The two questions with exact answers: a function's optimum, and two functions' Pareto front."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym.exact.checkpoint import Checkpoint
+from anb_gym.exact.functions import IntArray
+from anb_gym.exact.incumbents import Incumbents
+from anb_gym.exact.neighbourhood import warm_start
+from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.progress import bar
+from anb_gym.exact.results import Certificate, Front, Optimum
+from anb_gym.exact.solver import Outcome, Solver, Task, run
+from anb_gym.space import SPACE
+from anb_gym.surrogates.tables import BlockTables
+
+Progress = bool | Callable[[float], None]
+
+#: Seconds between checkpoints.
+_CHECKPOINT_EVERY: Final = 5.0
+_LIMIT: Final = 1_000_000
+
+
+def maximize(
+    tables: BlockTables,
+    *,
+    minimize: bool = False,
+    fixed: Mapping[int, int] | None = None,
+    workers: int | None = None,
+    progress: Progress = False,
+    checkpoint: str | Path | None = None,
+    limit: int = _LIMIT,
+) -> Optimum:
+    """The exact maximum of a function over the whole space, and every architecture that attains it.
+
+    Args:
+        tables: The function.
+        minimize: Look for the minimum instead.
+        fixed: State of each block that is not free, by block.
+        workers: Threads; by default one per available core.
+        progress: True for a bar on the terminal, or a function called with the share closed, in 0..1.
+        checkpoint: File to which an unfinished search is written and from which it goes on.
+        limit: How many architectures may attain the optimum.
+
+    Raises:
+        FrontTooLargeError: More than ``limit`` architectures attain the optimum.
+        ValueError: ``fixed`` is outside the space, or ``checkpoint`` is of another search.
+    """
+    # The front of a function with itself is its set of optima.
+    objectives = Objectives([tables, tables], (not minimize, not minimize), fixed)
+    front = _search(objectives, workers, progress, checkpoint, limit)
+    c = front.certificate
+    certificate = Certificate(c.tables[:1], c.maximize[:1], c.resolution[:1], c.fixed, c.covered, c.nodes)
+    values = front.objectives[:, 0]
+    return Optimum(front.indices, float(values.min() if minimize else values.max()), certificate)
+
+
+def pareto_front(
+    tables_a: BlockTables,
+    tables_b: BlockTables,
+    maximize: tuple[bool, bool] = (True, True),
+    *,
+    fixed: Mapping[int, int] | None = None,
+    workers: int | None = None,
+    progress: Progress = False,
+    checkpoint: str | Path | None = None,
+    limit: int = _LIMIT,
+) -> Front:
+    """The exact Pareto front of two functions over the whole space.
+
+    Exact means: with respect to the float64 sums that ``BlockTables`` computes, compared as multiples
+    of a resolution of about 1e-9 of the tables' size, so that rounding makes no difference.
+    Architectures with equal objectives are all kept. A strictly monotone link from a sum to a metric
+    does not change the front, apart from the direction.
+
+    Args:
+        tables_a: The first function.
+        tables_b: The second function, of any order.
+        maximize: Whether each function is maximised.
+        fixed: State of each block that is not free, by block.
+        workers: Threads; by default one per available core.
+        progress: True for a bar on the terminal, or a function called with the share closed, in 0..1.
+        checkpoint: File to which an unfinished search is written and from which it goes on.
+        limit: How many members the front may have.
+
+    Raises:
+        FrontTooLargeError: More than ``limit`` architectures are non-dominated.
+        ValueError: ``maximize`` or ``fixed`` is malformed, or ``checkpoint`` is of another search.
+    """
+    objectives = Objectives([tables_a, tables_b], maximize, fixed)
+    return _search(objectives, workers, progress, checkpoint, limit)
+
+
+def _search(
+    objectives: Objectives,
+    workers: int | None,
+    progress: Progress,
+    checkpoint: str | Path | None,
+    limit: int,
+) -> Front:
+    path = None if checkpoint is None else Path(checkpoint)
+    key: dict[str, Any] = {
+        "tables": objectives.checksums,
+        "maximize": (objectives.signs > 0).tolist(),
+        "resolution": objectives.resolution.tolist(),
+        "fixed": sorted(objectives.fixed.items()),
+        "single": objectives.single,
+    }
+    incumbents = Incumbents(objectives, limit)
+    saved = Checkpoint.load(path, key) if path is not None and path.exists() else None
+    incumbents.add(_warm(objectives) if saved is None else SPACE.index_to_states(saved.indices))
+    staircase = incumbents.points() if saved is None else saved.staircase
+    solver = Solver(objectives, incumbents, staircase)
+    all_tasks = solver.all_tasks()
+    total = sum(task.size for task in all_tasks)
+    # One tuple, replaced as a whole: an interrupt at any moment leaves books that agree with each other.
+    books = (0, 0, all_tasks) if saved is None else (saved.nodes, saved.closed, saved.tasks)
+    written = time.monotonic()
+
+    def save() -> None:
+        if path is not None:
+            nodes, closed, tasks = books
+            Checkpoint(key, staircase, incumbents.members()[0], tasks, nodes, closed).save(path)
+
+    def on_outcome(outcome: Outcome, still_open: list[Task]) -> None:
+        nonlocal books, written
+        books = (books[0] + outcome.nodes, books[1] + outcome.closed, still_open)
+        report(books[1] / total)
+        if time.monotonic() - written > _CHECKPOINT_EVERY:
+            save()
+            written = time.monotonic()
+
+    with _reporter(progress) as report:
+        try:
+            report(books[1] / total)
+            run(solver, books[2], workers or _cores(), on_outcome)
+        except BaseException:
+            save()
+            raise
+    nodes, closed, _ = books
+    if closed != total:
+        raise RuntimeError(f"the search closed {closed} architectures of {total}, counted once for every box")
+    if path is not None:
+        path.unlink(missing_ok=True)
+    indices, values = incumbents.members()
+    certificate = Certificate(
+        tables=objectives.checksums,
+        maximize=tuple(key["maximize"]),
+        resolution=tuple(key["resolution"]),
+        fixed=tuple(key["fixed"]),
+        covered=closed // sum(task.boxes for task in all_tasks),
+        nodes=nodes,
+    )
+    return Front(indices, values * objectives.signs, certificate)
+
+
+def _warm(objectives: Objectives) -> IntArray:
+    """Block states (n, 7) of a first front."""
+    rng = np.random.default_rng(0)
+    functions = objectives.functions
+    sizes = functions.sizes
+    sample = rng.integers(sizes, size=(2000, len(sizes)))
+    states = np.stack([s[column] for s, column in zip(functions.states, sample.T, strict=True)], axis=1)
+    values = objectives(states)
+    scale = 1.0 / np.maximum(values.max(axis=0) - values.min(axis=0), 1e3 * objectives.resolution)
+    found = warm_start(functions.combined(np.diag(scale)), objectives.resolution * scale, rng)
+    return np.stack([s[column] for s, column in zip(functions.states, found.T, strict=True)], axis=1)
+
+
+def _reporter(progress: Progress) -> AbstractContextManager[Callable[[float], None]]:
+    if progress is True:
+        return bar()
+    return nullcontext(progress if callable(progress) else lambda share: None)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

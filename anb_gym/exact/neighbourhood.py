@@ -1,0 +1,232 @@
+"""Changes of one and two blocks, and the heuristic that finds a first front with them.
+
+The heuristic certifies nothing: it makes the first archive so good that the
+search, which does certify, can prune from the start. Changes of two blocks are
+tried when a front is verified.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from anb_gym.exact._compile import compiled
+from anb_gym.exact.archive import Archive, empty_archive, insert
+from anb_gym.exact.functions import Functions, IntArray, offsets
+from anb_gym.space import N_BLOCKS
+from anb_gym.surrogates.tables import FloatArray
+
+_SCALARISATIONS: Final = 200
+_RESTARTS: Final = 4
+
+
+@compiled
+def one_block_changes(
+    sizes: IntArray, unary: FloatArray, pair: FloatArray, triple: FloatArray, states: IntArray, gain: FloatArray
+) -> None:
+    """Change of every function when one block takes another state.
+
+    Args:
+        states: ``int64`` (7,).
+        gain: ``float64`` (k, 7, n), overwritten.
+    """
+    u0, p0, t0, _ = offsets(sizes)
+    for f in range(unary.shape[0]):
+        for c in range(7):
+            for s in range(sizes[c]):
+                value = unary[f, u0[c] + s]
+                for d in range(7):
+                    if d == c:
+                        continue
+                    i, j = (s, states[d]) if c < d else (states[d], s)
+                    value += pair[f, p0[min(c, d), max(c, d)] + i * sizes[max(c, d)] + j]
+                if triple.shape[1] > 0:
+                    for d in range(7):
+                        for e in range(d + 1, 7):
+                            if d == c or e == c:
+                                continue
+                            x = (s, states[d], states[e])
+                            x0, x1, x2 = x if c < d else ((x[1], x[0], x[2]) if c < e else (x[1], x[2], x[0]))
+                            lo, hi = min(c, d), max(c, e)
+                            mid = c + d + e - lo - hi
+                            value += triple[f, t0[lo, mid, hi] + (x0 * sizes[mid] + x1) * sizes[hi] + x2]
+                gain[f, c, s] = value
+            base = gain[f, c, states[c]]
+            for s in range(sizes[c]):
+                gain[f, c, s] -= base
+
+
+@compiled
+def conditioned_pair(
+    sizes: IntArray, pair: FloatArray, triple: FloatArray, states: IntArray, c: int, d: int, table: FloatArray
+) -> None:
+    """Pair table of blocks c < d of every function with the other blocks' triples added: (k, n, n), overwritten."""
+    _, p0, t0, _ = offsets(sizes)
+    nc, nd = sizes[c], sizes[d]
+    for f in range(pair.shape[0]):
+        for i in range(nc):
+            for j in range(nd):
+                table[f, i, j] = pair[f, p0[c, d] + i * nd + j]
+        if triple.shape[1] == 0:
+            continue
+        for e in range(7):
+            if e in (c, d):
+                continue
+            if e < c:
+                start, step_i, step_j = t0[e, c, d] + states[e] * nc * nd, nd, 1
+            elif e < d:
+                start, step_i, step_j = t0[c, e, d] + states[e] * nd, sizes[e] * nd, 1
+            else:
+                start, step_i, step_j = t0[c, d, e] + states[e], nd * sizes[e], sizes[e]
+            for i in range(nc):
+                for j in range(nd):
+                    table[f, i, j] += triple[f, start + i * step_i + j * step_j]
+
+
+@compiled
+def _try_changes(
+    sizes: IntArray,
+    unary: FloatArray,
+    pair: FloatArray,
+    triple: FloatArray,
+    archive: Archive,
+    tolerance: FloatArray,
+    blocks_at_a_time: int,
+) -> int:
+    n = sizes.max()
+    gain, table, inserted = np.empty((2, 7, n)), np.empty((2, n, n)), 0
+    states, x = np.empty(7, np.int64), np.empty(7, np.int64)
+    at = 0
+    while at < archive.length[0]:
+        if archive.explored[at] >= blocks_at_a_time:
+            at += 1
+            continue
+        archive.explored[at] = blocks_at_a_time
+        for c in range(7):
+            states[c] = x[c] = archive.states[at, c]
+        a, b = archive.objectives[at, 0], archive.objectives[at, 1]
+        before = inserted
+        one_block_changes(sizes, unary, pair, triple, states, gain)
+        for c in range(7):
+            for s in range(sizes[c]):
+                x[c] = s
+                if s != states[c] and insert(archive, a + gain[0, c, s], b + gain[1, c, s], x, tolerance):
+                    inserted += 1
+            x[c] = states[c]
+        if blocks_at_a_time == 2:
+            for c in range(7):
+                for d in range(c + 1, 7):
+                    conditioned_pair(sizes, pair, triple, states, c, d, table)
+                    i0, j0 = states[c], states[d]
+                    for i in range(sizes[c]):
+                        ai = a + gain[0, c, i] - table[0, i, j0] + table[0, i0, j0]
+                        bi = b + gain[1, c, i] - table[1, i, j0] + table[1, i0, j0]
+                        x[c] = i
+                        for j in range(sizes[d]):
+                            x[d] = j
+                            aj = ai + gain[0, d, j] + table[0, i, j] - table[0, i0, j]
+                            bj = bi + gain[1, d, j] + table[1, i, j] - table[1, i0, j]
+                            if i != i0 and j != j0 and insert(archive, aj, bj, x, tolerance):
+                                inserted += 1
+                    x[c], x[d] = i0, j0
+        if inserted > before:
+            at = 0
+    return inserted
+
+
+@compiled
+def _climb(
+    sizes: IntArray,
+    unary: FloatArray,
+    pair: FloatArray,
+    triple: FloatArray,
+    constant: FloatArray,
+    starts: IntArray,
+    weights: FloatArray,
+    archive: Archive,
+    tolerance: FloatArray,
+) -> None:
+    gain = np.empty((2, 7, sizes.max()))
+    value, states = np.empty(2), np.empty(7, np.int64)
+    for start in range(len(starts)):
+        for c in range(7):
+            states[c] = starts[start, c]
+        weight = weights[start]
+        improving = True
+        while improving:
+            improving = False
+            one_block_changes(sizes, unary, pair, triple, states, gain)
+            best, block, state = 1e-12, 0, 0
+            for c in range(7):
+                for s in range(sizes[c]):
+                    g = weight * gain[0, c, s] + (1.0 - weight) * gain[1, c, s]
+                    if g > best:
+                        best, block, state, improving = g, c, s, True
+            if improving:
+                states[block] = state
+        evaluate_states(sizes, unary, pair, triple, constant, states, value)
+        insert(archive, value[0], value[1], states, tolerance)
+
+
+@compiled
+def evaluate_states(
+    sizes: IntArray,
+    unary: FloatArray,
+    pair: FloatArray,
+    triple: FloatArray,
+    constant: FloatArray,
+    states: IntArray,
+    value: FloatArray,
+) -> None:
+    """Values of all functions at one architecture, written to ``value`` (k,)."""
+    u0, p0, t0, _ = offsets(sizes)
+    for f in range(unary.shape[0]):
+        total = constant[f]
+        for a in range(7):
+            total += unary[f, u0[a] + states[a]]
+            for b in range(a + 1, 7):
+                total += pair[f, p0[a, b] + states[a] * sizes[b] + states[b]]
+                if triple.shape[1] > 0:
+                    for c in range(b + 1, 7):
+                        total += triple[f, t0[a, b, c] + (states[a] * sizes[b] + states[b]) * sizes[c] + states[c]]
+        value[f] = total
+
+
+def warm_start(functions: Functions, tolerance: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Architectures close to the front of two functions, by coordinate ascent on weighted sums.
+
+    From every local optimum of a weighted sum the changes of one block are tried
+    for as long as they improve the front.
+
+    Args:
+        functions: Two functions of comparable range.
+        tolerance: ``float64`` (2,), points closer than this count as equal.
+        rng: Source of the starting points.
+
+    Returns:
+        ``int64`` (n, 7), positions in the functions' lists of states.
+    """
+    f, sizes = functions, functions.sizes
+    archive = empty_archive()
+    weights = np.repeat(1.0 / (1.0 + np.exp(-np.linspace(-6.0, 6.0, _SCALARISATIONS))), _RESTARTS)
+    starts = rng.integers(sizes, size=(len(weights), N_BLOCKS), dtype=np.int64)
+    _climb(sizes, f.unary, f.pair, f.triple, f.constant, starts, weights, archive, tolerance)
+    _try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance, 1)
+    return archive.states[: archive.length[0]].copy()
+
+
+def improving_changes(functions: Functions, members: IntArray, objectives: FloatArray, tolerance: FloatArray) -> int:
+    """How many changes of one or two blocks of a front's members lead to points that the front does not dominate.
+
+    Args:
+        functions: The two functions.
+        members: ``int64`` (n, 7), positions in the functions' lists of states.
+        objectives: ``float64`` (n, 2), the functions' values at the members.
+        tolerance: ``float64`` (2,), by how much a point must escape dominance.
+    """
+    f = functions
+    archive = empty_archive(2 * len(members) + 1000)
+    for states, (a, b) in zip(members, objectives, strict=True):
+        insert(archive, a, b, states, np.zeros(2))
+    return _try_changes(f.sizes, f.unary, f.pair, f.triple, archive, tolerance, 2)

@@ -1,0 +1,104 @@
+"""The objectives of a search: tables with a direction, on the whole space or a part of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from anb_gym.exact.functions import Functions, IntArray, from_tables
+from anb_gym.space import N_BLOCKS, SPACE
+from anb_gym.surrogates.tables import BlockTables, FloatArray, evaluate
+
+#: Objectives closer than this, relative to the sum of the tables' largest entries, are compared as equal: far above
+#: the rounding of differently ordered sums (1e-14), far below any difference that matters.
+_RESOLUTION: Final = 1e-9
+#: What bounds may be wrong by, relative to the resolution.
+_TOLERANCE: Final = 1 / 16
+
+
+def checksum(tables: BlockTables) -> str:
+    """SHA-256 of the order and the little-endian float64 entries of some tables."""
+    digest = hashlib.sha256(f"BlockTables order {tables.order}\n".encode())
+    digest.update(tables.values.astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+class Objectives:
+    """Two functions to maximise; those to minimise are negated.
+
+    Args:
+        tables: Two functions.
+        maximize: The direction of each.
+        fixed: State of each fixed block.
+
+    Attributes:
+        signs: ``float64`` (2,), -1 where the function is minimised.
+        resolution: ``float64`` (2,), powers of two; objectives are compared as multiples of these, so that
+            architectures which differ by rounding alone are equals.
+        tolerance: ``float64`` (2,), by how much a bound must miss before it rules anything out.
+        functions: Both functions, signed, on the states left by ``fixed``.
+
+    Raises:
+        ValueError: There are not two functions and directions, or ``fixed`` names a block or state that is not there.
+    """
+
+    def __init__(
+        self, tables: Sequence[BlockTables], maximize: Sequence[bool], fixed: Mapping[int, int] | None = None
+    ) -> None:
+        if len(tables) != 2 or len(maximize) != 2:
+            raise ValueError(f"tables and maximize must have length 2, got {len(tables)} and {len(maximize)}")
+        self.tables = list(tables)
+        self.fixed = _checked(fixed or {})
+        self.signs = np.where(np.asarray(maximize, dtype=np.bool_), 1.0, -1.0)
+        largest = np.array([_magnitude(t) for t in self.tables])
+        self.resolution = np.exp2(np.floor(np.log2(_RESOLUTION * np.maximum(largest, 1e-280))))
+        self.tolerance = _TOLERANCE * self.resolution
+        keep = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
+        for block, state in self.fixed.items():
+            keep[block] = np.arange(len(keep[block])) == state
+        self.functions: Functions = from_tables(self.tables).restricted(keep).combined(np.diag(self.signs))
+
+    @property
+    def checksums(self) -> tuple[str, str]:
+        """SHA-256 of both functions' tables."""
+        return checksum(self.tables[0]), checksum(self.tables[1])
+
+    @property
+    def single(self) -> bool:
+        """Whether both functions are the same, so that the front is one function's optimum."""
+        return self.tables[0] is self.tables[1] and bool(self.signs[0] == self.signs[1])
+
+    @property
+    def size(self) -> int:
+        """The number of architectures."""
+        return self.functions.size
+
+    def __call__(self, states: IntArray) -> FloatArray:
+        """Values to maximise, ``float64`` (n, 2), of block states (n, 7): the tables' own sums, signed."""
+        if len(states) == 0:
+            return np.empty((0, 2))
+        signed: FloatArray = np.stack(evaluate(self.tables, states), axis=1) * self.signs
+        return signed
+
+    def rounded(self, values: FloatArray) -> FloatArray:
+        """Values (n, 2) as they are compared: the nearest multiples of the resolution."""
+        nearest: FloatArray = np.round(values / self.resolution) * self.resolution
+        return nearest
+
+
+def _magnitude(tables: BlockTables) -> float:
+    ends = np.append(tables.layout.offsets[1:], tables.layout.size)
+    parts = zip(tables.layout.offsets, ends, strict=True)
+    return float(sum(np.abs(tables.values[start:end]).max() for start, end in parts))
+
+
+def _checked(fixed: Mapping[int, int]) -> dict[int, int]:
+    for block, state in fixed.items():
+        if block not in range(N_BLOCKS):
+            raise ValueError(f"fixed must map blocks 0..{N_BLOCKS - 1} to states, got block {block!r}")
+        if state not in range(int(SPACE.block_sizes[block])):
+            raise ValueError(f"fixed[{block}] must be in 0..{SPACE.block_sizes[block] - 1}, got {state!r}")
+    return {int(block): int(fixed[block]) for block in sorted(fixed)}

@@ -1,0 +1,220 @@
+"""What an exact search returns: values that can be stored, read back and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from anb_gym.exact.archive import non_dominated
+from anb_gym.exact.functions import IntArray
+from anb_gym.exact.neighbourhood import improving_changes
+from anb_gym.exact.objectives import Objectives
+from anb_gym.space import SPACE, Indices
+from anb_gym.surrogates.tables import BlockTables, FloatArray
+
+#: Version of the dictionaries; others are refused.
+SCHEMA: Final = 1
+
+
+class VerificationError(ValueError):
+    """A stored result contradicts the tables it is said to come from."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was searched, and that nothing was left out.
+
+    Attributes:
+        tables: SHA-256 of every objective's tables.
+        maximize: The direction of every objective.
+        resolution: Per objective, in its unit: values were compared as multiples of this.
+        fixed: Blocks that were fixed, and their states.
+        covered: Architectures visited or discarded by a bound: all of the space that ``fixed`` leaves.
+        nodes: Nodes of the search trees; with several threads the number can differ from run to run.
+    """
+
+    tables: tuple[str, ...]
+    maximize: tuple[bool, ...]
+    resolution: tuple[float, ...]
+    fixed: tuple[tuple[int, int], ...]
+    covered: int
+    nodes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary for JSON."""
+        return {
+            "tables": list(self.tables),
+            "maximize": list(self.maximize),
+            "resolution": list(self.resolution),
+            "fixed": [list(item) for item in self.fixed],
+            "covered": self.covered,
+            "nodes": self.nodes,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what :meth:`to_dict` wrote."""
+        return cls(
+            tables=tuple(str(v) for v in values["tables"]),
+            maximize=tuple(bool(v) for v in values["maximize"]),
+            resolution=tuple(float(v) for v in values["resolution"]),
+            fixed=tuple((int(block), int(state)) for block, state in values["fixed"]),
+            covered=int(values["covered"]),
+            nodes=int(values["nodes"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """The exact Pareto front of two functions.
+
+    Architectures with equal objectives, up to the certificate's resolution, are all
+    members, so that a front is a property of the tables alone.
+
+    Attributes:
+        indices: ``int64`` (n,), the best of the first objective first; equals by index.
+        objectives: ``float64`` (n, 2), the tables' sums as ``BlockTables`` computes them.
+        certificate: What was searched.
+    """
+
+    indices: Indices
+    objectives: FloatArray
+    certificate: Certificate
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Front):
+            return NotImplemented
+        return (
+            np.array_equal(self.indices, other.indices)
+            and np.array_equal(self.objectives, other.objectives)
+            and self.certificate == other.certificate
+        )
+
+    def verify(self, tables_a: BlockTables, tables_b: BlockTables) -> None:
+        """Checks what can be checked in seconds.
+
+        The certificate names these tables and covers its whole space; the stored objectives equal a
+        fresh evaluation; no member dominates another; and no change of one or two blocks of any member
+        leads to a point that the front does not dominate.
+
+        Raises:
+            VerificationError: A check failed.
+        """
+        fresh = _verify(self.indices, self.certificate, [tables_a, tables_b])
+        signs = np.where(self.certificate.maximize, 1.0, -1.0)
+        if not np.array_equal(fresh * signs, self.objectives):
+            raise VerificationError("stored objectives differ from those of the tables")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary for JSON; floats survive it exactly."""
+        return {
+            "schema": SCHEMA,
+            "indices": self.indices.tolist(),
+            "objectives": self.objectives.tolist(),
+            "certificate": self.certificate.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            ValueError: The dictionary is of another schema.
+        """
+        _check_schema(values)
+        return cls(
+            np.array(values["indices"], dtype=np.int64),
+            np.array(values["objectives"], dtype=np.float64).reshape(-1, 2),
+            Certificate.from_dict(values["certificate"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The exact optimum of one function.
+
+    Attributes:
+        indices: ``int64`` (n,), all architectures that attain it up to the certificate's resolution, ascending.
+        value: The best of the tables' sums, as ``BlockTables`` computes it.
+        certificate: What was searched.
+    """
+
+    indices: Indices
+    value: float
+    certificate: Certificate
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Optimum):
+            return NotImplemented
+        return (
+            np.array_equal(self.indices, other.indices)
+            and self.value == other.value
+            and self.certificate == other.certificate
+        )
+
+    def verify(self, tables: BlockTables) -> None:
+        """Checks what can be checked in seconds, as :meth:`Front.verify` does.
+
+        Raises:
+            VerificationError: A check failed.
+        """
+        c = self.certificate
+        twice = Certificate(c.tables * 2, c.maximize * 2, c.resolution * 2, c.fixed, c.covered, c.nodes)
+        fresh = _verify(self.indices, twice, [tables, tables])
+        if fresh[:, 0].max() != (self.value if c.maximize[0] else -self.value):
+            raise VerificationError(f"the value {self.value} differs from that of the tables")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary for JSON; floats survive it exactly."""
+        return {
+            "schema": SCHEMA,
+            "indices": self.indices.tolist(),
+            "value": self.value,
+            "certificate": self.certificate.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            ValueError: The dictionary is of another schema.
+        """
+        _check_schema(values)
+        indices = np.array(values["indices"], dtype=np.int64)
+        return cls(indices, float(values["value"]), Certificate.from_dict(values["certificate"]))
+
+
+def _check_schema(values: Mapping[str, Any]) -> None:
+    if values.get("schema") != SCHEMA:
+        raise ValueError(f"values has schema {values.get('schema')!r}, this version of anb_gym reads schema {SCHEMA}")
+
+
+def _verify(indices: Indices, certificate: Certificate, tables: list[BlockTables]) -> FloatArray:
+    """Checks all but the stored values; returns fresh ones, signed."""
+    goal = Objectives(tables, certificate.maximize, dict(certificate.fixed))
+    if certificate.tables != goal.checksums:
+        raise VerificationError(f"the result is of tables {certificate.tables}, got tables {goal.checksums}")
+    if certificate.covered != goal.size:
+        raise VerificationError(f"the search covered {certificate.covered} architectures of {goal.size}")
+    if certificate.resolution != tuple(goal.resolution.tolist()):
+        raise VerificationError(f"the resolution is {certificate.resolution}, expected {goal.resolution.tolist()}")
+    if len(indices) == 0 or len(np.unique(indices)) != len(indices):
+        raise VerificationError("indices must be distinct and at least one")
+    states = SPACE.index_to_states(indices)
+    if any((states[:, block] != state).any() for block, state in certificate.fixed):
+        raise VerificationError(f"a member lies outside the part of the space with blocks fixed {certificate.fixed}")
+    fresh = goal(states)
+    if not non_dominated(goal.rounded(fresh)).all():
+        raise VerificationError("a member dominates another")
+    positions: IntArray = states.copy()
+    positions[:, list(goal.fixed)] = 0
+    if n := improving_changes(goal.functions, positions, fresh, 2.0 * goal.resolution):
+        raise VerificationError(f"{n} changes of one or two blocks escape dominance by the front")
+    return fresh

@@ -1,0 +1,236 @@
+"""The search for a front: one threshold problem per stretch of the staircase.
+
+The known architectures leave a staircase of boxes, each open above its lower
+corner ``z``: whatever they do not dominate lies in some box, and so has
+``w . f >= w . z`` for any weights ``w``. A stretch of neighbouring boxes is
+therefore closed by enumerating the architectures on which several weighted sums
+of the objectives all reach a threshold. Along a short stretch the thresholds lie
+close to the maxima, most states of most blocks are ruled out by bounds
+(:mod:`anb_gym.exact.bounds`), and a depth-first search (:mod:`anb_gym.exact.search`)
+runs through what is left. A stretch too wide for that is cut in two, and the
+space of a single box is cut in two along its largest block.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.exact.bounds import tighten
+from anb_gym.exact.functions import Functions, IntArray
+from anb_gym.exact.incumbents import OPEN, Incumbents, boxes
+from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.search import enumerate_above, start
+from anb_gym.space import N_BLOCKS
+from anb_gym.surrogates.tables import FloatArray
+
+#: Nodes after which a task of several boxes, or of one box, is cut.
+_NODES_PER_TASK: Final = (20_000, 2_000_000)
+#: Nodes and architectures between looks at the incumbents.
+_NODES_PER_CALL: Final = 200_000
+_CAPACITY: Final = 16_384
+#: Boxes per task at the start.
+_STRETCH: Final = 64
+#: Besides the weights of the supporting line, weights this far away in logits.
+_TILT: Final = 1.2
+
+Masks = list[NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stretch of boxes and a part of the space.
+
+    Attributes:
+        first: The first box.
+        last: The box after the last.
+        keep: For every block, which of its states the part has.
+    """
+
+    first: int
+    last: int
+    keep: Masks
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes."""
+        return self.last - self.first
+
+    @property
+    def size(self) -> int:
+        """How many architectures, once for every box."""
+        return self.boxes * int(np.prod([int(mask.sum()) for mask in self.keep], dtype=object))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        nodes: Nodes visited.
+        closed: Architectures visited or discarded, once for every box.
+        rest: What is still to do.
+    """
+
+    nodes: int
+    closed: int
+    rest: list[Task]
+
+
+class Solver:
+    """Closes tasks; every method may run in any thread.
+
+    Args:
+        objectives: What is maximised.
+        incumbents: Shared; at least one member.
+        staircase: ``float64`` (n, 2), the points whose boxes number the tasks.
+    """
+
+    def __init__(self, objectives: Objectives, incumbents: Incumbents, staircase: FloatArray) -> None:
+        self.incumbents = incumbents
+        self.stop = threading.Event()
+        self._shift = staircase.min(axis=0)
+        self._scale = 1.0 / np.maximum(staircase.max(axis=0) - self._shift, 1e3 * objectives.resolution)
+        self._tolerance = objectives.tolerance * self._scale
+        self._functions = objectives.functions.combined(np.diag(self._scale), self._shift)
+        self._resolution = objectives.resolution
+        self._boxes = self._scaled(boxes(staircase, self._resolution))
+        self._single = objectives.single
+
+    def all_tasks(self) -> list[Task]:
+        """Tasks that together cover every box and the whole space."""
+        whole = [np.ones(n, dtype=np.bool_) for n in self._functions.sizes]
+        if self._single:  # the box of the one point holds all others
+            return [Task(1, 2, whole)]
+        n = len(self._boxes)
+        inner = np.linspace(1, n - 1, 2 + (n - 3) // _STRETCH).round().astype(int).tolist()
+        return [Task(first, last, whole) for first, last in pairwise([0, *inner, n])]
+
+    def work(self, task: Task) -> Outcome:
+        """Closes a task, or part of it."""
+        low = self._boxes[task.first : task.last].min(axis=0)
+        weights = self._weights(task)
+        part = self._functions.restricted(task.keep).combined(weights)
+        functions = tighten(part, self._thresholds(weights, low))
+        ruled_out = task.size - task.boxes * functions.size
+        if functions.size == 0:
+            return Outcome(0, ruled_out, [])
+        functions = functions.restricted(
+            [np.ones(n, dtype=np.bool_) for n in functions.sizes], np.argsort(functions.sizes, kind="stable")
+        )
+        nodes, covered = self._enumerate(functions, weights, low, _NODES_PER_TASK[task.boxes == 1])
+        if covered is None:
+            return Outcome(nodes, ruled_out, self._cut(task, functions))
+        return Outcome(nodes, ruled_out + task.boxes * covered, [])
+
+    def _enumerate(
+        self, functions: Functions, weights: FloatArray, low: FloatArray, limit: int
+    ) -> tuple[int, int | None]:
+        """Enumerates what reaches the thresholds.
+
+        Returns:
+            The nodes visited, and the architectures covered or, if it did not finish, None.
+        """
+        stack = start(functions)
+        thresholds = self._thresholds(weights, low)
+        found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
+        tables = functions.sizes, functions.pair, functions.triple
+        while stack.depth[0] >= 0:
+            if self.stop.is_set() or stack.counters[0] >= limit:
+                return int(stack.counters[0]), None
+            n = enumerate_above(*tables, thresholds, stack, found, min(limit, _NODES_PER_CALL))
+            if n and self.incumbents.add(_block_states(functions, found[:n])):
+                thresholds = self._thresholds(weights, low)
+        return int(stack.counters[0]), int(stack.counters[1])
+
+    def _cut(self, task: Task, functions: Functions) -> list[Task]:
+        keep = list(task.keep)
+        for block, states in zip(functions.blocks, functions.states, strict=True):
+            keep[block] = np.isin(self._functions.states[block], states)
+        if task.boxes > 1:
+            middle = (task.first + task.last) // 2
+            return [Task(task.first, middle, keep), Task(middle, task.last, keep)]
+        block = int(np.argmax([mask.sum() for mask in keep]))
+        halves = np.array_split(np.flatnonzero(keep[block]), 2)
+        tasks = []
+        for half in halves:
+            mask = np.zeros_like(keep[block])
+            mask[half] = True
+            tasks.append(Task(task.first, task.last, [*keep[:block], mask, *keep[block + 1 :]]))
+        return tasks
+
+    def _weights(self, task: Task) -> FloatArray:
+        """Weights of the sums that bound a task, ``float64`` (k, 2), the most telling first.
+
+        The first are those of the line that supports all known points and passes closest to the
+        stretch: the dual of the linear programme over the points' convex hull.
+        """
+        if task.first == 0 or self._single:
+            return np.array([[1.0, 0.0]])
+        if task.last == len(self._boxes):
+            return np.array([[0.0, 1.0]])
+        logits = np.linspace(-9.0, 9.0, 181)
+        weights = _mixtures(logits)
+        support = (self._scaled(self.incumbents.points()) @ weights.T).max(axis=0)
+        lowest = (self._boxes[task.first : task.last] @ weights.T).min(axis=0)
+        best = logits[np.argmin((support - lowest) / weights.max(axis=1))]
+        return np.concatenate([_mixtures(best + np.array([0.0, -_TILT, _TILT])), np.eye(2)])
+
+    def _thresholds(self, weights: FloatArray, low: FloatArray) -> FloatArray:
+        """What every weighted sum reaches wherever ``low`` is reached and no incumbent dominates."""
+        current = np.maximum(self._scaled(boxes(self.incumbents.points(), self._resolution)), low)
+        thresholds: FloatArray = (current @ weights.T).min(axis=0) - weights @ self._tolerance
+        return thresholds
+
+    def _scaled(self, values: FloatArray) -> FloatArray:
+        scaled: FloatArray = np.maximum((values - self._shift) * self._scale, OPEN)
+        return scaled
+
+
+def run(
+    solver: Solver,
+    tasks: list[Task],
+    workers: int,
+    on_outcome: Callable[[Outcome, list[Task]], None],
+) -> None:
+    """Works through tasks and what they leave over, in threads.
+
+    Args:
+        solver: What closes a task.
+        tasks: To do.
+        workers: Number of threads.
+        on_outcome: Called in this thread with the outcome of every task done, and all tasks still open.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        running: dict[Future[Outcome], Task] = {}
+        try:
+            running = {pool.submit(solver.work, task): task for task in tasks}
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    outcome = future.result()
+                    del running[future]
+                    running.update({pool.submit(solver.work, rest): rest for rest in outcome.rest})
+                    on_outcome(outcome, list(running.values()))
+        finally:
+            solver.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _mixtures(logits: FloatArray) -> FloatArray:
+    first = 1.0 / (1.0 + np.exp(-logits))
+    return np.stack([first, 1.0 - first], axis=1)
+
+
+def _block_states(functions: Functions, found: NDArray[np.int16]) -> IntArray:
+    states = np.empty((len(found), N_BLOCKS), dtype=np.int64)
+    for position, block in enumerate(functions.blocks):
+        states[:, block] = functions.states[position][found[:, position]]
+    return states

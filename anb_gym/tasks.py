@@ -1,0 +1,126 @@
+"""The table of tasks: what an environment asks for, independent of how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from anb_gym._errors import choose
+
+Direction = Literal["max", "min"]
+Kind = Literal["throughput", "latency", "accuracy"]
+
+#: Whether more or less of a metric is better. The direction belongs to the metric, whatever the task.
+DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
+    {
+        "accuracy": "max",
+        "zcu102/throughput": "max",
+        "zcu102/latency": "min",
+        "vck190/throughput": "max",
+        "vck190/latency": "min",
+        "tpuv2/throughput": "max",
+        "tpuv3/throughput": "max",
+        "a100/throughput": "max",
+        "rtx3090/throughput": "max",
+        "train_time": "min",
+        "macs": "min",
+        "params": "min",
+    }
+)
+
+#: Exponent of the performance ratio in the product reward, from MnasNet
+#: (Tan et al. 2019, https://arxiv.org/abs/1807.11626, section 3).
+EXPONENT: Final = 0.07
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to look for in the search space.
+
+    Attributes:
+        name: Such as ``"VCK190"`` or ``"ZCU102-Latency"``.
+        metrics: Names of the metrics, accuracy first.
+        kind: What is traded against accuracy; ``"accuracy"`` if nothing is.
+        device: The device in the metrics' names, or None.
+        target: Default target of the second metric, in its unit, or None. It is
+            the 70th percentile of the dataset's 5,138 records (for latency the
+            30th: as hard to reach) rounded to two significant digits.
+        version: Version of the environment id.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    kind: Kind
+    device: str | None = None
+    target: float | None = None
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        """The environment id with a scalar reward."""
+        return f"AccelNAS-{self.name}-v{self.version}"
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The direction of each metric."""
+        return tuple(DIRECTIONS[metric] for metric in self.metrics)
+
+
+def _device_task(label: str, kind: Kind, target: float) -> Task:
+    device = label.lower()
+    name = f"{label}-Latency" if kind == "latency" else label
+    return Task(name, ("accuracy", f"{device}/{kind}"), kind, device, target)
+
+
+#: All tasks by name.
+TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            _device_task("ZCU102", "throughput", 490.0),
+            _device_task("VCK190", "throughput", 3000.0),
+            _device_task("TPUv2", "throughput", 940.0),
+            _device_task("TPUv3", "throughput", 1400.0),
+            _device_task("A100", "throughput", 11000.0),
+            _device_task("RTX3090", "throughput", 7600.0),
+            _device_task("ZCU102", "latency", 4.6),
+            _device_task("VCK190", "latency", 3.0),
+            Task("Accuracy", ("accuracy",), "accuracy"),
+        )
+    }
+)
+
+
+def get_task(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        ValueError: There is none; the message suggests the nearest.
+    """
+    return TASKS[choose(name, TASKS, "task")]
+
+
+def select_tasks(*, kind: str | None = None, device: str | None = None) -> tuple[Task, ...]:
+    """All tasks of a kind, on a device, or both.
+
+    Args:
+        kind: ``"throughput"``, ``"latency"`` or ``"accuracy"``.
+        device: Such as ``"vck190"``.
+
+    Raises:
+        ValueError: No task has such a kind or device.
+
+    Example:
+        >>> [task.name for task in select_tasks(kind="latency")]
+        ['ZCU102-Latency', 'VCK190-Latency']
+    """
+    tasks = tuple(TASKS.values())
+    if kind is not None:
+        choose(kind, sorted({task.kind for task in tasks}), "kind")
+        tasks = tuple(task for task in tasks if task.kind == kind)
+    if device is not None:
+        choose(device, sorted({task.device for task in TASKS.values() if task.device}), "device")
+        tasks = tuple(task for task in tasks if task.device == device)
+    return tasks
