@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -93,7 +93,7 @@ class Benchmark:
             ValueError: An argument has the wrong type, shape or value; a metric is unknown.
         """
         names = self._names(metrics)
-        states = SPACE.as_states(archs)
+        states = SPACE.as_states(archs, "archs")
         values = self.query_states(states, names)
         if noise is not None:
             key = noise if isinstance(noise, Noise) else Noise(noise)
@@ -114,22 +114,27 @@ class Benchmark:
         Returns:
             As :meth:`query` without noise.
         """
-        loaded = {name: self.load(name) for name in metrics if name not in COUNTED}
-        scores = evaluate([surrogate.mean for surrogate in loaded.values()], states)
-        values = {name: s.link.value(score) for (name, s), score in zip(loaded.items(), scores, strict=True)}
-        for name in metrics:
-            if name in COUNTED:
-                values[name] = complexity.count(states, name).astype(np.float64)
-        return values
+        surrogates = [None if name in COUNTED else self.load(name) for name in metrics]
+        scores = iter(evaluate([surrogate.mean for surrogate in surrogates if surrogate], states))
+        return {
+            name: surrogate.link.value(next(scores)) if surrogate else complexity.count(states, name).astype(np.float64)
+            for name, surrogate in zip(metrics, surrogates, strict=True)
+        }
 
     def load(self, metric: str) -> Surrogate:
-        """The surrogate of a predicted metric: tables, link and manifest."""
-        return load_shipped(self.surrogate, metric)
+        """The surrogate of a predicted metric: tables, link and manifest.
+
+        Raises:
+            ValueError: The metric is not one of :data:`PREDICTED`.
+            ArtefactError: The installation is damaged.
+        """
+        return load_shipped(self.surrogate, choose(metric, PREDICTED, "metric"))
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:
             return self.metrics
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        if not isinstance(metrics, Iterable) or not (names := [metrics] if isinstance(metrics, str) else list(metrics)):
+            raise ValueError(f"metrics must be one or more of {', '.join(map(repr, METRICS))}, got {metrics!r}")
         for name in names:
             choose(name, METRICS, "metrics")
         return names

@@ -6,7 +6,7 @@ from the network's definition and looked up for any number of architectures.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -90,11 +90,17 @@ def _fixed() -> Complexity:
     return stem + head + pool + Complexity(weights, weights, weights + CLASSES)
 
 
-@lru_cache(maxsize=1)
-def _tables() -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-    """The fixed part, ``int64`` (3,), and one ``int64`` (states, 3) table per block."""
-    blocks = [np.array([_block(b, s) for s in range(size)], dtype=np.int64) for b, size in enumerate(SPACE.block_sizes)]
-    return np.array(_fixed(), dtype=np.int64), blocks
+@cache
+def _tables(field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One field per block and state, one block after the other, ``int64`` (264,), and where each block starts, (7,).
+
+    The first block's entries contain the fixed part.
+    """
+    sizes = SPACE.block_sizes
+    values = [getattr(_block(b, s), field) for b, size in enumerate(sizes) for s in range(size)]
+    table = np.array(values, dtype=np.int64)
+    table[: sizes[0]] += getattr(_fixed(), field)
+    return table, np.cumsum(sizes) - sizes
 
 
 def count(states: States, field: str) -> NDArray[np.int64]:
@@ -107,12 +113,9 @@ def count(states: States, field: str) -> NDArray[np.int64]:
     Returns:
         Counts, ``int64`` (n,).
     """
-    column = Complexity._fields.index(field)
-    fixed, blocks = _tables()
-    total = np.full(len(states), fixed[column])
-    for block, table in enumerate(blocks):
-        total += table[states[:, block], column]
-    return total
+    table, starts = _tables(field)
+    counts: NDArray[np.int64] = np.add.reduce(table.take(states + starts), axis=1)
+    return counts
 
 
 def macs(architectures: Any) -> NDArray[np.int64]:

@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import product
+from reprlib import repr as shorten
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -44,6 +46,10 @@ _BLOCK_PATTERN = re.compile(r"e(\d+)k(\d+)l(\d+)s([01])")
 
 def _options(block: int) -> tuple[tuple[int, ...], ...]:
     return EXPANSIONS, KERNELS, LAYERS[block], SQUEEZE_EXCITATION
+
+
+#: Per block, the state of each combination of options; squeeze-excitation runs fastest.
+_STATES: Final = tuple({o: state for state, o in enumerate(product(*_options(b)))} for b in range(N_BLOCKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,15 @@ class Architecture:
         )
 
     @property
+    def states(self) -> States:
+        """The seven block states as ``int64``, shape ``(7,)``."""
+        blocks = zip(self.expansion, self.kernel, self.layers, self.se, strict=True)
+        return np.array([states[block] for states, block in zip(_STATES, blocks, strict=True)], dtype=np.int64)
+
+    @property
     def index(self) -> int:
         """Position in the enumeration of the space, in ``0 .. SPACE.size - 1``."""
-        return int(SPACE.to_index(self.choices[None])[0])
+        return int(SPACE.states_to_index(self.states[None])[0])
 
     @classmethod
     def from_choices(cls, choices: Any) -> Architecture:
@@ -201,15 +213,17 @@ class SearchSpace:
             raise ValueError(f"n must be a non-negative integer, got {n!r}")
         if not isinstance(rng, np.random.Generator):
             raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
-        return rng.integers(self.cardinalities, size=(n, self.n_choices), dtype=np.int64).astype(np.int8)
+        choices: Choices = rng.integers(self.cardinalities, size=(n, self.n_choices), dtype=np.int64).astype(np.int8)
+        return choices
 
     def to_states(self, choices: Any) -> States:
         """Block states ``int64`` (n, 7) of choices (n, 28)."""
         return self._to_states(self.validate_choices(choices))
 
     def _to_states(self, choices: Choices) -> States:
+        # No state is above 47, so int8 suffices.
         blocks = choices.reshape(-1, N_BLOCKS, 4)
-        states: States = (blocks * self._choice_strides).sum(axis=2)
+        states: States = np.einsum("nbc,bc->nb", blocks, self._choice_strides.astype(np.int8)).astype(np.int64)
         return states
 
     def from_states(self, states: Any) -> Choices:
@@ -217,7 +231,8 @@ class SearchSpace:
         states = self.validate_states(states)
         per_block = self.cardinalities.reshape(N_BLOCKS, 4)
         digits = states[:, :, None] // self._choice_strides % per_block
-        return digits.reshape(-1, self.n_choices).astype(np.int8)
+        choices: Choices = digits.reshape(-1, self.n_choices).astype(np.int8)
+        return choices
 
     def states_to_index(self, states: Any) -> Indices:
         """Indices ``int64`` (n,) of block states (n, 7)."""
@@ -226,7 +241,10 @@ class SearchSpace:
 
     def index_to_states(self, index: Any) -> States:
         """Block states ``int64`` (n, 7) of indices (n,)."""
-        states: States = self.validate_index(index)[:, None] // self._block_strides % self.block_sizes
+        return self._index_to_states(self.validate_index(index))
+
+    def _index_to_states(self, index: Indices) -> States:
+        states: States = index[:, None] // self._block_strides % self.block_sizes
         return states
 
     def to_index(self, choices: Any) -> Indices:
@@ -255,12 +273,13 @@ class SearchSpace:
         result[np.arange(len(position)), position] = value
         return result
 
-    def as_states(self, architectures: Any) -> States:
+    def as_states(self, architectures: Any, name: str = "architectures") -> States:
         """Block states of architectures in any form.
 
         Args:
             architectures: An :class:`Architecture` or a sequence of them, choices
                 of shape (n, 28), an index, or indices of shape (n,).
+            name: What errors call the argument.
 
         Returns:
             Block states, ``int64`` (n, 7).
@@ -269,27 +288,26 @@ class SearchSpace:
             ValueError: The value has none of these forms, or lies outside the space.
         """
         if isinstance(architectures, Architecture):
-            return self._to_states(architectures.choices)
+            return architectures.states[None]
         if isinstance(architectures, Sequence) and len(architectures) > 0:
             if all(isinstance(a, Architecture) for a in architectures):
-                return self._to_states(np.stack([a.choices for a in architectures]))
-        array = np.asarray(architectures)
+                return np.stack([a.states for a in architectures])
+        array = _as_array(architectures, name)
         if array.ndim == 2:
-            return self._to_states(self.validate_choices(array, "architectures"))
-        if array.ndim == 1 and array.dtype == np.int8 and len(array) == self.n_choices:
+            return self._to_states(self.validate_choices(array, name))
+        if array.ndim > 2:
+            raise ValueError(f"{name} must be choices (n, {self.n_choices}) or indices (n,), got shape {array.shape}")
+        index = self.validate_index(array, name)
+        if array.shape == (self.n_choices,) and (index < self.cardinalities).all():
             raise ValueError(
-                "architectures has shape (28,): one architecture's choices must have shape (1, 28); "
-                "indices must be wider integers than int8"
+                f"{name} must be choices (n, {self.n_choices}) or indices (n,), got what reads as one architecture's "
+                f"choices of shape {array.shape}; give them as shape (1, {self.n_choices})"
             )
-        return self.index_to_states(self.validate_index(array, "architectures"))
+        return self._index_to_states(index)
 
     def validate_choices(self, choices: Any, name: str = "choices") -> Choices:
         """Returns choices as ``int8`` (n, 28), or raises a ``ValueError`` that names ``name``."""
-        array = np.asarray(choices)
-        if array.ndim != 2 or array.shape[1] != self.n_choices:
-            raise ValueError(f"{name} must have shape (n, {self.n_choices}), got {array.shape}")
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        array = _as_integers(choices, name, self.n_choices)
         outside = (array < 0) | (array >= self._limits)
         if outside.any():
             row, column = np.argwhere(outside)[0]
@@ -301,11 +319,7 @@ class SearchSpace:
 
     def validate_states(self, states: Any, name: str = "states") -> States:
         """Returns block states as ``int64`` (n, 7), or raises a ``ValueError`` that names ``name``."""
-        array = np.asarray(states)
-        if array.ndim != 2 or array.shape[1] != N_BLOCKS:
-            raise ValueError(f"{name} must have shape (n, {N_BLOCKS}), got {array.shape}")
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        array = _as_integers(states, name, N_BLOCKS)
         outside = (array < 0) | (array >= self.block_sizes)
         if outside.any():
             row, block = np.argwhere(outside)[0]
@@ -316,14 +330,7 @@ class SearchSpace:
 
     def validate_index(self, index: Any, name: str = "index") -> Indices:
         """Returns indices as ``int64`` (n,), or raises a ``ValueError`` that names ``name``."""
-        array = np.asarray(index)
-        if array.ndim > 1:
-            raise ValueError(f"{name} must have shape (n,), got {array.shape}")
-        array = array.reshape(-1)
-        if array.size == 0:
-            return np.empty(0, dtype=np.int64)
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must have an integer dtype, got {array.dtype}")
+        array = _as_integers(index, name)
         outside = (array < 0) | (array >= self.size)
         if outside.any():
             raise ValueError(f"{name} must be in 0..{self.size - 1}, got {array[outside][0]}")
@@ -331,6 +338,28 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace(size={self.size:,})"
+
+
+def _as_array(values: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of integers, got {shorten(values)}: {error}") from error
+
+
+def _as_integers(values: Any, name: str, width: int | None = None) -> NDArray[np.integer[Any]]:
+    """An integer array of shape (n, width); without a width (n,), or one number."""
+    array = _as_array(values, name)
+    if width is None:
+        array = np.atleast_1d(array)
+        if array.shape == (0,):  # an empty list makes a float array
+            return array.astype(np.int64)
+    shape = "(n,)" if width is None else f"(n, {width})"
+    if array.ndim != (1 if width is None else 2) or array.shape[1:] != (() if width is None else (width,)):
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must have an integer dtype, got {array.dtype}: {shorten(values)}")
+    return array
 
 
 def _strides(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

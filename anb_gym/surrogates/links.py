@@ -34,6 +34,9 @@ class Link(Protocol):
     def value(self, score: FloatArray) -> FloatArray:
         """The metric of each table sum."""
 
+    def inverse(self, value: FloatArray) -> FloatArray:
+        """The table sum of each metric."""
+
     def slope(self, score: FloatArray) -> FloatArray:
         """The derivative of :meth:`value`, which carries standard deviations over."""
 
@@ -47,6 +50,9 @@ class Identity:
 
     def value(self, score: FloatArray) -> FloatArray:
         return score
+
+    def inverse(self, value: FloatArray) -> FloatArray:
+        return value
 
     def slope(self, score: FloatArray) -> FloatArray:
         return np.ones_like(score)
@@ -62,57 +68,29 @@ class Reciprocal:
     def value(self, score: FloatArray) -> FloatArray:
         return 1.0 / score
 
+    def inverse(self, value: FloatArray) -> FloatArray:
+        return 1.0 / value
+
     def slope(self, score: FloatArray) -> FloatArray:
         return -1.0 / score**2
 
 
-@dataclass(frozen=True)
-class HostBound:
-    """The tables hold the device's seconds per image; a host limits the throughput.
-
-    Device and host work in a pipeline, so an image takes the longer of the two
-    times. The longer is smoothed, ``host + width * log(1 + exp((device - host) / width))``,
-    and the metric is the throughput averaged over the host's states.
-
-    Attributes:
-        host: The host's seconds per image in its states, each equally likely.
-        width: Smoothing of the longer of the two times, in seconds.
-    """
-
-    name: ClassVar[str] = "host_bound"
-    increasing: ClassVar[bool] = False
-    host: tuple[float, ...]
-    width: float
-
-    def value(self, score: FloatArray) -> FloatArray:
-        total = np.zeros_like(score)
-        for host in self.host:
-            total += 1.0 / self.seconds(score, host)
-        return total / len(self.host)
-
-    def slope(self, score: FloatArray) -> FloatArray:
-        total = np.zeros_like(score)
-        for host in self.host:
-            share = 1.0 / (1.0 + np.exp(-(score - host) / self.width))
-            total -= share / self.seconds(score, host) ** 2
-        return total / len(self.host)
-
-    def seconds(self, score: FloatArray, host: FloatArray | float) -> FloatArray:
-        """Seconds per image with a host that needs ``host`` seconds, scalar or (n,)."""
-        return host + self.width * np.logaddexp(0.0, (score - host) / self.width)
-
-
-_LINKS: dict[str, type[Any]] = {link.name: link for link in (Identity, Reciprocal, HostBound)}
+_LINKS: dict[str, type[Any]] = {link.name: link for link in (Identity, Reciprocal)}
 
 
 def link_from_dict(values: Mapping[str, Any]) -> Link:
     """The link that :func:`link_to_dict` wrote.
 
     Raises:
-        ValueError: The name is unknown.
+        ValueError: The name or a parameter is unknown.
     """
-    parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "name"}
-    link: Link = _LINKS[choose(values.get("name", ""), _LINKS, "link")](**parameters)
+    if not isinstance(values, Mapping):
+        raise ValueError(f"link must be a dictionary with a name, got {values!r}")
+    kind = _LINKS[choose(values.get("name"), _LINKS, "link")]
+    try:
+        link: Link = kind(**{key: value for key, value in values.items() if key != "name"})
+    except TypeError as error:
+        raise ValueError(f"link {kind.name!r} has other parameters than {dict(values)}") from error
     return link
 
 

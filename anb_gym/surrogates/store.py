@@ -1,9 +1,12 @@
 """Surrogates on disk: an ``.npz`` of tables and a JSON manifest beside it.
 
-Tables are written as differences from each block's first options. Where two
-blocks do not interact the differences are zero and compress to nothing; a sum
-over each axis restores the tables when they are read. Tables over pairs are
-kept in float64, those over triples in float32.
+Tables over triples of blocks are large and of low rank: surrogates are smooth,
+or made of few splits. They are written as a core and one basis per block (the
+higher-order singular value decomposition of De Lathauwer, De Moor and
+Vandewalle 2000, https://doi.org/10.1137/S0895479896305696), the core rounded to
+2^-30 of its largest entry so that most of it compresses to nothing, and
+multiplied out when they are read. The tables that count are those that are
+read: predictions move by about 1e-9 of their range.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +29,16 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
-from anb_gym.surrogates.tables import BlockTables, FloatArray, evaluate, layout
+from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, evaluate, layout
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
 #: Families whose tables ship with the package; the first has the best held-out scores and is the default.
 FAMILIES: Final = ("gp", "xgb", "lgb")
+#: Where the shipped surrogates are.
+ARTEFACTS: Final = Path(__file__).parent / "artefacts"
+#: Singular values below this share of the largest are left out of the tables over triples.
+_TOLERANCE: Final = 1e-12
 
 
 class ArtefactError(ValueError):
@@ -73,7 +80,8 @@ class Surrogate:
 def save(surrogate: Surrogate, path: Path) -> None:
     """Writes ``path`` (``.npz``) and its manifest (``.json``); an interrupted write leaves the old files."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **_encode("mean", surrogate.mean), **_encode("log_std", surrogate.log_std))
+    arrays: dict[str, Any] = {**_encode("mean", surrogate.mean), **_encode("log_std", surrogate.log_std)}
+    np.savez_compressed(buffer, **arrays)
     data = buffer.getvalue()
     manifest = {
         "schema": SCHEMA,
@@ -104,8 +112,8 @@ def load(path: Path) -> Surrogate:
         raise ArtefactError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {manifest.get('sha256')}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            tables = {name: _decode(name, arrays) for name in ("mean", "log_std")}
-        return Surrogate(**tables, link=link_from_dict(manifest["link"]), manifest=manifest)
+            mean, log_std = _decode("mean", arrays), _decode("log_std", arrays)
+        return Surrogate(mean, log_std, link_from_dict(manifest["link"]), manifest)
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ArtefactError(f"{path} does not hold a surrogate of schema {SCHEMA}: {error}") from error
 
@@ -128,7 +136,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def shipped_path(family: str, metric: str) -> Path:
     """Where the package keeps the surrogate of a metric."""
-    return artefact_path(Path(__file__).parent / "artefacts", family, metric)
+    return artefact_path(ARTEFACTS, family, metric)
 
 
 def artefact_path(folder: Path, family: str, metric: str) -> Path:
@@ -136,7 +144,7 @@ def artefact_path(folder: Path, family: str, metric: str) -> Path:
     return folder / family / f"{metric.replace('/', '-')}.npz"
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_shipped(family: str, metric: str) -> Surrogate:
     """The shipped surrogate of a metric, read once per process.
 
@@ -164,40 +172,67 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:
-    dtype = np.float32 if tables.order == 3 or name == "log_std" else np.float64
-    scale = np.abs(tables.values).max(initial=1e-300)
-    differences = _along_axes(tables, _difference_matrices())
-    differences[np.abs(differences) < 1e-13 * scale] = 0.0
-    return {f"{name}_{tables.order}": differences.astype(dtype)}
+    if tables.order < 3:
+        dtype = np.float32 if name == "log_std" else np.float64
+        return {f"{name}_tables_{tables.order}": tables.values.astype(dtype)}
+    pairs, triples = _split(tables)
+    bases = [_basis(triples, block) for block in range(N_BLOCKS)]
+    cores = [_multiply(triples.table(*blocks), [bases[b].T for b in blocks]) for blocks in layout(3).blocks]
+    core = np.concatenate([core.ravel() for core in cores])
+    quantum = max(float(np.abs(core).max(initial=0.0)), 1e-300) / 2**30
+    return {
+        f"{name}_tables_2": pairs.values,
+        f"{name}_core": np.round(core / quantum).astype(np.int32),
+        f"{name}_quantum": np.array(quantum),
+        **{f"{name}_basis_{block}": basis for block, basis in enumerate(bases)},
+    }
 
 
 def _decode(name: str, arrays: Mapping[str, NDArray[Any]]) -> BlockTables:
-    (key,) = (key for key in arrays if key.rpartition("_")[0] == name)
-    differences = BlockTables(int(key.rpartition("_")[2]), arrays[key].astype(np.float64))
-    inverses = [np.linalg.inv(matrix) for matrix in _difference_matrices()]
-    return BlockTables(differences.order, _along_axes(differences, inverses))
+    (key,) = (key for key in arrays if key.startswith(f"{name}_tables_"))
+    lower = BlockTables(int(key.rpartition("_")[2]), arrays[key].astype(np.float64))
+    if f"{name}_core" not in arrays:
+        return lower
+    terms: dict[Blocks, FloatArray | float] = {blocks: lower.table(*blocks) for blocks in lower.layout.blocks}
+    bases = [arrays[f"{name}_basis_{block}"] for block in range(N_BLOCKS)]
+    core, start = arrays[f"{name}_core"] * arrays[f"{name}_quantum"], 0
+    for blocks in layout(3).blocks:
+        shape = tuple(bases[b].shape[1] for b in blocks)
+        size = int(np.prod(shape))
+        terms[blocks] = _multiply(core[start : start + size].reshape(shape), [bases[b] for b in blocks])
+        start += size
+    return BlockTables.from_terms(terms)
 
 
-def _along_axes(tables: BlockTables, matrices: list[FloatArray]) -> FloatArray:
-    """Applies each block's matrix to the axis of that block, in every table."""
-    values = np.empty_like(tables.values)
-    where = layout(tables.order)
-    for blocks, start in zip(where.blocks, where.offsets, strict=True):
-        table = tables.table(*blocks)
-        for block in blocks:  # each product moves its axis to the end: after all of them the order is the first
-            table = np.tensordot(table, matrices[block], axes=(0, 1))
-        values[start : start + table.size] = table.ravel()
-    return values
+def _split(tables: BlockTables) -> tuple[BlockTables, BlockTables]:
+    """Order-3 tables as tables over pairs plus tables over triples whose mean along every axis is 0."""
+    pairs: dict[Blocks, FloatArray | float] = {}
+    triples: dict[Blocks, FloatArray | float] = {}
+    for blocks in tables.layout.blocks:
+        rest = tables.table(*blocks)
+        for axis, block in enumerate(blocks):
+            mean = rest.mean(axis=axis, keepdims=True)
+            others = tuple(b for b in blocks if b != block)
+            pairs[others] = pairs.get(others, 0.0) + mean.squeeze(axis)
+            rest = rest - mean
+        triples[blocks] = rest
+    return BlockTables.from_terms(pairs, order=2), BlockTables.from_terms(triples, order=3)
 
 
-@lru_cache(maxsize=1)
-def _difference_matrices() -> list[FloatArray]:
-    """Per block, the matrix (states, states) that subtracts each choice's first option."""
-    per_block = SPACE.cardinalities.reshape(N_BLOCKS, -1)
-    return [reduce(np.kron, (_anchored(int(options)) for options in row)) for row in per_block]
+def _basis(triples: BlockTables, block: int) -> FloatArray:
+    """Orthonormal columns, (states, rank), that span one block's axis in all tables to :data:`_TOLERANCE`."""
+    parts = [
+        np.moveaxis(triples.table(*blocks), blocks.index(block), 0).reshape(SPACE.block_sizes[block], -1)
+        for blocks in triples.layout.blocks
+        if block in blocks
+    ]
+    vectors, singular, _ = np.linalg.svd(np.concatenate(parts, axis=1), full_matrices=False)
+    basis: FloatArray = vectors[:, singular > _TOLERANCE * max(singular[0], 1e-300)]
+    return basis
 
 
-def _anchored(options: int) -> FloatArray:
-    matrix = np.eye(options)
-    matrix[1:, 0] = -1.0
-    return matrix
+def _multiply(table: FloatArray, matrices: list[FloatArray]) -> FloatArray:
+    """Applies one matrix (new, old) to each axis of a table."""
+    for matrix in matrices:  # each product moves its axis to the end: after the last the order is the first
+        table = np.tensordot(table, matrix, axes=(0, 1))
+    return table

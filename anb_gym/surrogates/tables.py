@@ -12,7 +12,7 @@ look-up per table and one sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from math import comb
@@ -26,8 +26,8 @@ from anb_gym.space import N_BLOCKS, SPACE, States
 FloatArray = NDArray[np.float64]
 Blocks = tuple[int, ...]
 
-#: Rows evaluated at a time, so that the look-ups of a chunk stay in cache.
-_CHUNK = 4096
+#: Rows evaluated at a time: the look-ups of a chunk stay in cache, and its BLAS products on one thread.
+_CHUNK = 1024
 
 
 class Layout(NamedTuple):
@@ -82,7 +82,7 @@ class BlockTables:
         self.order = order
         self.values = np.ascontiguousarray(values, dtype=np.float64)
         if self.values.shape != (self.layout.size,):
-            raise ValueError(f"values must have shape ({self.layout.size},) for order {order}, got {values.shape}")
+            raise ValueError(f"values must have shape ({self.layout.size},) for order {order}, got {self.values.shape}")
         if not np.isfinite(self.values).all():
             raise ValueError("values must be finite")
 
@@ -97,10 +97,20 @@ class BlockTables:
 
         Returns:
             Tables with the same sum. A term of fewer blocks is spread evenly over
-            the tables that contain it, which keeps the entries of similar size.
+            the tables that contain it, which keeps the entries of similar size. No
+            terms at all make the function that is 0 everywhere.
+
+        Raises:
+            ValueError: A key is not at most ``order`` ascending blocks, or a table has the wrong shape.
         """
-        order = max(1, *(len(blocks) for blocks in terms)) if order is None else order
+        order = max((1, *(len(blocks) for blocks in terms))) if order is None else order
         where = layout(order)
+        for blocks, term in terms.items():
+            if len(blocks) > order or list(blocks) != sorted(set(blocks) & set(range(N_BLOCKS))):
+                raise ValueError(f"terms must be keyed by at most {order} ascending blocks in 0..6, got {blocks!r}")
+            expected = tuple(int(SPACE.block_sizes[b]) for b in blocks)
+            if np.shape(term) != expected:
+                raise ValueError(f"terms[{blocks}] must have shape {expected}, got {np.shape(term)}")
         values = np.zeros(where.size)
         for group, shape, start in zip(where.blocks, where.shapes, where.offsets, strict=True):
             table = np.zeros(shape)
@@ -133,7 +143,7 @@ class BlockTables:
         return evaluate([self], states)[0]
 
 
-def evaluate(functions: list[BlockTables], states: States) -> list[FloatArray]:
+def evaluate(functions: Sequence[BlockTables], states: States) -> list[FloatArray]:
     """Evaluates several tables on the same architectures, sharing the look-up positions.
 
     Args:
@@ -141,27 +151,17 @@ def evaluate(functions: list[BlockTables], states: States) -> list[FloatArray]:
         states: Block states, ``int64`` (n, 7), within the space.
 
     Returns:
-        One ``float64`` (n,) array per function.
+        One ``float64`` (n,) array per function. A row's results do not depend on the other rows.
     """
-    n = len(states)
-    if n <= _CHUNK:
-        return _evaluate(functions, states)
-    results = [np.empty(n) for _ in functions]
-    for start in range(0, n, _CHUNK):
+    results = [np.empty(len(states)) for _ in functions]
+    for start in range(0, len(states), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        for result, part in zip(results, _evaluate(functions, states[chunk]), strict=True):
-            result[chunk] = part
-    return results
-
-
-def _evaluate(functions: list[BlockTables], states: States) -> list[FloatArray]:
-    positions: dict[int, NDArray[np.int64]] = {}
-    rows = states.astype(np.float64)
-    results = []
-    for function in functions:
-        where = function.layout
-        if function.order not in positions:
-            positions[function.order] = (rows @ where.strides).astype(np.int64) + where.offsets
-        # add.reduce along the last axis adds each row's terms in the same order, whatever n is.
-        results.append(np.add.reduce(function.values[positions[function.order]], axis=1))
+        rows = states[chunk].astype(np.float64)
+        positions: dict[int, NDArray[np.int64]] = {}
+        for function, result in zip(functions, results, strict=True):
+            where = function.layout
+            if function.order not in positions:
+                positions[function.order] = (rows @ where.strides + where.offsets).astype(np.int64)
+            # Along the last axis of a C-ordered array every row's terms are added in the same order, whatever n is.
+            np.add.reduce(function.values.take(positions[function.order]), axis=1, out=result[chunk])
     return results

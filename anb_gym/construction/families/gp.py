@@ -47,49 +47,47 @@ class AdditiveGP:
     """Gaussian-process regression with interactions of at most ``order`` blocks.
 
     Hyperparameters maximise the marginal likelihood of ``subset`` records, then
-    all records are conditioned on. The fit is deterministic given the seed.
+    all records are conditioned on. Measurements have outliers, so the noise may
+    follow Student's t distribution: records are weighted by their leave-one-out
+    residuals, as in the expectation-maximisation of Lange, Little and Taylor
+    (1989, https://doi.org/10.2307/2290063), and everything is learned again.
 
     Attributes:
         order: Blocks per interaction, 1 to 3.
         subset: Records that the hyperparameters are learned from.
-        iterations: At most so many iterations of L-BFGS.
+        iterations: At most so many iterations of L-BFGS; a third of it when learning again.
+        degrees: Degrees of freedom of the noise; infinite is normal noise.
+        rounds: How often records are weighted and everything is learned again, if ``degrees`` is finite.
         parameters: After :meth:`fit`, the logarithms of all hyperparameters.
-        noise_std: After :meth:`fit`, the noise standard deviation where ``weights`` is 1.
+        noise_std: After :meth:`fit`, the noise standard deviation of a record of weight 1.
     """
 
     order: int = 2
-    subset: int = 2000
-    iterations: int = 150
-    parameters: FloatArray | None = field(default=None, repr=False)
-    noise_std: float = field(default=float("nan"), repr=False)
+    subset: int = 1500
+    iterations: int = 60
+    degrees: float = float("inf")
+    rounds: int = 2
+    parameters: FloatArray | None = field(default=None, init=False, repr=False)
+    noise_std: float = field(default=float("nan"), init=False, repr=False)
     _posterior: _Posterior | None = field(default=None, init=False, repr=False)
 
-    def fit(self, states: States, target: FloatArray, seed: int, weights: FloatArray | None = None) -> Self:
+    def fit(self, states: States, target: FloatArray, seed: int) -> Self:
         """Learns hyperparameters and conditions on the data.
 
         Args:
             states: Block states, ``int64`` (n, 7).
-            target: Standardised target, ``float64`` (n,).
+            target: ``float64`` (n,), of mean 0 and standard deviation 1.
             seed: Selects the subset.
-            weights: Relative noise variance of each record, ``float64`` (n,); by
-                default 1. Given parameters from an earlier fit, those are kept.
         """
-        weights = np.ones(len(target)) if weights is None else weights
-        if self.parameters is None:
-            rows = np.random.default_rng(seed).permutation(len(target))[: self.subset]
-            self.parameters = self._learn(states[rows], target[rows], weights[rows])
-        return self.condition(states, target, weights)
-
-    def condition(self, states: States, target: FloatArray, weights: FloatArray) -> Self:
-        """Conditions on data with the hyperparameters as they are."""
-        assert self.parameters is not None
-        kernels, variances, noise = self._unpack(self.parameters)
-        gram = _gram(states, states, kernels, variances)
-        gram[np.diag_indices_from(gram)] += noise * weights
-        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        alpha = cho_solve(factor, target, check_finite=False)
-        self.noise_std = float(np.sqrt(noise))
-        self._posterior = _Posterior(states, alpha, factor[0], kernels, variances)
+        rows = np.random.default_rng(seed).permutation(len(target))[: self.subset]
+        variance = np.ones(len(target))
+        parameters = self._learn(self._start(), states[rows], target[rows], variance[rows], self.iterations)
+        self._condition(parameters, states, target, variance)
+        if np.isfinite(self.degrees):
+            for _ in range(self.rounds):
+                variance = self._relative_variance()
+                parameters = self._learn(parameters, states[rows], target[rows], variance[rows], self.iterations // 3)
+                self._condition(parameters, states, target, variance)
         return self
 
     def predict(self, states: States) -> FloatArray:
@@ -128,41 +126,65 @@ class AdditiveGP:
             raise ValueError("the Gaussian process must be fitted first")
         return self._posterior
 
-    def _learn(self, states: States, target: FloatArray, weights: FloatArray) -> FloatArray:
-        steps = np.full(_N_STEPS, np.log(0.4))
-        block_variances = np.zeros(N_BLOCKS)
+    def _start(self) -> FloatArray:
+        """Where learning starts: mostly additive, smooth, little noise."""
         orders = np.log([1.0, 0.15, 0.01, 0.001][: self.order + 1])
-        start = np.concatenate([steps, block_variances, orders, [np.log(0.01)]])
+        return np.concatenate([np.full(_N_STEPS, np.log(0.4)), np.zeros(N_BLOCKS), orders, [np.log(0.01)]])
+
+    def _learn(
+        self, start: FloatArray, states: States, target: FloatArray, variance: FloatArray, iterations: int
+    ) -> FloatArray:
+        bounds = (
+            [(-7.0, 2.0)] * _N_STEPS + [(-4.0, 4.0)] * N_BLOCKS + [(-16.0, 5.0)] * (self.order + 1) + [(-16.0, 1.0)]
+        )
         found = minimize(
             self._loss,
             start,
-            args=(states, target, weights),
+            args=(states, target, variance),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-7.0, 2.0)] * _N_STEPS + [(-4.0, 4.0)] * N_BLOCKS + [(-16.0, 5.0)] * len(orders) + [(-16.0, 1.0)],
-            options={"maxiter": self.iterations},
+            bounds=bounds,
+            options={"maxiter": iterations},
         )
         parameters: FloatArray = found.x
         return parameters
 
+    def _condition(self, parameters: FloatArray, states: States, target: FloatArray, variance: FloatArray) -> None:
+        kernels, variances, noise = self._unpack(parameters)
+        gram = _gram(states, states, kernels, variances, True)
+        gram[np.diag_indices_from(gram)] += noise * variance
+        factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        alpha = cho_solve((factor, True), target, check_finite=False)
+        self.parameters, self.noise_std = parameters, float(np.sqrt(noise))
+        self._posterior = _Posterior(states, alpha, factor, kernels, variances)
+
+    def _relative_variance(self) -> FloatArray:
+        """Relative noise variance of each record, ``float64`` (n,), from its leave-one-out residual."""
+        p = self._fitted()
+        inverse, _ = dpotri(p.factor, lower=True)
+        residual = np.abs(p.alpha / np.diag(inverse))  # Rasmussen and Williams 2006, equation 5.12
+        scale = 1.4826 * np.median(residual)  # a standard deviation that outliers do not move
+        relative: FloatArray = (self.degrees + (residual / scale) ** 2) / (self.degrees + 1.0)
+        return relative
+
     def _loss(
-        self, parameters: FloatArray, states: States, target: FloatArray, weights: FloatArray
+        self, parameters: FloatArray, states: States, target: FloatArray, variance: FloatArray
     ) -> tuple[float, FloatArray]:
         """Negative log marginal likelihood per record, and its gradient."""
         n = len(target)
         kernels, variances, noise = self._unpack(parameters)
-        gram = _gram(states, states, kernels, variances)
-        gram[np.diag_indices(n)] += noise * weights + 1e-10
-        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        alpha = cho_solve(factor, target, check_finite=False)
-        loss = 0.5 * target @ alpha + np.log(np.diag(factor[0])).sum()
-        inverse, _ = dpotri(factor[0], lower=True, overwrite_c=True)
+        gram = _gram(states, states, kernels, variances, True)
+        gram[np.diag_indices(n)] += noise * variance + 1e-10
+        factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        alpha = cho_solve((factor, True), target, check_finite=False)
+        loss = 0.5 * target @ alpha + np.log(np.diag(factor)).sum()
+        inverse, _ = dpotri(factor, lower=True, overwrite_c=True)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         outer = 0.5 * (inverse - np.outer(alpha, alpha))
         by_kernel, by_variance = _gram_gradient(states, kernels, variances, outer)
         by_steps, by_block = self._kernel_gradient(parameters, kernels, by_kernel)
         gradient = np.concatenate(
-            [by_steps, by_block, by_variance * variances, [noise * (np.diag(outer) * weights).sum()]]
+            [by_steps, by_block, by_variance * variances, [noise * (np.diag(outer) * variance).sum()]]
         )
         return loss / n, gradient / n
 
@@ -224,13 +246,13 @@ def _chunks(states: States, rows: int = 1000) -> Iterator[States]:
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _gram(a: Any, b: Any, kernels: Any, variances: Any) -> Any:
-    """Kernel matrix (len(a), len(b))."""
+def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False) -> Any:
+    """Kernel matrix (len(a), len(b)); ``symmetric`` says that b is a."""
     order = len(variances) - 1
     result = np.empty((len(a), len(b)))
     for i in prange(len(a)):
         e = np.empty(order + 1)
-        for j in range(len(b)):
+        for j in range(i + 1 if symmetric else len(b)):
             e[:] = 0.0
             e[0] = 1.0
             for block in range(7):
@@ -241,12 +263,17 @@ def _gram(a: Any, b: Any, kernels: Any, variances: Any) -> Any:
             for q in range(order + 1):
                 total += variances[q] * e[q]
             result[i, j] = total
+            if symmetric:
+                result[j, i] = total
     return result
 
 
 @njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any:
-    """Gradient of sum(outer * gram) by the block kernels and by the order variances."""
+    """Gradient of sum(outer * gram) by the block kernels and by the order variances.
+
+    Each pair of records counts in one of the two cells of a kernel that it concerns.
+    """
     n, order = len(states), len(variances) - 1
     workers = 8
     by_kernel = np.zeros((workers, 7, kernels.shape[1], kernels.shape[2]))
@@ -255,14 +282,14 @@ def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any
         e = np.empty(order + 1)
         k = np.empty(7)
         for i in range(worker, n, workers):
-            for j in range(n):
+            for j in range(i + 1):
                 e[:] = 0.0
                 e[0] = 1.0
                 for block in range(7):
                     k[block] = kernels[block, states[i, block], states[j, block]]
                     for q in range(order, 0, -1):
                         e[q] += k[block] * e[q - 1]
-                weight = outer[i, j]
+                weight = outer[i, j] if i == j else outer[i, j] + outer[j, i]
                 for q in range(order + 1):
                     by_variance[worker, q] += weight * e[q]
                 for block in range(7):

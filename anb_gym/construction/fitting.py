@@ -1,0 +1,206 @@
+"""Fitting surrogates: from labels to tables, manifests and held-out scores.
+
+A surrogate is fitted on the split's train and validation records and scored
+once on its test records, in the very form that ships: tables, if the family
+has them. Hyperparameters come from ``configs/surrogates`` and are tuned on the
+train and validation records alone (:mod:`anb_gym.construction.tuning`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_limits
+
+from anb_gym.benchmark import PREDICTED
+from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
+from anb_gym.construction.families.config import load_config
+from anb_gym.construction.targets import Target, score
+from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.store import (
+    SCHEMA,
+    ArtefactError,
+    Surrogate,
+    artefact_path,
+    read_manifest,
+    save,
+    write_atomically,
+)
+from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, layout
+
+#: Architectures at which the standard deviation is computed before it becomes tables.
+_STD_SAMPLES: Final = 6000
+_LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "numba", "xgboost", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One surrogate to fit.
+
+    Attributes:
+        family: Name of the family.
+        metric: Name of the metric.
+        seed: Decides every random draw.
+        hyperparameters: Fields of the family.
+    """
+
+    family: str
+    metric: str
+    seed: int
+    hyperparameters: dict[str, Any]
+
+    @classmethod
+    def configured(cls, family: str, metric: str, seed: int = 0) -> Job:
+        """A job with the hyperparameters of ``configs/surrogates``."""
+        return cls(family, metric, seed, load_config(family).hyperparameters(metric))
+
+    def manifest(self, dataset: Dataset) -> dict[str, Any]:
+        """What identifies the result: a file whose manifest has all of this need not be fitted again."""
+        return {
+            "schema": SCHEMA,
+            "family": self.family,
+            "metric": self.metric,
+            "unit": PREDICTED[self.metric],
+            "dataset_sha256": dataset.sha256,
+            "fitted_on": "train and validation records of the default split",
+            "seed": self.seed,
+            "hyperparameters": self.hyperparameters,
+        }
+
+    def is_done(self, dataset: Dataset, folder: Path) -> bool:
+        """Whether ``folder`` already holds this job's complete result."""
+        path = artefact_path(folder, self.family, self.metric)
+        try:
+            manifest = read_manifest(path)
+        except ArtefactError:
+            return False
+        written = self.family not in FOLDABLE or path.exists()
+        return written and all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
+
+
+def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 1) -> Iterator[dict[str, Any]]:
+    """Fits jobs in parallel processes and writes each result as soon as it is there.
+
+    Args:
+        jobs: What to fit.
+        dataset: Labels.
+        folder: Where artefacts go, as ``<family>/<metric>.npz`` and ``.json``.
+        workers: Processes, each with one thread.
+
+    Yields:
+        The manifest of each result, in order of completion.
+    """
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from parallel(delayed(fit_job)(job, dataset, folder) for job in jobs)
+
+
+def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Fits, scores and writes one surrogate; returns its manifest."""
+    split = default_split()
+    fitted, held_out = (
+        labelled(dataset, job.metric, np.concatenate([split[part] for part in parts]))
+        for parts in (("train", "val"), ("test",))
+    )
+    with threadpool_limits(1):
+        target, model = fit_model(job, *fitted)
+        labels = held_out[1]
+        manifest = job.manifest(dataset) | {"versions": {name: version(name) for name in _LIBRARIES}}
+        path = artefact_path(folder, job.family, job.metric)
+        std = model.std(held_out[0]) * target.scale
+        if job.family in FOLDABLE:
+            mean = target.tables(cast(FoldableFamily, model).fold())
+            log_std, fidelity = std_tables(model, target, job.seed)
+            predictions = target.link.value(mean(held_out[0]))
+            manifest["std"] = {"samples": _STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
+        else:
+            predictions = target.backward(model.predict(held_out[0]))
+            manifest["std"] = {}
+    slope = np.abs(target.link.slope(target.link.inverse(predictions)))
+    residual = np.sqrt(np.mean(np.square(predictions - labels)))
+    manifest["std"]["test_rms"] = float(np.sqrt(np.mean(np.square(slope * std))))
+    manifest["test"] = {**score(labels, predictions)._asdict(), "rmse": float(residual), "records": len(labels)}
+    if job.family in FOLDABLE:
+        save(Surrogate(mean, log_std, target.link, manifest), path)
+    else:
+        write_atomically(path.with_suffix(".json"), (json.dumps(manifest, indent=2) + "\n").encode())
+    return manifest
+
+
+def labelled(dataset: Dataset, metric: str, records: Any) -> tuple[States, FloatArray]:
+    """Block states (n, 7) and labels (n,) of those records that have the metric."""
+    rows = dataset.select(records)
+    labels = rows.metrics[metric]
+    known = ~np.isnan(labels)
+    return rows.states[known], labels[known]
+
+
+def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[Target, Family]:
+    """Fits a family to labels; returns the target that was fitted and the model."""
+    target = Target.of(job.metric, labels)
+    model = make_family(job.family, **job.hyperparameters)
+    return target, model.fit(states, target.forward(labels), job.seed)
+
+
+def std_tables(model: Family, target: Target, seed: int) -> tuple[BlockTables, float]:
+    """The logarithm of the predictive standard deviation as tables over pairs of blocks.
+
+    It is computed at random architectures and regressed on all pairs of choices,
+    so that a standard deviation costs no more than a mean at run time.
+
+    Args:
+        model: A fitted family.
+        target: What it was fitted to.
+        seed: Selects the architectures.
+
+    Returns:
+        The tables, and their coefficient of determination on a quarter of the
+        architectures that was kept out of the regression.
+    """
+    states = SPACE.as_states(SPACE.sample(_STD_SAMPLES, np.random.default_rng(seed)))
+    values = np.log(np.maximum(model.std(states), 1e-9) * target.scale)
+    kept = _STD_SAMPLES * 3 // 4
+    features = _pair_features(states)
+    ridge = Ridge(alpha=5.0).fit(features[:kept], values[:kept])
+    fidelity = float(ridge.score(features[kept:], values[kept:]))
+    return _pair_tables(ridge.coef_, float(ridge.intercept_)), fidelity
+
+
+def _one_hot(states: States) -> FloatArray:
+    """Options above the first of each choice, (n, 43)."""
+    choices = SPACE.from_states(states)
+    return np.concatenate([choices[:, [c]] == np.arange(1, n) for c, n in enumerate(SPACE.cardinalities)], axis=1) * 1.0
+
+
+def _pair_features(states: States) -> FloatArray:
+    options = _one_hot(states)
+    first, second = np.triu_indices(options.shape[1])
+    return options[:, first] * options[:, second]
+
+
+def _pair_tables(coefficients: FloatArray, intercept: float) -> BlockTables:
+    """Tables of a linear function of :func:`_pair_features`, which is 0 where all choices take their first option."""
+    terms: dict[Blocks, FloatArray | float] = {(): intercept}
+    for a, b in layout(2).blocks:
+        for block in (a, b):
+            terms[(block,)] = _linear_on((block,), coefficients)
+        alone_a, alone_b = cast(FloatArray, terms[(a,)]), cast(FloatArray, terms[(b,)])
+        terms[(a, b)] = _linear_on((a, b), coefficients) - alone_a[:, None] - alone_b
+    return BlockTables.from_terms(terms, order=2)
+
+
+def _linear_on(blocks: Blocks, coefficients: FloatArray) -> FloatArray:
+    """The linear function on all states of some blocks, the other blocks in state 0."""
+    shape = tuple(int(SPACE.block_sizes[b]) for b in blocks)
+    states = np.zeros((int(np.prod(shape)), N_BLOCKS), dtype=np.int64)
+    states[:, blocks] = np.indices(shape).reshape(len(blocks), -1).T
+    result: FloatArray = (_pair_features(states) @ coefficients).reshape(shape)
+    return result

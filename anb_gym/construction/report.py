@@ -1,0 +1,84 @@
+"""The table of held-out scores beside the paper's, in Markdown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anb_gym.benchmark import PREDICTED
+from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.families import FAMILIES
+from anb_gym.construction.paper import TABLE_1, TABLE_2
+from anb_gym.construction.targets import Scores, score
+from anb_gym.noise import DEVICE_CV, Noise, perturb
+from anb_gym.surrogates.store import artefact_path, load
+
+_COLUMNS = "R² | τ | MAE"
+
+
+def report(folder: Path, dataset: Dataset | None = None) -> str:
+    """Markdown tables of what ``folder`` holds: every metric by family, and the paper's Table 1.
+
+    Args:
+        folder: Where :func:`anb_gym.construction.fitting.fit_all` wrote.
+        dataset: Needed for the noise ceiling, which is left out otherwise.
+    """
+    families = [family for family in FAMILIES if any((folder / family).glob("*.json"))]
+    if not families:
+        raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
+    first = families[0]
+    lines = [
+        f"Held-out scores of `{first}` on the paper's test split, beside the paper's XGBoost (Tables 1 and 2).",
+        "",
+        f"| metric | {_COLUMNS} | paper {_COLUMNS} | noise ceiling {_COLUMNS} |",
+        "|---|" + "---|" * 9,
+    ]
+    paper = {"accuracy": TABLE_1["xgb"], **TABLE_2}
+    for metric, unit in PREDICTED.items():
+        ours = _read(folder, first, metric)
+        ceiling = noise_ceiling(folder, first, metric, dataset) if dataset is not None else None
+        lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric))} | {_cells(ceiling)} |")
+    lines += ["", "All families: τ and MAE.", ""]
+    lines += ["| metric | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
+    for metric in PREDICTED:
+        cells = [_read(folder, family, metric) for family in families]
+        lines.append(f"| {metric} | " + " | ".join(f"{s.tau:.4f}, {s.mae:.4g}" if s else "" for s in cells) + " |")
+    lines += ["", "The paper's Table 1: accuracy by family.", ""]
+    lines += [f"| family | {_COLUMNS} | paper {_COLUMNS} |", "|---|" + "---|" * 6]
+    lines += [f"| {f} | {_cells(_read(folder, f, 'accuracy'))} | {_cells(TABLE_1.get(f))} |" for f in families]
+    return "\n".join(lines) + "\n"
+
+
+def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
+    """What a perfect predictor would score against labels measured once.
+
+    The surrogate's predictions of the test records stand for the truth; labels are drawn from it with the noise
+    of :mod:`anb_gym.noise`.
+
+    Returns:
+        Mean scores over ``repeats`` draws; None for a metric without known noise, or one that was not fitted.
+    """
+    path = artefact_path(folder, family, metric)
+    if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
+        return None
+    rows = dataset.select(default_split()["test"])
+    truth = load(path).predict(rows.states)
+    draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
+    return Scores(*np.mean(draws, axis=0))
+
+
+def _read(folder: Path, family: str, metric: str) -> Scores | None:
+    path = artefact_path(folder, family, metric).with_suffix(".json")
+    if not path.exists():
+        return None
+    test: dict[str, Any] = json.loads(path.read_text())["test"]
+    return Scores(test["r2"], test["tau"], test["mae"])
+
+
+def _cells(scores: Scores | None) -> str:
+    if scores is None:
+        return " | | "
+    return f"{scores.r2:.4f} | {scores.tau:.4f} | {scores.mae:.4g}"

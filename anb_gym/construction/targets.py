@@ -1,0 +1,76 @@
+"""What is regressed for a metric: its transform, its link back, and how predictions are judged.
+
+Devices spend time block by block, so throughput is close to additive in its
+reciprocal: surrogates are fitted to seconds per image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from anb_gym._errors import choose
+from anb_gym.benchmark import PREDICTED
+from anb_gym.surrogates.links import Identity, Link, Reciprocal
+from anb_gym.surrogates.tables import BlockTables, FloatArray
+
+
+@dataclass(frozen=True)
+class Target:
+    """A metric's labels as a regression target of mean 0 and standard deviation 1.
+
+    Attributes:
+        link: From the table sum, in the metric's unit or in seconds per image, to the metric.
+        shift: Mean of the table sum over the fitted labels.
+        scale: Its standard deviation.
+    """
+
+    link: Link
+    shift: float
+    scale: float
+
+    @classmethod
+    def of(cls, metric: str, labels: FloatArray) -> Target:
+        """The target of a metric, standardised on its labels, ``float64`` (n,)."""
+        choose(metric, PREDICTED, "metric")
+        link: Link = Reciprocal() if metric.endswith("/throughput") else Identity()
+        score = link.inverse(labels)
+        return cls(link, float(score.mean()), float(score.std()))
+
+    def forward(self, labels: FloatArray) -> FloatArray:
+        """Target of labels, ``float64`` (n,)."""
+        return (self.link.inverse(labels) - self.shift) / self.scale
+
+    def backward(self, target: FloatArray) -> FloatArray:
+        """Metric of predicted targets, ``float64`` (n,)."""
+        return self.link.value(target * self.scale + self.shift)
+
+    def tables(self, folded: BlockTables) -> BlockTables:
+        """Tables of the target as tables of the sum that the link takes."""
+        count = len(folded.layout.blocks)
+        return BlockTables(folded.order, folded.values * self.scale + self.shift / count)
+
+
+class Scores(NamedTuple):
+    """How well predictions agree with labels.
+
+    Attributes:
+        r2: Coefficient of determination.
+        tau: Kendall's rank correlation (tau-b).
+        mae: Mean absolute error, in the metric's unit.
+    """
+
+    r2: float
+    tau: float
+    mae: float
+
+
+def score(labels: FloatArray, predictions: FloatArray) -> Scores:
+    """Scores predictions against labels, both ``float64`` (n,), as in the paper's Tables 1 and 2."""
+    residual = labels - predictions
+    r2 = 1.0 - np.square(residual).sum() / np.square(labels - labels.mean()).sum()
+    tau = kendalltau(labels, predictions).statistic
+    return Scores(float(r2), float(tau), float(np.abs(residual).mean()))

@@ -1,0 +1,81 @@
+"""Tuning of hyperparameters with Optuna, on the train and validation records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.families.config import load_config, suggest
+from anb_gym.construction.fitting import Job, fit_model, labelled
+from anb_gym.construction.targets import score
+
+
+def tune_all(
+    pairs: Sequence[tuple[str, str]], dataset: Dataset, folder: Path, trials: int, seed: int = 0, workers: int = 1
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Tunes families for metrics in parallel processes.
+
+    Finished trials are kept in ``folder/tuning/``; a study that was interrupted goes on where it stopped.
+
+    Args:
+        pairs: (family, metric) of each study.
+        dataset: Labels.
+        folder: Where the studies are kept.
+        trials: Trials of each study, those of earlier runs included.
+        seed: Seeds the sampler and the fits.
+        workers: Processes, each with one thread.
+
+    Yields:
+        Family, metric and the best hyperparameters of the search space, in order of completion.
+    """
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from parallel(delayed(tune)(family, metric, dataset, folder, trials, seed) for family, metric in pairs)
+
+
+def tune(
+    family: str, metric: str, dataset: Dataset, folder: Path, trials: int, seed: int = 0
+) -> tuple[str, str, dict[str, Any]]:
+    """Looks for the hyperparameters whose fit on the train records ranks the validation records best.
+
+    The first trial takes the configured hyperparameters, so tuning never makes the validation score worse.
+    Ensembles are tuned with two members: more help all settings alike.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    config = load_config(family)
+    current = config.hyperparameters(metric)
+    split = default_split()
+    train, val = (labelled(dataset, metric, split[part]) for part in ("train", "val"))
+
+    def objective(trial: optuna.Trial) -> float:
+        hyperparameters = current | suggest(trial, config.search)
+        if "members" in hyperparameters:
+            hyperparameters["members"] = 2
+        with threadpool_limits(1):
+            target, model = fit_model(Job(family, metric, seed, hyperparameters), *train)
+            scores = score(val[1], target.backward(model.predict(val[0])))
+        trial.set_user_attr("scores", scores._asdict())
+        return scores.tau
+
+    directory = folder / "tuning"
+    directory.mkdir(parents=True, exist_ok=True)
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(directory / f"{family}-{metric.replace('/', '-')}.log"))
+    )
+    study = optuna.create_study(
+        storage=storage,
+        study_name=f"{family} {metric} {dataset.sha256[:12]}",
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(3, trials // 3)),
+        load_if_exists=True,
+    )
+    done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if not done:
+        study.enqueue_trial({name: value for name, value in current.items() if name in config.search})
+    study.optimize(objective, n_trials=max(0, trials - len(done)))
+    return family, metric, dict(study.best_params)

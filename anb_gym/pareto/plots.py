@@ -1,0 +1,183 @@
+"""Plots of searches in the plane of two objectives."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym._errors import choose
+from anb_gym._extras import require
+from anb_gym.pareto.fronts import front, validate_points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure, SubFigure
+
+FloatArray = NDArray[np.float64]
+
+#: Colours that colour-blind people tell apart too: greys, a map of steady lightness, and vermilion and black of Okabe
+#: and Ito's palette (https://jfly.uni-koeln.de/color/).
+BACKGROUND: Final = "#c9cdd2"
+BACKGROUND_FRONT: Final = "#6b7178"
+FRONT: Final = "#000000"
+MARK: Final = "#d55e00"
+ORDER_MAP: Final = "viridis"
+
+#: Shapes and sizes of the marks, in turn.
+MARKERS: Final = (("*", 210.0), ("D", 52.0), ("s", 60.0), ("P", 90.0))
+#: Share of all points, those worst in the first objective, that the view leaves out.
+CROPPED: Final = 0.02
+
+
+def search_figure(
+    background: Any,
+    search: Any,
+    *,
+    directions: Sequence[str],
+    axis_labels: tuple[str, str],
+    background_label: str,
+    search_label: str,
+    marks: Mapping[str, tuple[float, float]] | None = None,
+    curves: Mapping[str, Any] | None = None,
+    title: str = "",
+    onto: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Draws a search over the cloud it is compared with, each with its Pareto front.
+
+    Args:
+        background: Objectives of the architectures to compare with, (n, 2), such as those of random search.
+        search: Objectives of the architectures of the search, (m, 2), in order of evaluation, which gives their
+            colour.
+        directions: ``"max"`` or ``"min"`` for each objective. The first is drawn upwards, the second to the right.
+        axis_labels: Names of the two objectives with their units.
+        background_label: Name of the background in the legend.
+        search_label: Name of the search in the legend and beside the colour bar.
+        marks: Points drawn as stars, by name.
+        curves: Dashed lines, each (k, 2), by name. They do not widen the view.
+        title: Title of the plot.
+        onto: Empty figure to draw on, with constrained layout; by default a new one.
+
+    Returns:
+        The figure. A new one belongs to no window.
+
+    Raises:
+        ValueError: An argument has the wrong shape or values, or there is nothing to draw.
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    if len(directions) != 2:
+        raise ValueError(f"directions must be two, got {len(directions)}: {directions!r}")
+    for direction in directions:
+        choose(direction, ("max", "min"), "directions")
+    clouds = [validate_points(background, "background", 2), validate_points(search, "search", 2)]
+    if not all(map(len, clouds)):
+        raise ValueError(f"background and search must have points, got {len(clouds[0])} and {len(clouds[1])}")
+
+    figure = new_figure(7.4, 5.0) if onto is None else onto
+    axes = figure.add_subplot()
+    _draw_dots(axes, clouds[0], background_label, s=5, c=BACKGROUND)
+    order = np.arange(1, len(clouds[1]) + 1)
+    # Searches change fastest at their beginning, so the colours spread the first evaluations.
+    scale = require("matplotlib.colors", "pareto").LogNorm(max(1.0, len(order) / 50), max(2, len(order)), clip=True)
+    dots = _draw_dots(axes, clouds[1], search_label, s=10, c=order, cmap=ORDER_MAP, norm=scale)
+    _draw_front(axes, clouds[0], directions, BACKGROUND_FRONT, "--", f"front of {background_label}")
+    _draw_front(axes, clouds[1], directions, FRONT, "-", f"front of {search_label}")
+    for name, curve in (curves or {}).items():
+        line = validate_points(curve, f"curves[{name!r}]", 2)
+        axes.plot(line[:, 1], line[:, 0], color=MARK, linewidth=1.1, linestyle=(0, (1, 1.5)), label=name, zorder=5)
+    for (name, (first, second)), (marker, size) in zip((marks or {}).items(), cycle(MARKERS), strict=False):
+        axes.scatter(
+            [second], [first], marker=marker, s=size, c=MARK, edgecolors="white", linewidths=1, label=name, zorder=6
+        )
+    _set_view(axes, np.vstack(clouds), [*(marks or {}).values()], directions[0])
+
+    bar = figure.colorbar(dots, ax=axes, pad=0.015, aspect=32)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(len(order))) + 1)
+    ticks = np.outer(decades, [1, 2, 5]).ravel()
+    ticks = ticks[(scale.vmin <= ticks) & (ticks <= scale.vmax)]
+    bar.set_ticks(ticks.tolist(), labels=[f"{tick:,.0f}" for tick in ticks])
+    bar.minorticks_off()
+    bar.set_label(f"evaluation of {search_label}")
+    bar.outline.set_visible(False)
+    _finish(axes, axis_labels, title)
+    legend = figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
+    for handle in legend.legend_handles[:2]:
+        handle.set_sizes([30])  # type: ignore[union-attr]
+    return figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that belongs to no window, of a size in inches.
+
+    Raises:
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    figure: Figure = require("matplotlib.figure", "pareto").Figure(figsize=(width, height), layout="constrained")
+    return figure
+
+
+def to_png(figure: Figure, dpi: int = 200) -> bytes:
+    """The bytes of a PNG file. Equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def staircase(points: FloatArray, directions: Sequence[str]) -> FloatArray:
+    """Corners of the line between what a front attains and what it does not.
+
+    Args:
+        points: A front of two objectives by rising first objective, ``float64`` (k, 2).
+        directions: ``"max"`` or ``"min"`` for each objective.
+
+    Returns:
+        ``float64`` (2k - 1, 2): the points, and between neighbours the worst values of both.
+    """
+    worst = [np.minimum if direction == "max" else np.maximum for direction in directions]
+    corners = np.empty((2 * len(points) - 1, 2))
+    corners[::2] = points
+    for column in range(2):
+        corners[1::2, column] = worst[column](points[:-1, column], points[1:, column])
+    return corners
+
+
+def _draw_dots(axes: Axes, points: FloatArray, label: str, **style: Any) -> PathCollection:
+    return axes.scatter(points[:, 1], points[:, 0], linewidths=0, label=label, rasterized=True, zorder=2, **style)
+
+
+def _draw_front(axes: Axes, points: FloatArray, directions: Sequence[str], colour: str, style: str, label: str) -> None:
+    corners = staircase(points[front(points, directions)], directions)
+    halo = require("matplotlib.patheffects", "pareto").withStroke(linewidth=3, foreground="white")
+    axes.plot(
+        *corners.T[::-1], color=colour, linewidth=1.4, linestyle=style, label=label, path_effects=[halo], zorder=4
+    )
+
+
+def _set_view(axes: Axes, points: FloatArray, extra: Sequence[tuple[float, float]], direction: str) -> None:
+    """Shows all points but the worst in the first objective, and says how many lie outside."""
+    ends = np.quantile(points, [CROPPED, 1] if direction == "max" else [0, 1 - CROPPED], axis=0)
+    ends[:, 1] = points[:, 1].min(), points[:, 1].max()
+    shown = np.vstack([ends, *extra])
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    margin = 0.02 * np.where(high > low, high - low, 1.0)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low[0], high[0])
+    axes.set_xlim(low[1], high[1])
+    if outside := int(((points < low) | (points > high)).any(axis=1).sum()):
+        text = f"{outside:,} of {len(points):,} points lie outside the view"
+        axes.set_title(text, loc="right", fontsize="x-small", color="#6b7178")
+
+
+def _finish(axes: Axes, axis_labels: tuple[str, str], title: str) -> None:
+    axes.set_ylabel(axis_labels[0])
+    axes.set_xlabel(axis_labels[1])
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_title(title, loc="left", fontsize="medium")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#ececec", linewidth=0.6)
+    axes.set_axisbelow(True)
