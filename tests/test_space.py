@@ -170,9 +170,11 @@ def test_states_are_validated() -> None:
         SPACE.states_to_index(np.zeros((1, 7)))
 
 
-def test_one_architectures_choices_are_not_taken_for_indices() -> None:
-    with pytest.raises(ValueError, match=r"architectures has shape \(28,\)"):
-        SPACE.as_states(EFFICIENTNET_B0.choices)
+@pytest.mark.parametrize("dtype", [np.int8, np.int64])  # the latter is what MultiDiscrete spaces sample
+def test_one_architectures_choices_are_not_taken_for_indices(dtype: type) -> None:
+    with pytest.raises(ValueError, match=r"one architecture's choices of shape \(28,\); give them as shape \(1, 28\)"):
+        SPACE.as_states(EFFICIENTNET_B0.choices.astype(dtype))
+    assert SPACE.as_states(np.arange(28)).shape == (28, 7)
 
 
 @pytest.mark.parametrize("n", [-1, 1.5, "3"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 from joblib import Parallel, delayed
+from optuna.storages.journal import JournalFileBackend
 from threadpoolctl import threadpool_limits
 
 from anb_gym.construction.dataset import Dataset, default_split
@@ -64,9 +65,8 @@ def tune(
 
     directory = folder / "tuning"
     directory.mkdir(parents=True, exist_ok=True)
-    storage = optuna.storages.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(directory / f"{family}-{metric.replace('/', '-')}.log"))
-    )
+    log = directory / f"{family}-{metric.replace('/', '-')}.log"
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(log)))
     study = optuna.create_study(
         storage=storage,
         study_name=f"{family} {metric} {dataset.sha256[:12]}",

@@ -5,11 +5,19 @@ bound can prove what no sampling can: that nothing in the space is better.
 
 "Optimum" here means the optimum of the *surrogate*. A surrogate's maximum lies
 where its errors do, so an optimal architecture need not be the best network.
+
+The search needs the extra ``exact``; reading and verifying results does not.
 """
 
-from anb_gym.exact.api import maximize, pareto_front
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from anb_gym.exact.incumbents import FrontTooLargeError
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
+
+if TYPE_CHECKING:
+    from anb_gym.exact.api import maximize, pareto_front
 
 __all__ = [
     "Certificate",
@@ -20,3 +28,12 @@ __all__ = [
     "maximize",
     "pareto_front",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The search, imported when it is first used: its module compiles with numba."""
+    if name in ("maximize", "pareto_front"):
+        from anb_gym.exact import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

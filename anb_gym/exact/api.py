@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym.exact.checkpoint import Checkpoint
-from anb_gym.exact.functions import IntArray
+from anb_gym.exact.functions import Functions, IntArray, from_objectives
 from anb_gym.exact.incumbents import Incumbents
 from anb_gym.exact.neighbourhood import warm_start
 from anb_gym.exact.objectives import Objectives
@@ -114,11 +114,12 @@ def _search(
         "fixed": sorted(objectives.fixed.items()),
         "single": objectives.single,
     }
+    functions = from_objectives(objectives)
     incumbents = Incumbents(objectives, limit)
     saved = Checkpoint.load(path, key) if path is not None and path.exists() else None
-    incumbents.add(_warm(objectives) if saved is None else SPACE.index_to_states(saved.indices))
+    incumbents.add(_warm(objectives, functions) if saved is None else SPACE.index_to_states(saved.indices))
     staircase = incumbents.points() if saved is None else saved.staircase
-    solver = Solver(objectives, incumbents, staircase)
+    solver = Solver(objectives, functions, incumbents, staircase)
     all_tasks = solver.all_tasks()
     total = sum(task.size for task in all_tasks)
     # One tuple, replaced as a whole: an interrupt at any moment leaves books that agree with each other.
@@ -162,10 +163,9 @@ def _search(
     return Front(indices, values * objectives.signs, certificate)
 
 
-def _warm(objectives: Objectives) -> IntArray:
+def _warm(objectives: Objectives, functions: Functions) -> IntArray:
     """Block states (n, 7) of a first front."""
     rng = np.random.default_rng(0)
-    functions = objectives.functions
     sizes = functions.sizes
     sample = rng.integers(sizes, size=(2000, len(sizes)))
     states = np.stack([s[column] for s, column in zip(functions.states, sample.T, strict=True)], axis=1)

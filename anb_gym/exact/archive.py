@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.functions import IntArray
@@ -20,7 +19,7 @@ class Archive(NamedTuple):
         length: ``int64`` (1,), how many are in use.
         objectives: ``float64`` (capacity, 2).
         states: ``int64`` (capacity, 7).
-        explored: ``int64`` (capacity,), how many blocks at a time the member's changes were tried, 0 if none.
+        explored: ``int64`` (capacity,), 1 where the changes of the member were tried.
     """
 
     length: IntArray
@@ -92,21 +91,3 @@ def insert(archive: Archive, a: float, b: float, states: IntArray, tolerance: Fl
         members[at, block] = states[block]
     explored[at] = 0
     return True
-
-
-def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:
-    """Which rows no other row dominates; equal rows do not dominate one another.
-
-    Args:
-        objectives: ``float64`` (n, 2), both maximised.
-
-    Returns:
-        ``bool`` (n,).
-    """
-    points, inverse = np.unique(objectives, axis=0, return_inverse=True)
-    # Ascending by the first objective, then the second: a row survives if its second exceeds all later ones.
-    later = np.maximum.accumulate(points[::-1, 1])[::-1]
-    keep = np.ones(len(points), dtype=np.bool_)
-    keep[:-1] = points[:-1, 1] > later[1:]
-    survivors: NDArray[np.bool_] = keep[inverse.reshape(-1)]
-    return survivors

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym.exact._compile import compiled
+from anb_gym.exact.objectives import Objectives
 from anb_gym.space import N_BLOCKS, SPACE
 from anb_gym.surrogates.tables import BlockTables, FloatArray, layout
 
@@ -187,3 +188,8 @@ def from_tables(tables: list[BlockTables]) -> Functions:
                     by_order[order][f, start : start + part.size] += part.ravel()
     states = [np.arange(n) for n in SPACE.block_sizes]
     return Functions(np.arange(N_BLOCKS), states, constant, unary, pair, triple)
+
+
+def from_objectives(objectives: Objectives) -> Functions:
+    """Both functions of a search, signed, on the states that it leaves open."""
+    return from_tables(objectives.tables).restricted(objectives.keep).combined(np.diag(objectives.signs))

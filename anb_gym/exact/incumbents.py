@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from anb_gym.exact.archive import non_dominated
-from anb_gym.exact.functions import IntArray
+from anb_gym.exact.dominance import non_dominated
 from anb_gym.exact.objectives import Objectives
-from anb_gym.space import SPACE, Indices
+from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.tables import FloatArray
 
 
@@ -38,7 +37,7 @@ class Incumbents:
         self._indices: Indices = np.empty(0, dtype=np.int64)
         self._values: FloatArray = np.empty((0, 2))
 
-    def add(self, states: IntArray) -> bool:
+    def add(self, states: States) -> bool:
         """Evaluates architectures exactly, block states (n, 7), and keeps those that no other dominates.
 
         Returns:

@@ -1,8 +1,7 @@
-"""Changes of one and two blocks, and the heuristic that finds a first front with them.
+"""Changes of one block, and the heuristic that finds a first front with them.
 
 The heuristic certifies nothing: it makes the first archive so good that the
-search, which does certify, can prune from the start. Changes of two blocks are
-tried when a front is verified.
+search, which does certify, can prune from the start.
 """
 
 from __future__ import annotations
@@ -58,33 +57,6 @@ def one_block_changes(
 
 
 @compiled
-def conditioned_pair(
-    sizes: IntArray, pair: FloatArray, triple: FloatArray, states: IntArray, c: int, d: int, table: FloatArray
-) -> None:
-    """Pair table of blocks c < d of every function with the other blocks' triples added: (k, n, n), overwritten."""
-    _, p0, t0, _ = offsets(sizes)
-    nc, nd = sizes[c], sizes[d]
-    for f in range(pair.shape[0]):
-        for i in range(nc):
-            for j in range(nd):
-                table[f, i, j] = pair[f, p0[c, d] + i * nd + j]
-        if triple.shape[1] == 0:
-            continue
-        for e in range(7):
-            if e in (c, d):
-                continue
-            if e < c:
-                start, step_i, step_j = t0[e, c, d] + states[e] * nc * nd, nd, 1
-            elif e < d:
-                start, step_i, step_j = t0[c, e, d] + states[e] * nd, sizes[e] * nd, 1
-            else:
-                start, step_i, step_j = t0[c, d, e] + states[e], nd * sizes[e], sizes[e]
-            for i in range(nc):
-                for j in range(nd):
-                    table[f, i, j] += triple[f, start + i * step_i + j * step_j]
-
-
-@compiled
 def _try_changes(
     sizes: IntArray,
     unary: FloatArray,
@@ -92,47 +64,28 @@ def _try_changes(
     triple: FloatArray,
     archive: Archive,
     tolerance: FloatArray,
-    blocks_at_a_time: int,
-) -> int:
-    n = sizes.max()
-    gain, table, inserted = np.empty((2, 7, n)), np.empty((2, n, n)), 0
+) -> None:
+    gain = np.empty((2, 7, sizes.max()))
     states, x = np.empty(7, np.int64), np.empty(7, np.int64)
     at = 0
     while at < archive.length[0]:
-        if archive.explored[at] >= blocks_at_a_time:
+        if archive.explored[at]:
             at += 1
             continue
-        archive.explored[at] = blocks_at_a_time
+        archive.explored[at] = 1
         for c in range(7):
             states[c] = x[c] = archive.states[at, c]
         a, b = archive.objectives[at, 0], archive.objectives[at, 1]
-        before = inserted
+        inserted = False
         one_block_changes(sizes, unary, pair, triple, states, gain)
         for c in range(7):
             for s in range(sizes[c]):
                 x[c] = s
                 if s != states[c] and insert(archive, a + gain[0, c, s], b + gain[1, c, s], x, tolerance):
-                    inserted += 1
+                    inserted = True
             x[c] = states[c]
-        if blocks_at_a_time == 2:
-            for c in range(7):
-                for d in range(c + 1, 7):
-                    conditioned_pair(sizes, pair, triple, states, c, d, table)
-                    i0, j0 = states[c], states[d]
-                    for i in range(sizes[c]):
-                        ai = a + gain[0, c, i] - table[0, i, j0] + table[0, i0, j0]
-                        bi = b + gain[1, c, i] - table[1, i, j0] + table[1, i0, j0]
-                        x[c] = i
-                        for j in range(sizes[d]):
-                            x[d] = j
-                            aj = ai + gain[0, d, j] + table[0, i, j] - table[0, i0, j]
-                            bj = bi + gain[1, d, j] + table[1, i, j] - table[1, i0, j]
-                            if i != i0 and j != j0 and insert(archive, aj, bj, x, tolerance):
-                                inserted += 1
-                    x[c], x[d] = i0, j0
-        if inserted > before:
+        if inserted:
             at = 0
-    return inserted
 
 
 @compiled
@@ -212,21 +165,5 @@ def warm_start(functions: Functions, tolerance: FloatArray, rng: np.random.Gener
     weights = np.repeat(1.0 / (1.0 + np.exp(-np.linspace(-6.0, 6.0, _SCALARISATIONS))), _RESTARTS)
     starts = rng.integers(sizes, size=(len(weights), N_BLOCKS), dtype=np.int64)
     _climb(sizes, f.unary, f.pair, f.triple, f.constant, starts, weights, archive, tolerance)
-    _try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance, 1)
+    _try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance)
     return archive.states[: archive.length[0]].copy()
-
-
-def improving_changes(functions: Functions, members: IntArray, objectives: FloatArray, tolerance: FloatArray) -> int:
-    """How many changes of one or two blocks of a front's members lead to points that the front does not dominate.
-
-    Args:
-        functions: The two functions.
-        members: ``int64`` (n, 7), positions in the functions' lists of states.
-        objectives: ``float64`` (n, 2), the functions' values at the members.
-        tolerance: ``float64`` (2,), by how much a point must escape dominance.
-    """
-    f = functions
-    archive = empty_archive(2 * len(members) + 1000)
-    for states, (a, b) in zip(members, objectives, strict=True):
-        insert(archive, a, b, states, np.zeros(2))
-    return _try_changes(f.sizes, f.unary, f.pair, f.triple, archive, tolerance, 2)

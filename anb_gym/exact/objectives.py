@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from anb_gym.exact.functions import Functions, IntArray, from_tables
-from anb_gym.space import N_BLOCKS, SPACE
+from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import BlockTables, FloatArray, evaluate
 
 #: Objectives closer than this, relative to the sum of the tables' largest entries, are compared as equal: far above
@@ -39,7 +39,7 @@ class Objectives:
         resolution: ``float64`` (2,), powers of two; objectives are compared as multiples of these, so that
             architectures which differ by rounding alone are equals.
         tolerance: ``float64`` (2,), by how much a bound must miss before it rules anything out.
-        functions: Both functions, signed, on the states left by ``fixed``.
+        keep: For every block, which of its states ``fixed`` leaves, ``bool`` (states,).
 
     Raises:
         ValueError: There are not two functions and directions, or ``fixed`` names a block or state that is not there.
@@ -56,10 +56,9 @@ class Objectives:
         largest = np.array([_magnitude(t) for t in self.tables])
         self.resolution = np.exp2(np.floor(np.log2(_RESOLUTION * np.maximum(largest, 1e-280))))
         self.tolerance = _TOLERANCE * self.resolution
-        keep = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
+        self.keep: list[NDArray[np.bool_]] = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
         for block, state in self.fixed.items():
-            keep[block] = np.arange(len(keep[block])) == state
-        self.functions: Functions = from_tables(self.tables).restricted(keep).combined(np.diag(self.signs))
+            self.keep[block] = np.arange(len(self.keep[block])) == state
 
     @property
     def checksums(self) -> tuple[str, str]:
@@ -74,9 +73,9 @@ class Objectives:
     @property
     def size(self) -> int:
         """The number of architectures."""
-        return self.functions.size
+        return int(np.prod([mask.sum() for mask in self.keep], dtype=object))
 
-    def __call__(self, states: IntArray) -> FloatArray:
+    def __call__(self, states: States) -> FloatArray:
         """Values to maximise, ``float64`` (n, 2), of block states (n, 7): the tables' own sums, signed."""
         if len(states) == 0:
             return np.empty((0, 2))

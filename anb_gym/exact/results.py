@@ -8,11 +8,10 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from anb_gym.exact.archive import non_dominated
-from anb_gym.exact.functions import IntArray
-from anb_gym.exact.neighbourhood import improving_changes
+from anb_gym.exact.changes import pairs_of_blocks, two_block_changes
+from anb_gym.exact.dominance import escaping, non_dominated
 from anb_gym.exact.objectives import Objectives
-from anb_gym.space import SPACE, Indices
+from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.tables import BlockTables, FloatArray
 
 #: Version of the dictionaries; others are refused.

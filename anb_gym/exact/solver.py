@@ -89,17 +89,20 @@ class Solver:
 
     Args:
         objectives: What is maximised.
+        functions: Its two functions.
         incumbents: Shared; at least one member.
         staircase: ``float64`` (n, 2), the points whose boxes number the tasks.
     """
 
-    def __init__(self, objectives: Objectives, incumbents: Incumbents, staircase: FloatArray) -> None:
+    def __init__(
+        self, objectives: Objectives, functions: Functions, incumbents: Incumbents, staircase: FloatArray
+    ) -> None:
         self.incumbents = incumbents
         self.stop = threading.Event()
         self._shift = staircase.min(axis=0)
         self._scale = 1.0 / np.maximum(staircase.max(axis=0) - self._shift, 1e3 * objectives.resolution)
         self._tolerance = objectives.tolerance * self._scale
-        self._functions = objectives.functions.combined(np.diag(self._scale), self._shift)
+        self._functions = functions.combined(np.diag(self._scale), self._shift)
         self._resolution = objectives.resolution
         self._boxes = self._scaled(boxes(staircase, self._resolution))
         self._single = objectives.single

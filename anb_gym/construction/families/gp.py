@@ -80,7 +80,7 @@ class AdditiveGP:
             seed: Selects the subset.
         """
         rows = np.random.default_rng(seed).permutation(len(target))[: self.subset]
-        variance = np.ones(len(target))
+        variance: FloatArray = np.ones(len(target))
         parameters = self._learn(self._start(), states[rows], target[rows], variance[rows], self.iterations)
         self._condition(parameters, states, target, variance)
         if np.isfinite(self.degrees):
@@ -201,7 +201,8 @@ class AdditiveGP:
         self, parameters: FloatArray, kernels: FloatArray, by_kernel: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Chain rule from the block kernels to the logarithms of steps and block variances."""
-        by_steps, by_block = [], np.zeros(N_BLOCKS)
+        by_steps: list[float] = []
+        by_block = np.zeros(N_BLOCKS)
         log_steps = iter(parameters[:_N_STEPS])
         for block, difference in enumerate(_differences(parameters)):
             size = _SIZES[block]
@@ -245,7 +246,7 @@ def _chunks(states: States, rows: int = 1000) -> Iterator[States]:
     return (states[i : i + rows] for i in range(0, len(states), rows))
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)
 def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False) -> Any:
     """Kernel matrix (len(a), len(b)); ``symmetric`` says that b is a."""
     order = len(variances) - 1
@@ -268,7 +269,7 @@ def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False)
     return result
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)
 def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any:
     """Gradient of sum(outer * gram) by the block kernels and by the order variances.
 

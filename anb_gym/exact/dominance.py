@@ -1,0 +1,45 @@
+"""Dominance between points of two objectives, both maximised. Needs numpy alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.surrogates.tables import FloatArray
+
+
+def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:
+    """Which rows no other row dominates; equal rows do not dominate one another.
+
+    Args:
+        objectives: ``float64`` (n, 2), both maximised.
+
+    Returns:
+        ``bool`` (n,).
+    """
+    points, inverse = np.unique(objectives, axis=0, return_inverse=True)
+    # Ascending by the first objective, then the second: a row survives if its second exceeds all later ones.
+    later = np.maximum.accumulate(points[::-1, 1])[::-1]
+    keep = np.ones(len(points), dtype=np.bool_)
+    keep[:-1] = points[:-1, 1] > later[1:]
+    survivors: NDArray[np.bool_] = keep[inverse.reshape(-1)]
+    return survivors
+
+
+def escaping(points: FloatArray, front: FloatArray, tolerance: FloatArray) -> NDArray[np.bool_]:
+    """Which points no member of a front is as good as, up to a tolerance.
+
+    Args:
+        points: ``float64`` (..., 2).
+        front: ``float64`` (n, 2), n at least 1.
+        tolerance: ``float64`` (2,), by how much a point must exceed the front in each objective.
+
+    Returns:
+        ``bool`` of the shape of ``points`` without its last axis.
+    """
+    rising = front[np.argsort(front[:, 0])]
+    # What the second objective can be where the first is at least that of each row.
+    best = np.append(np.maximum.accumulate(rising[::-1, 1])[::-1], -np.inf)
+    at = np.searchsorted(rising[:, 0], points[..., 0] - tolerance[0])
+    escapes: NDArray[np.bool_] = points[..., 1] - tolerance[1] > best[at]
+    return escapes

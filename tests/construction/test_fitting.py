@@ -1,0 +1,118 @@
+"""Fitting end to end on a small made-up dataset."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from anb_gym.benchmark import PREDICTED
+from anb_gym.construction import fitting, report, tuning
+from anb_gym.construction.dataset import Dataset
+from anb_gym.construction.fitting import Job, fit_all, fit_job
+from anb_gym.construction.targets import Scores, Target, score
+from anb_gym.space import SPACE
+from anb_gym.surrogates.links import Reciprocal
+from anb_gym.surrogates.store import artefact_path, load
+
+SMALL = {
+    "gp": {"order": 2, "iterations": 10, "degrees": 10.0},
+    "xgb": {"members": 2, "rounds": 60, "learning_rate": 0.2},
+    "lgb": {"members": 2, "rounds": 60, "learning_rate": 0.2},
+    "rf": {"members": 20},
+    "eps_svr": {"members": 2},
+    "nu_svr": {"members": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """200 architectures whose metrics are additive in the blocks, a few labels missing."""
+    rng = np.random.default_rng(0)
+    states = SPACE.as_states(SPACE.sample(200, rng))
+    seconds = 1e-4 * (2.0 + (states / SPACE.block_sizes).sum(axis=1))
+    metrics = {
+        name: 1.0 / seconds if name.endswith("throughput") else 50.0 + 1e4 * seconds + rng.normal(0, 0.05, 200)
+        for name in PREDICTED
+    }
+    metrics["a100/throughput"][:5] = np.nan
+    records = np.arange(200)
+    return Dataset(records, states, metrics, {}, records, records, "0" * 64)
+
+
+@pytest.fixture(autouse=True)
+def small_split(monkeypatch):
+    split = {"train": np.arange(120), "val": np.arange(120, 150), "test": np.arange(150, 200)}
+    for module in (fitting, tuning, report):
+        monkeypatch.setattr(module, "default_split", lambda: split)
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("metric", ["accuracy", "a100/throughput"])
+def test_fit_writes_what_it_scored(family, metric, made_up, tmp_path):
+    manifest = fit_job(Job(family, metric, 0, SMALL[family]), made_up, tmp_path)
+    assert manifest["test"]["tau"] > 0.4
+    assert manifest["test"]["records"] == 50
+    assert manifest["std"]["test_rms"] > 0
+    path = artefact_path(tmp_path, family, metric)
+    written = json.loads(path.with_suffix(".json").read_text())
+    assert written["test"] == manifest["test"]
+    assert written["dataset_sha256"] == "0" * 64
+    assert path.exists() == (family in ("gp", "xgb", "lgb"))
+    if path.exists():
+        surrogate = load(path)
+        rows = made_up.select(np.arange(150, 200))
+        found = score(rows.metrics[metric], surrogate.predict(rows.states))
+        np.testing.assert_allclose(found, [manifest["test"][name] for name in Scores._fields], rtol=1e-6)
+        std = surrogate.std(rows.states)
+        assert np.sqrt(np.mean(std**2)) == pytest.approx(manifest["std"]["test_rms"], rel=0.3)
+
+
+def test_finished_jobs_are_not_repeated(made_up, tmp_path):
+    jobs = [Job("xgb", metric, 0, SMALL["xgb"]) for metric in ("accuracy", "zcu102/latency")]
+    assert not any(job.is_done(made_up, tmp_path) for job in jobs)
+    assert len(list(fit_all(jobs, made_up, tmp_path))) == 2
+    assert all(job.is_done(made_up, tmp_path) for job in jobs)
+    assert not Job("xgb", "accuracy", 1, SMALL["xgb"]).is_done(made_up, tmp_path)
+    assert not Job("xgb", "accuracy", 0, SMALL["xgb"] | {"rounds": 61}).is_done(made_up, tmp_path)
+    artefact_path(tmp_path, "xgb", "accuracy").unlink()
+    assert not jobs[0].is_done(made_up, tmp_path)
+
+
+def test_std_tables_recover_a_pairwise_function():
+    class Known:
+        def std(self, states):
+            return np.exp(-2.0 + 0.02 * states[:, 0] % 2 - 0.5 * (states[:, 3] % 2) * (states[:, 4] % 2))
+
+    target = Target.of("accuracy", np.array([60.0, 62.0]))
+    tables, fidelity = fitting.std_tables(Known(), target, 0)
+    states = SPACE.as_states(SPACE.sample(500, np.random.default_rng(5)))
+    assert fidelity > 0.999
+    np.testing.assert_allclose(tables(states), np.log(Known().std(states) * target.scale), atol=0.01)
+
+
+def test_throughput_is_fitted_in_the_reciprocal():
+    labels = np.array([100.0, 200.0, 400.0])
+    target = Target.of("a100/throughput", labels)
+    assert isinstance(target.link, Reciprocal)
+    assert target.forward(labels).mean() == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_allclose(target.backward(target.forward(labels)), labels)
+    with pytest.raises(ValueError, match="did you mean 'a100/throughput'"):
+        Target.of("a100/throughputs", labels)
+
+
+def test_tuning_resumes_and_keeps_to_its_budget(made_up, tmp_path):
+    family, metric, best = tuning.tune("rf", "accuracy", made_up, tmp_path, trials=2)
+    assert (family, metric) == ("rf", "accuracy")
+    assert tuning.tune("rf", "accuracy", made_up, tmp_path, trials=2)[2] == best
+    assert set(best) <= set(tuning.load_config("rf").search)
+
+
+def test_report_puts_the_paper_beside(made_up, tmp_path):
+    list(fit_all([Job("xgb", metric, 0, SMALL["xgb"]) for metric in PREDICTED], made_up, tmp_path))
+    text = report.report(tmp_path, made_up)
+    assert "| accuracy (%) |" in text
+    assert "0.9840 | 0.9220 | 0.306" in text
+    with pytest.raises(ValueError, match="found none in"):
+        report.report(tmp_path / "nowhere")

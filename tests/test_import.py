@@ -1,0 +1,51 @@
+"""Importing the library is cheap and brings no extra with it."""
+
+import subprocess
+import sys
+
+import pytest
+
+EXTRAS = [
+    "torch",
+    "xgboost",
+    "lightgbm",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "numba",
+    "stable_baselines3",
+    "sb3_contrib",
+    "pettingzoo",
+    "pymoo",
+    "moocore",
+    "mo_gymnasium",
+    "gpytorch",
+    "optuna",
+    "pooch",
+    "joblib",
+    "yaml",
+    "tqdm",
+]
+QUERY = "anb_gym.Benchmark().query(anb_gym.EFFICIENTNET_B0, noise=0, std=True)"
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("then", ["", QUERY], ids=["import", "query"])
+def test_core_needs_no_extra(then: str) -> None:
+    code = f"import sys, anb_gym; {then}\nprint(*(name for name in {EXTRAS} if name in sys.modules))"
+    assert run(code).split() == []
+
+
+def test_import_is_quick() -> None:
+    """Under 0.3 s beyond gymnasium and numpy. Processor time: others may use the machine as well."""
+    code = """
+import gymnasium, numpy, time
+start = time.process_time()
+import anb_gym
+print(time.process_time() - start)
+"""
+    assert float(run(code)) < 0.3
