@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from anb_gym import complexity
 from anb_gym._errors import choose
+from anb_gym._extras import require
+from anb_gym.fronts import CertifiedFront, CertifiedOptimum, FrontError, ScalarReward, load_front
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, Surrogate, load_shipped
@@ -129,6 +131,48 @@ class Benchmark:
             ArtefactError: The installation is damaged.
         """
         return load_shipped(self.surrogate, choose(metric, PREDICTED, "metric"))
+
+    def front(self, metric: str, *, solve: bool = False) -> CertifiedFront:
+        """The exact Pareto front of accuracy and a device metric over all 104,485,552,128 architectures.
+
+        Exact for the surrogate, not for reality: see :mod:`anb_gym.fronts`.
+
+        Args:
+            metric: A device metric; with ``"accuracy"`` the front is the set of the most accurate architectures.
+            solve: Search for the front now if none ships for this surrogate, in seconds
+                for pairwise tables and up to minutes otherwise. Needs the extra ``exact``.
+
+        Raises:
+            ValueError: The metric has no front.
+            FrontError: No front ships for this surrogate; the message names the command that makes it.
+        """
+        try:
+            return load_front(self.surrogate, metric)
+        except FrontError:
+            if not solve:
+                raise
+        front: CertifiedFront = require("anb_gym.fronts.solving", "exact").solve(self.surrogate, metric)
+        return front
+
+    def optimum(self, reward: ScalarReward, *, solve: bool = False) -> CertifiedOptimum:
+        """The largest value of a monotone reward over all architectures, certified.
+
+        The optimum of a reward that never falls when accuracy or the device metric improves lies on their
+        front, so the reward is evaluated there. It is the surrogate's optimum, not reality's: see
+        :mod:`anb_gym.fronts`.
+
+        Args:
+            reward: Such as ``anb_gym.rewards.Product("vck190/throughput", 3000.0)`` or ``Accuracy()``.
+            solve: As in :meth:`front`.
+
+        Raises:
+            ValueError: The reward is not monotone, or reads more than accuracy and one device metric.
+            FrontError: No front ships for this surrogate; the message names the command that makes it.
+        """
+        others = [metric for metric in reward.metrics if metric != "accuracy"]
+        if len(others) > 1:
+            raise ValueError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
+        return self.front(others[0] if others else "accuracy", solve=solve).best(reward)
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:

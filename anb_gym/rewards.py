@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym.tasks import DIRECTIONS, EXPONENT, Task
+from anb_gym.metrics import DIRECTIONS
+from anb_gym.tasks import EXPONENT, Task
 
 FloatArray = NDArray[np.float64]
 Metrics: TypeAlias = Mapping[str, FloatArray]
@@ -30,10 +31,15 @@ class Reward(Hashable, Protocol):
 
     Attributes:
         metrics: The metrics that it reads.
+        monotone: Whether it is known never to fall when a metric improves and the others stay:
+            then its optimum lies on the exact Pareto front of its metrics, and is certified.
     """
 
     @property
     def metrics(self) -> tuple[str, ...]: ...
+
+    @property
+    def monotone(self) -> bool: ...
 
     def __call__(self, values: Metrics) -> FloatArray:
         """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
@@ -42,6 +48,8 @@ class Reward(Hashable, Protocol):
 @dataclass(frozen=True)
 class Accuracy:
     """The accuracy alone, in percent."""
+
+    monotone: ClassVar[bool] = True
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -74,6 +82,11 @@ class Product:
     exponent: float = EXPONENT
 
     @property
+    def monotone(self) -> bool:
+        """Whether better performance means more reward."""
+        return self.exponent >= 0
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Accuracy and the performance metric."""
         return ("accuracy", self.performance)
@@ -96,16 +109,21 @@ class Custom:
     Attributes:
         function: From ``{metric: float64 (n,)}`` to ``(n,)`` finite numbers.
         metrics: The metrics that it is given.
+        monotone: Whether you vouch that it never falls when a metric improves and the others stay.
     """
 
     function: Callable[[Metrics], Any]
     metrics: tuple[str, ...]
+    monotone: bool = False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Custom) and self.function is other.function and self.metrics == other.metrics
+        if not isinstance(other, Custom):
+            return NotImplemented
+        same = self.function is other.function and self.metrics == other.metrics
+        return same and self.monotone == other.monotone
 
     def __hash__(self) -> int:
-        return hash((id(self.function), self.metrics))
+        return hash((id(self.function), self.metrics, self.monotone))
 
     def __call__(self, values: Metrics) -> FloatArray:
         """The reward ``float64`` (n,) of metrics, each ``float64`` (n,).

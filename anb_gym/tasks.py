@@ -8,27 +8,9 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from anb_gym._errors import choose
+from anb_gym.metrics import DIRECTIONS, Direction
 
-Direction = Literal["max", "min"]
 Kind = Literal["throughput", "latency", "accuracy"]
-
-#: Whether more or less of a metric is better. The direction belongs to the metric, whatever the task.
-DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
-    {
-        "accuracy": "max",
-        "zcu102/throughput": "max",
-        "zcu102/latency": "min",
-        "vck190/throughput": "max",
-        "vck190/latency": "min",
-        "tpuv2/throughput": "max",
-        "tpuv3/throughput": "max",
-        "a100/throughput": "max",
-        "rtx3090/throughput": "max",
-        "train_time": "min",
-        "macs": "min",
-        "params": "min",
-    }
-)
 
 #: Exponent of the performance ratio in the product reward, from MnasNet
 #: (Tan et al. 2019, https://arxiv.org/abs/1807.11626, section 3).

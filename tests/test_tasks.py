@@ -11,9 +11,10 @@ from anb_gym import SPACE, Benchmark
 from anb_gym.benchmark import METRICS
 from anb_gym.calibration import Calibration, calibrate, calibration, coordinate_ascent, write_records
 from anb_gym.construction.dataset import Dataset
+from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards import Product, make_reward
 from anb_gym.surrogates.store import FAMILIES, load_shipped
-from anb_gym.tasks import DIRECTIONS, TASKS, Task, get_task, select_tasks
+from anb_gym.tasks import TASKS, Task, get_task, select_tasks
 
 RECORDS = json.loads(files("anb_gym").joinpath("tasks.json").read_text())
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)

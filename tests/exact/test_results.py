@@ -92,7 +92,7 @@ def test_verify_names_other_tables(front, tables):
 
 
 def test_missing_numba_is_one_clear_error():
-    code = "import sys; sys.modules['numba'] = None; import anb_gym.exact"
+    code = "import sys; sys.modules['numba'] = None; import anb_gym.exact; anb_gym.exact.maximize"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("ModuleNotFoundError:")

@@ -23,7 +23,7 @@ from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
@@ -246,13 +246,13 @@ def _chunks(states: States, rows: int = 1000) -> Iterator[States]:
     return (states[i : i + rows] for i in range(0, len(states), rows))
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False) -> Any:
     """Kernel matrix (len(a), len(b)); ``symmetric`` says that b is a."""
     order = len(variances) - 1
     result = np.empty((len(a), len(b)))
-    for i in prange(len(a)):
-        e = np.empty(order + 1)
+    e = np.empty(order + 1)
+    for i in range(len(a)):
         for j in range(i + 1 if symmetric else len(b)):
             e[:] = 0.0
             e[0] = 1.0
@@ -269,35 +269,33 @@ def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False)
     return result
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any:
     """Gradient of sum(outer * gram) by the block kernels and by the order variances.
 
     Each pair of records counts in one of the two cells of a kernel that it concerns.
     """
-    n, order = len(states), len(variances) - 1
-    workers = 8
-    by_kernel = np.zeros((workers, 7, kernels.shape[1], kernels.shape[2]))
-    by_variance = np.zeros((workers, order + 1))
-    for worker in prange(workers):
-        e = np.empty(order + 1)
-        k = np.empty(7)
-        for i in range(worker, n, workers):
-            for j in range(i + 1):
-                e[:] = 0.0
-                e[0] = 1.0
-                for block in range(7):
-                    k[block] = kernels[block, states[i, block], states[j, block]]
-                    for q in range(order, 0, -1):
-                        e[q] += k[block] * e[q - 1]
-                weight = outer[i, j] if i == j else outer[i, j] + outer[j, i]
-                for q in range(order + 1):
-                    by_variance[worker, q] += weight * e[q]
-                for block in range(7):
-                    others = 1.0  # e_(q-1) of the other blocks, by e_q = others_q + k * others_(q-1)
-                    total = 0.0
-                    for q in range(1, order + 1):
-                        total += variances[q] * others
-                        others = e[q] - k[block] * others
-                    by_kernel[worker, block, states[i, block], states[j, block]] += weight * total
-    return by_kernel.sum(axis=0), by_variance.sum(axis=0)
+    order = len(variances) - 1
+    by_kernel = np.zeros_like(kernels)
+    by_variance = np.zeros(order + 1)
+    e = np.empty(order + 1)
+    k = np.empty(7)
+    for i in range(len(states)):
+        for j in range(i + 1):
+            e[:] = 0.0
+            e[0] = 1.0
+            for block in range(7):
+                k[block] = kernels[block, states[i, block], states[j, block]]
+                for q in range(order, 0, -1):
+                    e[q] += k[block] * e[q - 1]
+            weight = outer[i, j] if i == j else outer[i, j] + outer[j, i]
+            for q in range(order + 1):
+                by_variance[q] += weight * e[q]
+            for block in range(7):
+                others = 1.0  # e_(q-1) of the other blocks, by e_q = others_q + k * others_(q-1)
+                total = 0.0
+                for q in range(1, order + 1):
+                    total += variances[q] * others
+                    others = e[q] - k[block] * others
+                by_kernel[block, states[i, block], states[j, block]] += weight * total
+    return by_kernel, by_variance

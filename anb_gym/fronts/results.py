@@ -1,0 +1,173 @@
+"""Fronts and optima in the metrics' own units. Reading and verifying them needs numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
+from anb_gym.metrics import DIRECTIONS, Direction
+from anb_gym.space import SPACE, Architecture, Indices
+from anb_gym.surrogates.store import Surrogate, load_shipped
+from anb_gym.surrogates.tables import FloatArray
+
+
+class ScalarReward(Protocol):
+    """What an optimum is asked for: the rewards of :mod:`anb_gym.rewards` are such.
+
+    Attributes:
+        metrics: The metrics that it reads.
+        monotone: Whether it never falls when a metric improves and the others stay.
+    """
+
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
+
+    @property
+    def monotone(self) -> bool: ...
+
+    def __call__(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CertifiedFront:
+    """The exact Pareto front of accuracy and a device metric over the whole space, as a surrogate predicts them.
+
+    It is exact for the surrogate, not for reality. Architectures that agree in all
+    metrics, up to the certificate's resolution, are all members. The front of
+    accuracy alone is the set of architectures with the highest accuracy.
+
+    Attributes:
+        surrogate: Family of the surrogates.
+        metrics: ``("accuracy",)``, or accuracy and a device metric.
+        result: What the search returned: indices, sums of tables and certificate.
+        smallest: The certified smallest sum of the last metric's tables. It is positive:
+            a reciprocal link has no pole, and latency and throughput are positive everywhere.
+        artefacts: SHA-256 of the surrogates' files that were searched, by metric.
+    """
+
+    surrogate: str
+    metrics: tuple[str, ...]
+    result: Front | Optimum
+    smallest: Optimum
+    artefacts: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def indices(self) -> Indices:
+        """The members, ``int64`` (n,), best accuracy first."""
+        return self.result.indices
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The direction of each metric."""
+        return tuple(DIRECTIONS[metric] for metric in self.metrics)
+
+    @property
+    def certificate(self) -> Certificate:
+        """What was searched. Its unit is the tables': seconds per image for throughput."""
+        return self.result.certificate
+
+    @cached_property
+    def objectives(self) -> FloatArray:
+        """The members' metrics, ``float64`` (n, metrics): accuracy in %, throughput in images/s or latency in ms."""
+        states = SPACE.index_to_states(self.indices)
+        columns: FloatArray = np.stack([surrogate.predict(states) for surrogate in self._surrogates()], axis=1)
+        columns.flags.writeable = False
+        return columns
+
+    def architectures(self) -> list[Architecture]:
+        """The members, best accuracy first."""
+        return [Architecture.from_index(int(index)) for index in self.indices]
+
+    def best(self, reward: ScalarReward) -> CertifiedOptimum:
+        """The members with the largest reward: the optimum of a monotone reward of these metrics lies on the front.
+
+        Raises:
+            ValueError: The reward is not monotone, or reads other metrics.
+        """
+        if not reward.monotone:
+            raise ValueError(f"reward must be monotone for a certified optimum; {reward!r} does not say that it is")
+        if not set(reward.metrics) <= set(self.metrics):
+            raise ValueError(f"reward must read some of {self.metrics}, got {reward.metrics}")
+        values = reward(dict(zip(self.metrics, self.objectives.T, strict=True)))
+        rows = np.flatnonzero(values == values.max())
+        metrics = dict(zip(self.metrics, self.objectives[rows[0]].tolist(), strict=True))
+        return CertifiedOptimum(self.indices[rows], float(values.max()), metrics, self)
+
+    def verify(self) -> None:
+        """Checks what can be checked in seconds, without the search.
+
+        The searched files are those that are loaded; the whole space was covered in the right
+        directions; stored sums equal those of the tables, up to the certificate's resolution because
+        machines decode the same file to tables that differ by rounding; no member dominates another;
+        no change of one or two blocks of any member leads to a point that the front does not dominate;
+        the smallest sum of the last metric's tables is positive.
+
+        Raises:
+            VerificationError: A check failed.
+        """
+        surrogates = self._surrogates()
+        loaded = {metric: surrogate.checksum for metric, surrogate in zip(self.metrics, surrogates, strict=True)}
+        if dict(self.artefacts) != loaded:
+            raise VerificationError(f"the front is of the surrogates {dict(self.artefacts)}, loaded are {loaded}")
+        if self.certificate.fixed or self.smallest.certificate.fixed or self.smallest.certificate.maximize[0]:
+            raise VerificationError("the certificates are not of the whole space")
+        if self.certificate.maximize != tables_directions(self.metrics, surrogates):
+            raise VerificationError(f"the search went in the directions {self.certificate.maximize}")
+        if isinstance(self.result, Optimum):
+            self.result.verify(surrogates[0].mean, identical=False)
+        else:
+            self.result.verify(surrogates[0].mean, surrogates[1].mean, identical=False)
+        self.smallest.verify(surrogates[-1].mean, identical=False)
+        if self.smallest.value <= 0.0:
+            raise VerificationError(f"the tables of {self.metrics[-1]} have the sum {self.smallest.value} somewhere")
+
+    def _surrogates(self) -> list[Surrogate]:
+        return [load_shipped(self.surrogate, metric) for metric in self.metrics]
+
+
+@dataclass(frozen=True, eq=False)
+class CertifiedOptimum:
+    """The largest value of a monotone reward over the whole space, as a surrogate predicts it.
+
+    Like its front, it is the optimum of the surrogate, up to the certificate's resolution, and not of reality.
+
+    Attributes:
+        indices: The architectures that have it, ``int64`` (n,).
+        value: The reward.
+        metrics: Metrics of the first of them.
+        front: The front on which it was found.
+    """
+
+    indices: Indices
+    value: float
+    metrics: Mapping[str, float]
+    front: CertifiedFront
+
+    @property
+    def architecture(self) -> Architecture:
+        """The first of the optimal architectures."""
+        return Architecture.from_index(int(self.indices[0]))
+
+    @property
+    def certificate(self) -> Certificate:
+        """The front's certificate."""
+        return self.front.certificate
+
+    def verify(self) -> None:
+        """Verifies the front, see :meth:`CertifiedFront.verify`."""
+        self.front.verify()
+
+
+def tables_directions(metrics: tuple[str, ...], surrogates: list[Surrogate]) -> tuple[bool, ...]:
+    """Whether the sum of each metric's tables is to be maximised: a falling link turns the direction round."""
+    pairs = zip(metrics, surrogates, strict=True)
+    return tuple((DIRECTIONS[metric] == "max") == surrogate.link.increasing for metric, surrogate in pairs)

@@ -1,0 +1,121 @@
+"""Making certified fronts. Needs the extra ``exact``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from anb_gym._errors import choose
+from anb_gym.exact import maximize, pareto_front
+from anb_gym.exact.results import Front, Optimum
+from anb_gym.fronts.results import CertifiedFront, tables_directions
+from anb_gym.fronts.store import (
+    SHIPPED,
+    FrontError,
+    artefact_checksums,
+    front_metrics,
+    front_path,
+    read_front,
+    save_front,
+)
+from anb_gym.surrogates.store import FAMILIES, load_shipped
+
+
+@lru_cache(maxsize=32)
+def solve(
+    family: str,
+    metric: str,
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+    checkpoints: Path | None = None,
+) -> CertifiedFront:
+    """The certified front of accuracy and a metric; remembered for the process.
+
+    Args:
+        family: Family of the surrogates.
+        metric: A device metric, or ``"accuracy"`` for its optimum.
+        workers: Threads; by default one per available core.
+        progress: Whether to show how much of the space is closed.
+        checkpoints: Folder that keeps an unfinished search, from which it goes on.
+
+    Raises:
+        ValueError: The family or the metric is unknown, or a device metric is zero or negative
+            somewhere, so that a reward of it need not be defined.
+    """
+    metrics = front_metrics(metric)
+    surrogates = [load_shipped(choose(family, FAMILIES, "surrogate"), name) for name in metrics]
+    checksums = artefact_checksums(family, metric)
+    # The least sum first: where it is not positive, a reciprocal link has a pole and a front means nothing.
+    smallest = maximize(surrogates[-1].mean, minimize=True, workers=workers)
+    if smallest.value <= 0.0:
+        where = f"index {smallest.indices[0]}"
+        raise ValueError(f"the tables of {family} {metric} must be positive, their sum is {smallest.value} at {where}")
+    checkpoint = None
+    if checkpoints is not None:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        version = "-".join(checksum[:8] for checksum in checksums.values())
+        checkpoint = checkpoints / f"{family}-{metric.replace('/', '-')}-{version}.npz"
+    directions = tables_directions(metrics, surrogates)
+    result: Front | Optimum
+    if len(surrogates) == 1:
+        result = maximize(
+            surrogates[0].mean,
+            minimize=not directions[0],
+            workers=workers,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+    else:
+        result = pareto_front(
+            surrogates[0].mean,
+            surrogates[1].mean,
+            (directions[0], directions[1]),
+            workers=workers,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+    return CertifiedFront(family, metrics, result, smallest, checksums)
+
+
+def solve_all(
+    family: str,
+    metrics: list[str],
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+    checkpoints: Path | None = None,
+    folder: Path = SHIPPED,
+    force: bool = False,
+) -> Iterator[tuple[CertifiedFront, bool]]:
+    """Makes, verifies and writes fronts that are not there yet.
+
+    Args:
+        family: Family of the surrogates.
+        metrics: Device metrics and ``"accuracy"``.
+        workers: Threads; by default one per available core.
+        progress: Whether to show how much of the space is closed.
+        checkpoints: Folder that keeps an unfinished search, from which it goes on.
+        folder: Where the fronts go, by default into the package.
+        force: Make those anew that are there.
+
+    Yields:
+        Each front, and whether it was made now.
+    """
+    for metric in metrics:
+        known = None if force else _known(family, metric, folder)
+        if known is None:
+            front = solve(family, metric, workers=workers, progress=progress, checkpoints=checkpoints)
+            front.verify()
+            save_front(front, folder)
+        yield known or front, known is None
+
+
+def _known(family: str, metric: str, folder: Path) -> CertifiedFront | None:
+    """The front in a folder, unless it is missing, damaged, or of other surrogates."""
+    try:
+        front = read_front(front_path(family, metric, folder))
+    except FrontError:
+        return None
+    return front if dict(front.artefacts) == artefact_checksums(family, metric) else None

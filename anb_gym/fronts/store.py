@@ -1,0 +1,111 @@
+"""Fronts on disk: one JSON file per surrogate family and metric. Floats survive JSON exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from anb_gym._errors import choose
+from anb_gym.exact.results import Front, Optimum
+from anb_gym.fronts.results import CertifiedFront
+from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.surrogates.store import FAMILIES, load_shipped, write_atomically
+
+#: Version of the file format; files of another version are refused.
+SCHEMA: Final = 1
+#: Where the shipped fronts are.
+SHIPPED: Final = Path(__file__).parent / "shipped"
+#: Metrics that have a front: accuracy alone, and accuracy with each device metric.
+FRONTS: Final = ("accuracy", *DEVICE_METRICS)
+
+
+class FrontError(ValueError):
+    """There is no front for the surrogates that are loaded, or its file is damaged."""
+
+
+def front_path(family: str, metric: str, folder: Path = SHIPPED) -> Path:
+    """The file of a family's front of accuracy and a metric."""
+    return folder / family / f"{metric.replace('/', '-')}.json"
+
+
+def front_metrics(metric: str) -> tuple[str, ...]:
+    """The metrics of a front, accuracy first.
+
+    Raises:
+        ValueError: The metric has no front.
+    """
+    choose(metric, FRONTS, "metric")
+    return ("accuracy",) if metric == "accuracy" else ("accuracy", metric)
+
+
+def artefact_checksums(family: str, metric: str) -> dict[str, str]:
+    """SHA-256 of the surrogates' files behind a front, by metric."""
+    return {name: load_shipped(family, name).checksum for name in front_metrics(metric)}
+
+
+@cache
+def load_front(family: str, metric: str) -> CertifiedFront:
+    """The shipped front of accuracy and a metric, read once per process.
+
+    Raises:
+        ValueError: The family or the metric is unknown.
+        FrontError: There is no front for this family's surrogates, or its file is damaged.
+    """
+    front_metrics(metric)
+    path = front_path(choose(family, FAMILIES, "surrogate"), metric)
+    if not path.exists():
+        raise FrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {_remedy(family, metric)}")
+    front = read_front(path)
+    if dict(front.artefacts) != artefact_checksums(family, metric):
+        raise FrontError(f"the front {path} is of other surrogates than those loaded; {_remedy(family, metric)}")
+    return front
+
+
+def read_front(path: Path) -> CertifiedFront:
+    """Reads a file, whatever surrogates it is of.
+
+    Raises:
+        FrontError: It is missing, damaged or of another schema.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            found = content.get("schema") if isinstance(content, dict) else content
+            raise FrontError(f"{path} has schema {found!r}, this version of anb_gym reads schema {SCHEMA}")
+        if content.pop("sha256", None) != _digest(content):
+            raise FrontError(f"the front {path} is damaged: its content does not have the SHA-256 that it names")
+        metrics = tuple(content["metrics"])
+        read = Front.from_dict if len(metrics) > 1 else Optimum.from_dict
+        smallest = Optimum.from_dict(content["smallest"])
+        return CertifiedFront(content["surrogate"], metrics, read(content["result"]), smallest, content["artefacts"])
+    except FrontError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FrontError(f"the front {path} is damaged or missing: {error}") from error
+
+
+def save_front(front: CertifiedFront, folder: Path = SHIPPED) -> Path:
+    """Writes a front's file; an interrupted write leaves the old one."""
+    content = {
+        "schema": SCHEMA,
+        "surrogate": front.surrogate,
+        "metrics": list(front.metrics),
+        "artefacts": dict(front.artefacts),
+        "smallest": front.smallest.to_dict(),
+        "result": front.result.to_dict(),
+    }
+    path = front_path(front.surrogate, front.metrics[-1], folder)
+    write_atomically(path, (json.dumps({**content, "sha256": _digest(content)}) + "\n").encode())
+    load_front.cache_clear()
+    return path
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _remedy(family: str, metric: str) -> str:
+    return f"run: anb-gym solve --surrogate {family} --metrics {metric}"
