@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from anb_gym import complexity
 from anb_gym._errors import choose
 from anb_gym._extras import require
-from anb_gym.fronts import CertifiedFront, CertifiedOptimum, FrontError, ScalarReward, load_front
+from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
+from anb_gym.metrics import DEVICE_METRICS
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, Surrogate, load_shipped
@@ -144,11 +145,12 @@ class Benchmark:
 
         Raises:
             ValueError: The metric has no front.
-            FrontError: No front ships for this surrogate; the message names the command that makes it.
+            NoFrontError: No front ships for this surrogate; the message names the command that makes it.
+            FrontError: The front's file is damaged.
         """
         try:
             return load_front(self.surrogate, metric)
-        except FrontError:
+        except NoFrontError:
             if not solve:
                 raise
         front: CertifiedFront = require("anb_gym.fronts.solving", "exact").solve(self.surrogate, metric)
@@ -166,12 +168,13 @@ class Benchmark:
             solve: As in :meth:`front`.
 
         Raises:
-            ValueError: The reward is not monotone, or reads more than accuracy and one device metric.
-            FrontError: No front ships for this surrogate; the message names the command that makes it.
+            ValueError: The reward is not monotone.
+            NoFrontError: It reads more than accuracy and one device metric, or no front ships for this
+                surrogate; the message names the command that makes it.
         """
         others = [metric for metric in reward.metrics if metric != "accuracy"]
-        if len(others) > 1:
-            raise ValueError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
+        if len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
+            raise NoFrontError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
         return self.front(others[0] if others else "accuracy", solve=solve).best(reward)
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:

@@ -1,15 +1,20 @@
-"""Where zero and one of the unit reward scale lie: the random mean and the best known architecture.
+"""What rewards and hypervolumes are worth: random mean, optimum, ideal, nadir and reference point.
 
-``tasks.json`` records both for every task's default reward on the default
-surrogate, with the checksums of the tables they were measured on;
-:func:`write_records` writes it. Anything else is measured when it is first
-needed, once per process.
+``tasks.json`` records the first two for every task's default reward on the default
+surrogate, with the checksums of the tables they were measured on, and the other
+three for every task with two metrics; :func:`write_records` writes it. Anything
+else is measured when it is first needed, once per process.
+
+The optimum is certified where the reward is monotone and the surrogate's exact
+front ships: then no architecture of the space has a larger reward, as the
+surrogate sees it. It is the surrogate's optimum, not reality's. Otherwise it is
+the best that coordinate ascent finds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -20,10 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym.benchmark import COUNTED, Benchmark
+from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
+from anb_gym.metrics import Direction
+from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
 from anb_gym.surrogates.store import FAMILIES, load_shipped, write_atomically
-from anb_gym.tasks import TASKS
+from anb_gym.tasks import TASKS, Task
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +40,8 @@ N_RANDOM: Final = 100_000
 N_RESTARTS: Final = 200
 SEED: Final = 0
 
+#: By how much of the front's extent the reference point is worse than the nadir.
+_MARGIN: Final = 0.1
 _FILE: Final = "tasks.json"
 
 
@@ -57,6 +67,29 @@ class Calibration:
         """Shifts and scales rewards so that the random mean is 0 and the best is 1."""
         return (reward - self.random_mean) / (self.best - self.random_mean)
 
+    def regret(self, reward: FloatArray) -> FloatArray:
+        """By how much rewards fall short of the best: 0 for the best, 1 for the random mean."""
+        return np.maximum(0.0, (self.best - reward) / (self.best - self.random_mean))
+
+
+@dataclass(frozen=True)
+class FrontScale:
+    """Where the exact front of a task's two metrics lies, in their units.
+
+    Attributes:
+        points: How many architectures are on it.
+        ideal: The best of each metric.
+        nadir: The worst of each metric on the front.
+        reference_point: The nadir made worse by a tenth of the front's extent, though no less than 0.
+        hypervolume: What the front dominates above the reference point.
+    """
+
+    points: int
+    ideal: tuple[float, float]
+    nadir: tuple[float, float]
+    reference_point: tuple[float, float]
+    hypervolume: float
+
 
 def calibration(reward: Reward, surrogate: str) -> Calibration:
     """The calibration of a reward: the recorded one, or else one measured now.
@@ -69,7 +102,7 @@ def calibration(reward: Reward, surrogate: str) -> Calibration:
         ValueError: All architectures have the same reward, or it is not finite.
     """
     description, tables = _describe(reward), _checksums(reward, surrogate)
-    for record in _records():
+    for record in _records().values():
         if record["reward"] == description and record["tables"] == tables:
             known = Calibration(**record["calibration"])
             # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
@@ -78,26 +111,55 @@ def calibration(reward: Reward, surrogate: str) -> Calibration:
     return calibrate(reward, surrogate)
 
 
+def certified_calibration(reward: Reward, surrogate: str) -> Calibration | None:
+    """The calibration of a reward if its optimum is certified, else None without measuring anything.
+
+    Args:
+        reward: Any scalar reward.
+        surrogate: Family of the surrogates.
+    """
+    return None if certified_optimum(reward, surrogate) is None else calibration(reward, surrogate)
+
+
+@lru_cache(maxsize=256)
+def certified_optimum(reward: Reward, surrogate: str) -> CertifiedOptimum | None:
+    """The certified optimum of a reward; None if it is not monotone, or no exact front of its metrics ships."""
+    if not reward.monotone:
+        return None
+    try:
+        return Benchmark(surrogate).optimum(reward)
+    except NoFrontError:
+        return None
+
+
 @lru_cache(maxsize=256)
 def calibrate(reward: Reward, surrogate: str) -> Calibration:
-    """Measures a reward's random mean and searches its maximum; remembered for the process.
+    """Measures a reward's random mean and finds its maximum; remembered for the process.
 
     Args:
         reward: Any scalar reward.
         surrogate: Family of the surrogates.
 
     Raises:
-        ValueError: All architectures have the same reward, or it is not finite.
+        ValueError: All architectures have the same reward, it is not finite, or it claims to be monotone and is not.
     """
     objective = _objective(reward, surrogate)
     random = objective(SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED))))
-    states, best = coordinate_ascent(objective, N_RESTARTS, SEED)
+    optimum = certified_optimum(reward, surrogate)
+    if optimum is None:
+        states, best = coordinate_ascent(objective, N_RESTARTS, SEED)
+        how = f"best of {N_RESTARTS} restarts of block-wise coordinate ascent, seed {SEED}"
+    else:
+        states = SPACE.index_to_states(optimum.indices[:1])[0]
+        best = float(objective(states[None])[0])
+        how = f"best on the exact front of {' and '.join(optimum.front.metrics)}, {len(optimum.front)} architectures"
+        if random.max() > best:
+            raise ValueError(f"reward must be monotone, but a random architecture has {random.max()}, the front {best}")
     mean = float(random.mean())
     if not (np.isfinite(mean) and np.isfinite(best) and best > random.min()):
         raise ValueError(f"reward must be finite and differ between architectures, got mean {mean} and best {best}")
     architecture = str(Architecture.from_choices(SPACE.from_states(states[None])[0]))
-    how = f"best of {N_RESTARTS} restarts of block-wise coordinate ascent, seed {SEED}"
-    return Calibration(mean, best, architecture, how, certified=False)
+    return Calibration(mean, best, architecture, how, certified=optimum is not None)
 
 
 def coordinate_ascent(objective: Callable[[States], FloatArray], restarts: int, seed: int) -> tuple[States, float]:
@@ -135,26 +197,57 @@ def coordinate_ascent(objective: Callable[[States], FloatArray], restarts: int, 
     return best, best_value
 
 
+def front_scale(task: Task) -> FrontScale:
+    """Ideal, nadir, reference point and hypervolume of a task's exact front on the default surrogate.
+
+    The reference point belongs to the task: use it for every surrogate.
+
+    Raises:
+        ValueError: The task has one metric only.
+    """
+    record = _records()[task.name].get("front")
+    if record is None:
+        raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
+    pairs = {name: (float(a), float(b)) for name, (a, b) in record.items() if name not in ("points", "hypervolume")}
+    return FrontScale(int(record["points"]), hypervolume=float(record["hypervolume"]), **pairs)
+
+
+def measure_front(front: CertifiedFront) -> FrontScale:
+    """Ideal, nadir, reference point and hypervolume of a front of two metrics. Needs the extra ``pareto``."""
+    best = np.array([column.max() if d == "max" else column.min() for column, d in _columns(front)])
+    nadir = np.array([column.min() if d == "max" else column.max() for column, d in _columns(front)])
+    reference = np.maximum(0.0, nadir + _MARGIN * (nadir - best))
+    volume = hypervolume(front.objectives, reference.tolist(), front.directions)
+    ideal, nadir, reference = best.tolist(), nadir.tolist(), reference.tolist()
+    return FrontScale(len(front), tuple(ideal), tuple(nadir), tuple(reference), volume)
+
+
 def write_records(path: Path | None = None) -> Path:
-    """Measures every task's default reward on the default surrogate and writes ``tasks.json``.
+    """Measures every task's default reward and front on the default surrogate and writes ``tasks.json``.
 
     Args:
         path: The file, by default the package's own.
 
     Returns:
         The file.
+
+    Raises:
+        NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
     """
     family = FAMILIES[0]
-    records = {}
+    records: dict[str, dict[str, Any]] = {}
     for task in TASKS.values():
+        front = Benchmark(family).front(task.metrics[-1])
         reward = make_reward("product", task)
         records[task.name] = {
             "reward": _describe(reward),
             "tables": _checksums(reward, family),
             "calibration": asdict(calibrate(reward, family)),
         }
+        if len(task.metrics) > 1:
+            records[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
-    content = {"schema": 1, "surrogate": family, "random_mean_of": random, "tasks": records}
+    content = {"schema": 2, "surrogate": family, "random_mean_of": random, "tasks": records}
     path = path or Path(str(files("anb_gym").joinpath(_FILE)))
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     _records.cache_clear()
@@ -162,8 +255,13 @@ def write_records(path: Path | None = None) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _records() -> tuple[Mapping[str, Any], ...]:
-    return tuple(json.loads(files("anb_gym").joinpath(_FILE).read_text())["tasks"].values())
+def _records() -> Mapping[str, Mapping[str, Any]]:
+    records: Mapping[str, Mapping[str, Any]] = json.loads(files("anb_gym").joinpath(_FILE).read_text())["tasks"]
+    return records
+
+
+def _columns(front: CertifiedFront) -> Iterator[tuple[FloatArray, Direction]]:
+    return zip(front.objectives.T, front.directions, strict=True)
 
 
 def _describe(reward: Reward) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import calibration
+from anb_gym.calibration import calibration, certified_calibration
 from anb_gym.envs.rendering import picture, text_table
 from anb_gym.envs.transition import N_CELLS, N_OPTION_CELLS, one_choice_per_step
 from anb_gym.noise import Noise
@@ -62,8 +62,16 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     0 until the last step, then the task's reward. `"product"` is accuracy * (throughput / target)^0.07, and
     accuracy * (target / latency)^0.07 for latency (accuracy in percent, throughput in images/s, latency in ms);
     `"accuracy"`, and `"product"` on the task without a device, is the accuracy alone. With `reward_scale="unit"`
-    it is shifted and scaled so that uniformly random architectures have mean 0 and the best architecture known
-    has 1; with `"raw"` it is the formula's own number, near 60.
+    it is shifted and scaled so that uniformly random architectures have mean 0 and the best architecture has 1;
+    with `"raw"` it is the formula's own number, near 60.
+
+    `info["regret"]` is (optimum - reward) / (optimum - random mean) of the reward without noise, in any
+    `reward_scale`. The best architecture is the certified optimum over the whole space, as the surrogate sees it, which need not
+    be the best network in reality. It is certified for the named rewards, with any target, on surrogates whose
+    exact fronts ship with the package or were made by `anb-gym solve`; `anb_gym.calibration.calibration` tells.
+    For a function, of which nothing is known, and for other surrogates it is the best that coordinate ascent
+    finds. The registered `reward_threshold` is 0.99: a controller whose mean reward reaches it has lost at most
+    one hundredth of what lies between random search's mean and the optimum. It is meant for the default arguments.
 
     The info of the last step contains:
 
@@ -73,6 +81,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     | `index`         | Its index in the search space                                                    |
     | `metrics`       | The task's metrics by name, as the reward saw them                               |
     | `raw_reward`    | The reward before scaling                                                        |
+    | `regret`        | Only if the optimum is certified: what is lost to it, without noise: 0 for the optimum |
     | `exact_metrics` | Only with `noise=True`: the metrics without noise                                |
     | `noise_seed`    | Only with `noise=True`: `Benchmark.query(index, noise=noise_seed)` gives `metrics` |
 
@@ -112,7 +121,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     ...     action = env.action_space.sample(mask=info["action_mask"])
     ...     observation, reward, terminated, truncated, info = env.step(action)
     >>> sorted(info)
-    ['architecture', 'index', 'metrics', 'raw_reward']
+    ['architecture', 'index', 'metrics', 'raw_reward', 'regret']
 
     ```
 
@@ -138,9 +147,13 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
         self.task = get_task(task)
         self.benchmark = Benchmark(surrogate)
         self._reward = make_reward(reward, self.task, target)
-        self._calibration = None
+        #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
+        self._unit = self._certified = None
         if choose(reward_scale, REWARD_SCALES, "reward_scale") == "unit":
-            self._calibration = calibration(self._reward, self.benchmark.surrogate)
+            self._unit = calibration(self._reward, self.benchmark.surrogate)
+            self._certified = self._unit if self._unit.certified else None
+        else:
+            self._certified = certified_calibration(self._reward, self.benchmark.surrogate)
         choose(granularity, GRANULARITIES, "granularity")
         choose(observation, OBSERVATIONS, "observation")
         if not isinstance(noise, bool):
@@ -246,13 +259,15 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
             values = self.benchmark.query(index, names, noise=Noise(self._noise_seed))
         metrics = _scalars(values)
         raw = self._reward(values)
-        reward = float((raw if self._calibration is None else self._calibration.to_unit(raw))[0])
+        reward = float((raw if self._unit is None else self._unit.to_unit(raw))[0])
         info: _Info = {
             "architecture": str(Architecture.from_choices(self._choices)),
             "index": index,
             "metrics": metrics,
             "raw_reward": float(raw[0]),
         }
+        if self._certified is not None:
+            info["regret"] = float(self._certified.regret(self._reward(exact))[0])
         if self._noise_seed is not None:
             info |= {"exact_metrics": _scalars(exact), "noise_seed": self._noise_seed}
         self._outcome = (metrics, reward)

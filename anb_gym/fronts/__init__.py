@@ -8,6 +8,6 @@ do, so the best architecture here need not be the best network:
 """
 
 from anb_gym.fronts.results import CertifiedFront, CertifiedOptimum, ScalarReward
-from anb_gym.fronts.store import FrontError, load_front
+from anb_gym.fronts.store import FrontError, NoFrontError, load_front
 
-__all__ = ["CertifiedFront", "CertifiedOptimum", "FrontError", "ScalarReward", "load_front"]
+__all__ = ["CertifiedFront", "CertifiedOptimum", "FrontError", "NoFrontError", "ScalarReward", "load_front"]

@@ -23,7 +23,11 @@ FRONTS: Final = ("accuracy", *DEVICE_METRICS)
 
 
 class FrontError(ValueError):
-    """There is no front for the surrogates that are loaded, or its file is damaged."""
+    """A front's file is damaged or of another schema."""
+
+
+class NoFrontError(FrontError):
+    """There is no front of these metrics on the surrogates that are loaded."""
 
 
 def front_path(family: str, metric: str, folder: Path = SHIPPED) -> Path:
@@ -52,15 +56,16 @@ def load_front(family: str, metric: str) -> CertifiedFront:
 
     Raises:
         ValueError: The family or the metric is unknown.
-        FrontError: There is no front for this family's surrogates, or its file is damaged.
+        NoFrontError: There is none for the surrogates that are loaded.
+        FrontError: Its file is damaged.
     """
     front_metrics(metric)
     path = front_path(choose(family, FAMILIES, "surrogate"), metric)
     if not path.exists():
-        raise FrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {_remedy(family, metric)}")
+        raise NoFrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {_remedy(family, metric)}")
     front = read_front(path)
     if dict(front.artefacts) != artefact_checksums(family, metric):
-        raise FrontError(f"the front {path} is of other surrogates than those loaded; {_remedy(family, metric)}")
+        raise NoFrontError(f"the front {path} is of other surrogates than those loaded; {_remedy(family, metric)}")
     return front
 
 

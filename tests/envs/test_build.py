@@ -102,7 +102,7 @@ def test_last_info(task: Task) -> None:
     env = BuildEnv(task.name, reward_scale="raw")
     reward, info = _score(env, EFFICIENTNET_B0)
     values = Benchmark().query(EFFICIENTNET_B0, task.metrics)
-    assert info.keys() == {"architecture", "index", "metrics", "raw_reward"}
+    assert info.keys() == {"architecture", "index", "metrics", "raw_reward", "regret"}
     assert info["architecture"] == str(EFFICIENTNET_B0)
     assert info["index"] == EFFICIENTNET_B0.index
     assert info["metrics"] == {name: column[0] for name, column in values.items()}
