@@ -71,10 +71,11 @@ def tune(
         storage=storage,
         study_name=f"{family} {metric} {dataset.sha256[:12]}",
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(3, trials // 3)),
         load_if_exists=True,
     )
     done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    # A sampler that goes on must not draw again what it drew before.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(done), n_startup_trials=max(3, trials // 3))
     if not done:
         study.enqueue_trial({name: value for name, value in current.items() if name in config.search})
     study.optimize(objective, n_trials=max(0, trials - len(done)))
