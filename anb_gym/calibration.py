@@ -14,7 +14,7 @@ the best that coordinate ascent finds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
-from anb_gym.metrics import Direction
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
@@ -208,18 +207,23 @@ def front_scale(task: Task) -> FrontScale:
     record = _records()[task.name].get("front")
     if record is None:
         raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
-    pairs = {name: (float(a), float(b)) for name, (a, b) in record.items() if name not in ("points", "hypervolume")}
-    return FrontScale(int(record["points"]), hypervolume=float(record["hypervolume"]), **pairs)
+    return FrontScale(
+        points=int(record["points"]),
+        ideal=_pair(record["ideal"]),
+        nadir=_pair(record["nadir"]),
+        reference_point=_pair(record["reference_point"]),
+        hypervolume=float(record["hypervolume"]),
+    )
 
 
 def measure_front(front: CertifiedFront) -> FrontScale:
     """Ideal, nadir, reference point and hypervolume of a front of two metrics. Needs the extra ``pareto``."""
-    best = np.array([column.max() if d == "max" else column.min() for column, d in _columns(front)])
-    nadir = np.array([column.min() if d == "max" else column.max() for column, d in _columns(front)])
-    reference = np.maximum(0.0, nadir + _MARGIN * (nadir - best))
+    signs = np.where(np.array(front.directions) == "max", 1.0, -1.0)
+    signed = front.objectives * signs
+    ideal, nadir = signed.max(axis=0) * signs, signed.min(axis=0) * signs
+    reference = np.maximum(0.0, nadir + _MARGIN * (nadir - ideal))
     volume = hypervolume(front.objectives, reference.tolist(), front.directions)
-    ideal, nadir, reference = best.tolist(), nadir.tolist(), reference.tolist()
-    return FrontScale(len(front), tuple(ideal), tuple(nadir), tuple(reference), volume)
+    return FrontScale(len(front), _pair(ideal), _pair(nadir), _pair(reference), volume)
 
 
 def write_records(path: Path | None = None) -> Path:
@@ -260,8 +264,9 @@ def _records() -> Mapping[str, Mapping[str, Any]]:
     return records
 
 
-def _columns(front: CertifiedFront) -> Iterator[tuple[FloatArray, Direction]]:
-    return zip(front.objectives.T, front.directions, strict=True)
+def _pair(values: Sequence[float] | FloatArray) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)
 
 
 def _describe(reward: Reward) -> dict[str, Any]:

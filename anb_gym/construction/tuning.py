@@ -51,7 +51,7 @@ def tune(
     config = load_config(family)
     current = config.hyperparameters(metric)
     split = default_split()
-    train, val = (labelled(dataset, metric, split[part]) for part in ("train", "val"))
+    train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
 
     def objective(trial: optuna.Trial) -> float:
         hyperparameters = current | suggest(trial, config.search)

@@ -65,13 +65,14 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     it is shifted and scaled so that uniformly random architectures have mean 0 and the best architecture has 1;
     with `"raw"` it is the formula's own number, near 60.
 
-    `info["regret"]` is (optimum - reward) / (optimum - random mean) of the reward without noise, in any
-    `reward_scale`. The best architecture is the certified optimum over the whole space, as the surrogate sees it, which need not
-    be the best network in reality. It is certified for the named rewards, with any target, on surrogates whose
-    exact fronts ship with the package or were made by `anb-gym solve`; `anb_gym.calibration.calibration` tells.
-    For a function, of which nothing is known, and for other surrogates it is the best that coordinate ascent
-    finds. The registered `reward_threshold` is 0.99: a controller whose mean reward reaches it has lost at most
-    one hundredth of what lies between random search's mean and the optimum. It is meant for the default arguments.
+    The best architecture is the certified optimum over the whole space, as the surrogate sees it; it need not be
+    the best network in reality. It is certified for the named rewards, with any target, on surrogates whose exact
+    fronts ship with the package or were made by `anb-gym solve`; `anb_gym.calibration.calibration` tells. For a
+    function, of which nothing is known, and for other surrogates it is the best that coordinate ascent finds.
+
+    Where the optimum is certified, `info["regret"]` is (optimum - reward) / (optimum - random mean) of the reward
+    without noise, in either scale. The registered `reward_threshold` is 0.99 in unit scale: a controller whose
+    mean reward reaches it is within a hundredth of the way from random architectures to the optimum.
 
     The info of the last step contains:
 
@@ -81,7 +82,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     | `index`         | Its index in the search space                                                    |
     | `metrics`       | The task's metrics by name, as the reward saw them                               |
     | `raw_reward`    | The reward before scaling                                                        |
-    | `regret`        | Only if the optimum is certified: what is lost to it, without noise: 0 for the optimum |
+    | `regret`        | Only if the optimum is certified: see above; 0 for the optimum                   |
     | `exact_metrics` | Only with `noise=True`: the metrics without noise                                |
     | `noise_seed`    | Only with `noise=True`: `Benchmark.query(index, noise=noise_seed)` gives `metrics` |
 

@@ -111,6 +111,67 @@ def search_figure(
     return figure
 
 
+def front_figure(
+    background: Any,
+    members: Any,
+    *,
+    directions: Sequence[str],
+    axis_labels: tuple[str, str],
+    background_label: str,
+    front_label: str,
+    spread: Any = None,
+    title: str = "",
+) -> Figure:
+    """Draws an exact front over a cloud of architectures.
+
+    Args:
+        background: Objectives of the architectures behind the front, (n, 2).
+        members: Objectives of the front's members, (k, 2).
+        directions: ``"max"`` or ``"min"`` for each objective. The first is drawn upwards, the second to the right.
+        axis_labels: Names of the two objectives with their units. The axis of the second, which must be positive,
+            is logarithmic.
+        background_label: Name of the background in the legend.
+        front_label: Name of the front in the legend.
+        spread: Standard deviation of each member's first objective, (k,), drawn as a band.
+        title: Title of the plot.
+
+    Returns:
+        The figure. It belongs to no window.
+
+    Raises:
+        ValueError: An argument has the wrong shape or values, or there is nothing to draw.
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    cloud, points = validate_points(background, "background", 2), validate_points(members, "members", 2)
+    if len(directions) != 2 or not len(cloud) or not len(points):
+        raise ValueError(
+            f"directions must be two and background and members must have points, "
+            f"got {len(directions)}, {len(cloud)} and {len(points)}"
+        )
+    figure = new_figure(7.4, 5.0)
+    axes = figure.add_subplot()
+    _draw_dots(axes, cloud, background_label, s=5, c=BACKGROUND)
+    _draw_dots(axes, points, front_label, s=9, c=FRONT)
+    if spread is not None:
+        rows = front(points, directions)
+        line, half = points[rows], np.asarray(spread, dtype=np.float64)[rows]
+        edges = line[:, 0] - half, line[:, 0] + half
+        label = "± its standard deviation"
+        axes.fill_between(line[:, 1], *edges, label=label, color=MARK, alpha=0.35, linewidth=0, zorder=1.5)
+    _draw_front(axes, cloud, directions, BACKGROUND_FRONT, "--", f"front of {background_label}")
+    _set_view(axes, np.vstack([cloud, points]), [], directions[0])
+    axes.set_xscale("log")
+    seen = np.append(cloud[:, 1], points[:, 1])
+    axes.set_xlim(seen.min() / 1.05, seen.max() * 1.05)
+    _finish(axes, axis_labels, title)
+    axes.xaxis.set_major_locator(require("matplotlib.ticker", "pareto").LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.minorticks_off()
+    legend = figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small")
+    for handle in legend.legend_handles[:2]:
+        handle.set_sizes([30])  # type: ignore[union-attr]
+    return figure
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure that belongs to no window, of a size in inches.
 

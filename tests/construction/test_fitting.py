@@ -110,7 +110,9 @@ def test_tuning_resumes_and_keeps_to_its_budget(made_up, tmp_path):
 
 
 def test_report_puts_the_paper_beside(made_up, tmp_path):
-    list(fit_all([Job("xgb", metric, 0, SMALL["xgb"]) for metric in ("accuracy", "a100/throughput")], made_up, tmp_path))
+    list(
+        fit_all([Job("xgb", metric, 0, SMALL["xgb"]) for metric in ("accuracy", "a100/throughput")], made_up, tmp_path)
+    )
     text = report.report(tmp_path, made_up)
     assert "| accuracy (%) |" in text
     assert "0.9840 | 0.9220 | 0.306" in text
