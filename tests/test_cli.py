@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anb_gym import EFFICIENTNET_B0
+from anb_gym import EFFICIENTNET_B0, Benchmark
 from anb_gym.cli import main
 
 
@@ -27,6 +27,13 @@ def test_query_prints_every_metric(capsys):
         (["fit", "--families", "xgboost"], "did you mean 'xgb'"),
         (["fit", "--workers", "0"], "--workers must be at least 1"),
         (["fit", "--data", "nowhere.tar.gz"], "nowhere.tar.gz"),
+        (["solve"], "name --metrics or --all"),
+        (["solve", "--metrics", "vck190"], "did you mean 'vck190/"),
+        (["solve", "--all", "--workers", "0"], "--workers must be at least 1, got 0"),
+        (["solve", "--all", "--surrogate", "gpp"], "surrogate must be one of"),
+        (["front"], "name a front or --report"),
+        (["front", "vck191"], "metric must be one of"),
+        (["front", "vck190", "--data", "nowhere.tar.gz"], "nowhere.tar.gz"),
     ],
 )
 def test_bad_input_is_one_line_on_the_error_stream(arguments, message, capsys):
@@ -35,6 +42,31 @@ def test_bad_input_is_one_line_on_the_error_stream(arguments, message, capsys):
     assert captured.out == ""
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_solve_leaves_what_is_there(capsys):
+    pytest.importorskip("numba")
+    assert main(["solve", "--all"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("already there") == 9
+
+
+def test_front_prints_every_member(capsys):
+    front = Benchmark().front("vck190/throughput")
+    assert main(["front", "vck190"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [int(line.split()[0]) for line in lines] == front.indices.tolist()
+    assert lines[0].split()[1] == str(front.architectures()[0])
+    assert f"{front.objectives[-1, 1]:,.2f}" in lines[-1]
+
+
+def test_front_draws(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.delenv("ANB_GYM_DATASET", raising=False)
+    assert main(["front", "zcu102/latency", "--plot", str(tmp_path / "front.png")]) == 0
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["front", "accuracy", "--plot", str(tmp_path / "accuracy.png")]) == 1
+    assert "must be of a device" in capsys.readouterr().err
 
 
 def test_fit_report_of_the_shipped_surrogates(dataset, tmp_path, capsys):

@@ -11,7 +11,8 @@ from gymnasium.error import ResetNeeded
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, Noise
 from anb_gym.calibration import calibration
 from anb_gym.envs.build import BuildEnv
-from anb_gym.rewards import make_reward
+from anb_gym.fronts import NoFrontError
+from anb_gym.rewards import Product, make_reward
 from anb_gym.space import CHOICE_NAMES
 from anb_gym.tasks import TASKS, Task
 
@@ -112,7 +113,7 @@ def test_last_info(task: Task) -> None:
 
 @EVERY_TASK
 def test_unit_scale(task: Task) -> None:
-    """Random architectures have mean 0, the best known architecture has exactly 1."""
+    """Random architectures have mean 0, the best architecture has exactly 1."""
     env = BuildEnv(task.name)
     known = calibration(make_reward("product", task), "gp")
     assert _score(env, Architecture.parse(known.architecture))[0] == 1.0
@@ -133,6 +134,59 @@ def test_unit_scale_of_other_rewards(arguments: dict[str, Any]) -> None:
     rewards = np.array([_score(env, Architecture.from_choices(c))[0] for c in SPACE.sample(1000, rng)])
     assert abs(rewards.mean()) < 5 * rewards.std() / np.sqrt(len(rewards))
     assert rewards.max() <= 1.0
+
+
+@EVERY_TASK
+@pytest.mark.parametrize("scale", ["unit", "raw"])
+def test_regret_is_measured_from_the_certified_optimum(task: Task, scale: str) -> None:
+    env, unit = BuildEnv(task.name, reward_scale=scale), BuildEnv(task.name)
+    best = Benchmark().optimum(make_reward("product", task))
+    assert _score(env, best.architecture)[1]["regret"] == 0.0
+    for choices in SPACE.sample(20, np.random.default_rng(1)):
+        architecture = Architecture.from_choices(choices)
+        regret = _score(env, architecture)[1]["regret"]
+        assert type(regret) is float
+        assert regret > 0.0
+        assert regret == pytest.approx(1.0 - _score(unit, architecture)[0])
+
+
+def test_regret_is_of_the_reward_without_noise() -> None:
+    noisy, exact = BuildEnv("TPUv3", noise=True), BuildEnv("TPUv3")
+    for choices in SPACE.sample(5, np.random.default_rng(2)):
+        architecture = Architecture.from_choices(choices)
+        reward, info = _score(noisy, architecture)
+        assert info["regret"] == _score(exact, architecture)[1]["regret"]
+        assert info["regret"] != 1.0 - reward
+
+
+@pytest.mark.parametrize(
+    ("arguments", "certified"),
+    [({"target": 1000.0}, True), ({"reward": "accuracy"}, True), ({"reward": lambda v: v["accuracy"] ** 2}, False)],
+)
+@pytest.mark.parametrize("scale", ["unit", "raw"])
+def test_regret_only_where_the_optimum_is_certified(arguments: dict[str, Any], certified: bool, scale: str) -> None:
+    _, info = _score(BuildEnv("VCK190", reward_scale=scale, **arguments), EFFICIENTNET_B0)
+    assert ("regret" in info) is certified
+
+
+def test_no_regret_without_a_front_of_the_surrogate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> None:
+        raise NoFrontError("none")
+
+    monkeypatch.setattr("anb_gym.benchmark.load_front", missing)
+    reward = Product("vck190/throughput", 1717.0)
+    assert not calibration(reward, "gp").certified
+    for scale in ("unit", "raw"):
+        _, info = _score(BuildEnv("VCK190", target=1717.0, reward_scale=scale), EFFICIENTNET_B0)
+        assert "regret" not in info
+
+
+@EVERY_TASK
+def test_reward_threshold_is_near_the_optimum(task: Task) -> None:
+    spec = gymnasium.spec(task.id)
+    assert spec.reward_threshold == 0.99
+    env = gymnasium.make(task.id)
+    assert _score(env, Benchmark().optimum(make_reward("product", task)).architecture)[0] > spec.reward_threshold
 
 
 def test_target_changes_the_raw_reward() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,22 @@ def test_verify_names_other_tables(front, tables):
     other = BlockTables(tables[0].order, tables[0].values + 1e-9)
     with pytest.raises(VerificationError, match="of tables"):
         front.verify(other, tables[1])
+
+
+def test_tables_that_differ_by_rounding_verify_if_told_so(front, tables):
+    """As between machines on which the same file was decoded."""
+    rng = np.random.default_rng(0)
+    for size, message in ((1e-15, None), (1e-5, "differ")):
+        noisy = [BlockTables(t.order, t.values * (1 + size * rng.standard_normal(t.values.size))) for t in tables]
+        with pytest.raises(VerificationError, match="of tables"):
+            front.verify(*noisy)
+        with nullcontext() if message is None else pytest.raises(VerificationError, match=message):
+            front.verify(*noisy, identical=False)
+    optimum = maximize(tables[1], fixed=FIXED)
+    noisy = BlockTables(3, tables[1].values * (1 + 1e-15 * rng.standard_normal(tables[1].values.size)))
+    optimum.verify(noisy, identical=False)
+    with pytest.raises(VerificationError, match="differ"):
+        replace(optimum, value=optimum.value + 1e-3).verify(noisy, identical=False)
 
 
 def test_missing_numba_is_one_clear_error():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anb_gym.pareto.plots import search_figure, staircase, to_png
+from anb_gym.pareto.plots import front_figure, search_figure, staircase, to_png
 
 pytest.importorskip("matplotlib")
 RNG = np.random.default_rng(0)
@@ -68,3 +68,20 @@ def test_equal_figures_give_equal_pictures(n: int) -> None:
 def test_bad_arguments(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         search_figure(**({"background": BACKGROUND, "search": SEARCH} | ARGUMENTS | changes))
+
+
+def test_front_figure_shows_front_band_and_background() -> None:
+    members = np.array([[0.4, 1.0], [0.7, 2.0], [0.9, 3.0]])
+    labels = {"axis_labels": ("accuracy (%)", "latency (ms)"), "background_label": "measured", "front_label": "exact"}
+    figure = front_figure(BACKGROUND + 0.1, members, directions=("max", "min"), spread=[0.1, 0.2, 0.3], **labels)
+    axes = figure.axes[0]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == labels["axis_labels"]
+    np.testing.assert_array_equal(axes.collections[1].get_offsets(), members[:, ::-1])
+    band = axes.collections[2].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.4 - 0.1)
+    assert band[:, 1].max() == pytest.approx(0.9 + 0.3)
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert names == {"measured", "exact", "front of measured", "± its standard deviation"}
+    assert axes.get_xlim()[0] < BACKGROUND[:, 1].min() + 0.1
+    with pytest.raises(ValueError, match="members must have points, got 2, 40 and 0"):
+        front_figure(BACKGROUND, np.empty((0, 2)), directions=("max", "min"), **labels)

@@ -1,0 +1,240 @@
+"""The shipped fronts: of the loaded tables, sound, and not beaten by any search.
+
+After a refit: ``anb-gym solve --all``, then ``anb-gym calibrate``.
+"""
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anb_gym import SPACE, Architecture, Benchmark
+from anb_gym.calibration import N_RESTARTS, SEED, calibration, coordinate_ascent, front_scale, measure_front
+from anb_gym.exact import VerificationError
+from anb_gym.exact.dominance import escaping, non_dominated
+from anb_gym.fronts import CertifiedFront, NoFrontError
+from anb_gym.fronts.store import FRONTS
+from anb_gym.rewards import Accuracy, Custom, Product, make_reward
+from anb_gym.surrogates.store import FAMILIES, load_shipped
+from anb_gym.tasks import TASKS, Task, get_task
+
+BENCH = Benchmark()
+EVERY_FRONT = pytest.mark.parametrize("metric", FRONTS)
+EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+
+
+def signed(front: CertifiedFront, values: dict[str, np.ndarray]) -> np.ndarray:
+    """Metrics as two objectives to maximise; accuracy alone twice."""
+    signs = {"max": 1.0, "min": -1.0}
+    columns = [values[m] * signs[d] for m, d in zip(front.metrics, front.directions, strict=True)]
+    return np.stack([columns[0], columns[-1]], axis=1)
+
+
+def members(front: CertifiedFront) -> np.ndarray:
+    return signed(front, dict(zip(front.metrics, front.objectives.T, strict=True)))
+
+
+def assert_nothing_escapes(front: CertifiedFront, states: np.ndarray) -> None:
+    """Every architecture is weakly dominated, up to a hundred-millionth of the front's extent."""
+    points, own = signed(front, BENCH.query_states(states, front.metrics)), members(front)
+    assert not escaping(points, own, 1e-8 * np.maximum(1.0, np.ptp(own, axis=0))).any()
+
+
+@EVERY_FRONT
+def test_verifies_and_is_of_the_loaded_tables(metric: str) -> None:
+    front = BENCH.front(metric)
+    front.verify()
+    assert front.artefacts == {m: load_shipped(FAMILIES[0], m).checksum for m in front.metrics}
+    assert front.certificate.covered == SPACE.size
+    assert front.certificate.fixed == ()
+    assert front.smallest.value > 0
+
+
+@EVERY_FRONT
+def test_objectives_are_the_metrics_best_accuracy_first(metric: str) -> None:
+    front = BENCH.front(metric)
+    values = BENCH.query(front.indices, front.metrics)
+    np.testing.assert_allclose(front.objectives, np.stack([values[m] for m in front.metrics], axis=1), rtol=1e-12)
+    assert (np.diff(front.objectives[:, 0]) < 1e-6).all()
+    assert [a.index for a in front.architectures()] == front.indices.tolist()
+    assert len(front) == len(front.objectives) == len(np.unique(front.indices))
+    assert non_dominated(np.round(members(front), 3)).mean() > 0.5
+    with pytest.raises(ValueError, match="read-only"):
+        front.objectives[0] = 0.0
+
+
+@EVERY_FRONT
+def test_no_random_architecture_escapes(metric: str) -> None:
+    assert_nothing_escapes(BENCH.front(metric), SPACE.to_states(SPACE.sample(50_000, np.random.default_rng(7))))
+
+
+@EVERY_FRONT
+def test_no_change_of_one_block_escapes(metric: str) -> None:
+    front = BENCH.front(metric)
+    states = SPACE.index_to_states(front.indices)
+    for block, size in enumerate(SPACE.block_sizes):
+        changed = np.repeat(states, size, axis=0)
+        changed[:, block] = np.tile(np.arange(size), len(states))
+        assert_nothing_escapes(front, changed)
+
+
+@EVERY_TASK
+def test_optimum_is_at_least_what_coordinate_ascent_finds(task: Task) -> None:
+    reward = make_reward("product", task)
+    optimum = BENCH.optimum(reward)
+    best = coordinate_ascent(lambda s: reward(BENCH.query_states(s, reward.metrics)), N_RESTARTS, SEED)[1]
+    assert optimum.value >= best * (1 - 1e-9)
+
+
+@EVERY_TASK
+def test_optimum_agrees_with_the_records(task: Task) -> None:
+    reward = make_reward("product", task)
+    optimum, recorded = BENCH.optimum(reward), calibration(reward, FAMILIES[0])
+    assert recorded.certified
+    assert recorded.best == pytest.approx(optimum.value, rel=1e-12)
+    assert Architecture.parse(recorded.architecture) == optimum.architecture
+    assert optimum.value == pytest.approx(reward({m: np.array([v]) for m, v in optimum.metrics.items()})[0])
+    assert set(optimum.indices) <= set(optimum.front.indices)
+    assert optimum.certificate == optimum.front.certificate
+
+
+@pytest.mark.parametrize("task", [t for t in TASKS.values() if t.device], ids=lambda task: task.name)
+def test_recorded_scale_is_that_of_the_front(task: Task) -> None:
+    front, scale = BENCH.front(task.metrics[1]), front_scale(task)
+    measured = measure_front(front)
+    assert scale.points == len(front)
+    for name in ("ideal", "nadir", "reference_point", "hypervolume"):
+        assert getattr(scale, name) == pytest.approx(getattr(measured, name), rel=1e-9)
+    signs = np.where(np.array(task.directions) == "max", 1.0, -1.0)
+    ideal, nadir, reference = (np.array(p) * signs for p in (scale.ideal, scale.nadir, scale.reference_point))
+    assert (members(front) <= ideal).all()
+    assert (members(front) >= nadir).all()
+    assert (reference < nadir).all()
+    assert min(scale.reference_point) >= 0.0
+
+
+def test_a_task_of_one_metric_has_no_scale() -> None:
+    with pytest.raises(ValueError, match="'Accuracy' has"):
+        front_scale(get_task("Accuracy"))
+
+
+@pytest.mark.parametrize("metric", ["vck190/throughput", "zcu102/latency"])
+def test_no_architecture_of_a_genetic_search_escapes(metric: str) -> None:
+    """NSGA-II, 100,000 evaluations: every architecture that it ever evaluated is weakly dominated."""
+    pytest.importorskip("pymoo")
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.core.problem import Problem
+    from pymoo.operators.crossover.ux import UX
+    from pymoo.operators.mutation.pm import PM
+    from pymoo.operators.repair.rounding import RoundingRepair
+    from pymoo.operators.sampling.rnd import IntegerRandomSampling
+    from pymoo.optimize import minimize
+
+    front = BENCH.front(metric)
+    seen: list[np.ndarray] = []
+
+    class Search(Problem):
+        def _evaluate(self, x: np.ndarray, out: dict[str, Any], *_: Any, **__: Any) -> None:
+            seen.append(SPACE.to_states(x.astype(np.int8)))
+            out["F"] = -signed(front, BENCH.query_states(seen[-1], front.metrics))
+
+    mutation = PM(prob_var=1 / 28, vtype=float, repair=RoundingRepair())
+    algorithm = NSGA2(500, sampling=IntegerRandomSampling(), crossover=UX(), mutation=mutation)
+    problem = Search(n_var=28, n_obj=2, xl=0, xu=SPACE.cardinalities - 1, vtype=int)
+    found = minimize(problem, algorithm, ("n_eval", 100_000), seed=0)
+    assert sum(map(len, seen)) == 100_000
+    assert_nothing_escapes(front, np.concatenate(seen))
+    # The search was a serious one: most of the front is within 2 % of something that it found.
+    near = members(front) - 0.02 * np.abs(members(front))
+    assert escaping(near, -found.F, np.zeros(2)).mean() < 0.5
+
+
+def test_any_target_and_exponent_has_its_optimum_on_the_front() -> None:
+    rng = np.random.default_rng(0)
+    choices = SPACE.sample(20_000, rng)
+    values = BENCH.query(choices, ["accuracy", "a100/throughput"])
+    for exponent in (0.0, 0.01, 0.5, 3.0):
+        reward = Product("a100/throughput", 1.0, exponent)
+        assert BENCH.optimum(reward).value >= reward(values).max()
+    assert BENCH.optimum(Accuracy()).value == BENCH.front("a100/throughput").objectives[0, 0]
+
+
+def test_a_function_needs_your_word_that_it_is_monotone() -> None:
+    metrics = ("vck190/latency",)
+    with pytest.raises(ValueError, match="reward must be monotone"):
+        BENCH.optimum(Custom(lambda values: -values["vck190/latency"], metrics))
+    fastest = BENCH.optimum(Custom(lambda values: -values["vck190/latency"], metrics, monotone=True))
+    assert -fastest.value == BENCH.front("vck190/latency").objectives[:, 1].min()
+
+
+def test_an_untrue_word_is_found_out() -> None:
+    reward = Custom(lambda values: -values["accuracy"], ("accuracy",), monotone=True)
+    with pytest.raises(ValueError, match="reward must be monotone, but a random architecture"):
+        calibration(reward, FAMILIES[0])
+
+
+def test_a_falling_exponent_is_not_monotone() -> None:
+    with pytest.raises(ValueError, match="reward must be monotone"):
+        BENCH.optimum(Product("a100/throughput", 1.0, -0.07))
+
+
+@pytest.mark.parametrize("metrics", [("accuracy", "macs"), ("accuracy", "a100/throughput", "vck190/latency")])
+def test_other_metrics_have_no_front(metrics: tuple[str, ...]) -> None:
+    with pytest.raises(NoFrontError, match="at most one device metric"):
+        BENCH.optimum(Custom(len, metrics, monotone=True))
+
+
+def test_unknown_front() -> None:
+    with pytest.raises(ValueError, match="metric must be one of .* did you mean 'vck190/throughput'"):
+        BENCH.front("vck190/throughputs")
+    with pytest.raises(ValueError, match="metric must be one of"):
+        BENCH.front("train_time")
+
+
+def test_verify_finds_tampering() -> None:
+    front = BENCH.front("vck190/throughput")
+    result, middle = front.result, len(front) // 2
+    assert not hasattr(result, "value")
+    cases = {
+        "is of the surrogates": replace(front, artefacts={**front.artefacts, "accuracy": "0" * 64}),
+        "escape dominance": replace(
+            front,
+            result=replace(
+                result,
+                indices=np.delete(result.indices, middle),
+                objectives=np.delete(result.objectives, middle, axis=0),
+            ),
+        ),
+        "directions": replace(
+            front, result=replace(result, certificate=replace(front.certificate, maximize=(True, True)))
+        ),
+        "differ": replace(front, result=replace(result, objectives=result.objectives * 1.001)),
+        "covered": replace(front, result=replace(result, certificate=replace(front.certificate, covered=1))),
+        "stored objectives": replace(front, smallest=replace(front.smallest, value=-1.0)),
+    }
+    for message, case in cases.items():
+        with pytest.raises(VerificationError, match=message):
+            case.verify()
+
+
+def test_reading_and_verifying_need_no_numba() -> None:
+    code = """
+import sys
+sys.modules.update({name: None for name in ("numba", "tqdm", "moocore", "pymoo", "matplotlib")})
+import anb_gym
+front = anb_gym.Benchmark().front("vck190/throughput")
+front.verify()
+print(len(front))
+anb_gym.Benchmark("gp").front("accuracy", solve=True)
+try:
+    import anb_gym.fronts.solving
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    length, error = printed.splitlines()
+    assert int(length) == len(BENCH.front("vck190/throughput"))
+    assert "pip install 'anb_gym[exact]'" in error
