@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table(rows))
     late = agent.reward[-len(agent) // 10 :]
     print(f"\nThe agent's last {len(late):,} architectures have a mean reward of {late.mean():.3f}.")
-    print("Reward: 0 is the mean of random architectures, 1 the best architecture known.\n")
+    print("Reward: 0 is the mean of random architectures, 1 the certified optimum.\n")
 
     files = {
         "pareto.png": to_png(figure(searches, rows)),

@@ -73,4 +73,4 @@ def test_fit_report_of_the_shipped_surrogates(dataset, tmp_path, capsys):
     assert main(["fit", "--report", "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "| accuracy (%) | 0.98" in out
-    assert "0.9840 | 0.9220 | 0.306" in out
+    assert "0.984 | 0.922 | 0.306" in out

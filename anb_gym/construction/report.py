@@ -40,7 +40,7 @@ def report(folder: Path, dataset: Dataset | None = None) -> str:
     for metric, unit in PREDICTED.items():
         ours = _read(folder, first, metric)
         ceiling = noise_ceiling(folder, first, metric, dataset) if dataset is not None else None
-        lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric))} | {_cells(ceiling)} |")
+        lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric), 3)} | {_cells(ceiling)} |")
     lines += ["", "All families: τ and MAE.", ""]
     lines += ["| metric | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
     for metric in PREDICTED:
@@ -48,7 +48,7 @@ def report(folder: Path, dataset: Dataset | None = None) -> str:
         lines.append(f"| {metric} | " + " | ".join(f"{s.tau:.4f}, {s.mae:.4g}" if s else "" for s in cells) + " |")
     lines += ["", "The paper's Table 1: accuracy by family.", ""]
     lines += [f"| family | {_COLUMNS} | paper {_COLUMNS} |", "|---|" + "---|" * 6]
-    lines += [f"| {f} | {_cells(_read(folder, f, 'accuracy'))} | {_cells(TABLE_1.get(f))} |" for f in families]
+    lines += [f"| {f} | {_cells(_read(folder, f, 'accuracy'))} | {_cells(TABLE_1.get(f), 3)} |" for f in families]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +78,7 @@ def _read(folder: Path, family: str, metric: str) -> Scores | None:
     return Scores(test["r2"], test["tau"], test["mae"])
 
 
-def _cells(scores: Scores | None) -> str:
+def _cells(scores: Scores | None, digits: int = 4) -> str:
     if scores is None:
         return " | | "
-    return f"{scores.r2:.4f} | {scores.tau:.4f} | {scores.mae:.4g}"
+    return f"{scores.r2:.{digits}f} | {scores.tau:.{digits}f} | {scores.mae:.{digits}g}"

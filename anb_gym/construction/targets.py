@@ -34,8 +34,14 @@ class Target:
 
     @classmethod
     def of(cls, metric: str, labels: FloatArray) -> Target:
-        """The target of a metric, standardised on its labels, ``float64`` (n,)."""
+        """The target of a metric, standardised on its labels, ``float64`` (n,).
+
+        Raises:
+            ValueError: The metric is unknown, or its labels are fewer than two different, positive, finite numbers.
+        """
         choose(metric, PREDICTED, "metric")
+        if not (np.isfinite(labels).all() and (labels > 0).all() and len(np.unique(labels)) > 1):
+            raise ValueError(f"labels of {metric} must be positive, finite and not all equal, got {labels!r}")
         link: Link = Reciprocal() if metric.endswith("/throughput") else Identity()
         score = link.inverse(labels)
         return cls(link, float(score.mean()), float(score.std()))

@@ -115,6 +115,12 @@ def test_report_puts_the_paper_beside(made_up, tmp_path):
     )
     text = report.report(tmp_path, made_up)
     assert "| accuracy (%) |" in text
-    assert "0.9840 | 0.9220 | 0.306" in text
+    assert "0.984 | 0.922 | 0.306" in text
     with pytest.raises(ValueError, match="found none in"):
         report.report(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("labels", [[], [60.0], [60.0, 60.0], [60.0, np.nan], [60.0, 0.0], [60.0, -1.0]])
+def test_labels_that_cannot_be_fitted(labels):
+    with pytest.raises(ValueError, match="labels of accuracy must be positive, finite and not all equal"):
+        Target.of("accuracy", np.array(labels))

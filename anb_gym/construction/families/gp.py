@@ -114,7 +114,7 @@ class AdditiveGP:
             for blocks in combinations(range(N_BLOCKS), degree):
                 shape = tuple(_SIZES[b] for b in blocks)
                 cells = np.ravel_multi_index(tuple(p.states[:, b] for b in blocks), shape)
-                table = np.bincount(cells, p.alpha, int(np.prod(shape))).reshape(shape)
+                table: FloatArray = np.bincount(cells, p.alpha, int(np.prod(shape))).astype(np.float64).reshape(shape)
                 for block in blocks:  # each product moves its axis to the end
                     size = _SIZES[block]
                     table = np.tensordot(table, p.kernels[block, :size, :size], axes=(0, 1))
@@ -163,7 +163,7 @@ class AdditiveGP:
         p = self._fitted()
         inverse, _ = dpotri(p.factor, lower=True)
         residual = np.abs(p.alpha / np.diag(inverse))  # Rasmussen and Williams 2006, equation 5.12
-        scale = 1.4826 * np.median(residual)  # a standard deviation that outliers do not move
+        scale = max(1.4826 * float(np.median(residual)), 1e-12)  # a standard deviation that outliers do not move
         relative: FloatArray = (self.degrees + (residual / scale) ** 2) / (self.degrees + 1.0)
         return relative
 
