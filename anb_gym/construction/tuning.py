@@ -45,7 +45,7 @@ def tune(
     """Looks for the hyperparameters whose fit on the train records ranks the validation records best.
 
     The first trial takes the configured hyperparameters, so tuning never makes the validation score worse.
-    Ensembles are tuned with two members: more help all settings alike.
+    The configuration's ``trial`` section makes trials cheaper than the fit.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = load_config(family)
@@ -54,9 +54,7 @@ def tune(
     train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
 
     def objective(trial: optuna.Trial) -> float:
-        hyperparameters = current | suggest(trial, config.search)
-        if "members" in hyperparameters:
-            hyperparameters["members"] = 2
+        hyperparameters = current | dict(config.trial) | suggest(trial, config.search)
         with threadpool_limits(1):
             target, model = fit_model(Job(family, metric, seed, hyperparameters), *train)
             scores = score(val[1], target.backward(model.predict(val[0])))

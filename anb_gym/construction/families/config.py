@@ -7,6 +7,7 @@ The files are ``configs/surrogates/<family>.yaml``::
       learning_rate: {low: 0.02, high: 0.2, log: true}
       rounds: {low: 1000, high: 5000, log: true}
     defaults: {members: 10}
+    trial: {members: 2}     # while tuning: more members help all settings alike
     metrics:                # found by tuning
       accuracy: {learning_rate: 0.05, rounds: 4000}
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,12 +73,14 @@ class Config:
         family: Name of the family.
         search: The hyperparameters that tuning may vary, and how far.
         defaults: Hyperparameters of every metric, unless tuned.
+        trial: Hyperparameters that tuning sets to something cheaper in its trials.
         metrics: Tuned hyperparameters of some metrics.
     """
 
     family: str
     search: Mapping[str, Range] = field(default_factory=dict)
     defaults: Mapping[str, Value] = field(default_factory=dict)
+    trial: Mapping[str, Value] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
     def hyperparameters(self, metric: str) -> dict[str, Value]:
@@ -87,7 +90,7 @@ class Config:
     def with_metric(self, metric: str, hyperparameters: Mapping[str, Value]) -> Config:
         """A copy in which a metric has these tuned values."""
         metrics = {**self.metrics, metric: dict(hyperparameters)}
-        return Config(self.family, self.search, self.defaults, metrics)
+        return replace(self, metrics=metrics)
 
 
 def suggest(trial: optuna.Trial, search: Mapping[str, Range]) -> dict[str, int | float]:
@@ -108,20 +111,20 @@ def load_config(family: str, directory: Path | None = None) -> Config:
     """
     path = _path(family, directory)
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    sections = ("search", "defaults", "metrics")
+    sections = ("search", "defaults", "trial", "metrics")
     if not isinstance(content, dict) or content.get("family") != family:
         raise ValueError(f"{path} must start with 'family: {family}'")
     for section in content:
         choose(section, ("family", *sections), f"a section of {path}")
-    search, defaults, metrics = (content.get(section) or {} for section in sections)
-    for section, value in zip(sections, (search, defaults, metrics), strict=True):
+    search, defaults, trial, metrics = (content.get(section) or {} for section in sections)
+    for section, value in zip(sections, (search, defaults, trial, metrics), strict=True):
         if not isinstance(value, dict):
             raise ValueError(f"{section} in {path} must be a mapping, got {value!r}")
     try:
         ranges = {name: Range(**value) for name, value in search.items()}
     except (TypeError, ValueError) as error:
         raise ValueError(f"search in {path} must have entries such as 'name: {{low: 1, high: 9}}': {error}") from error
-    return Config(family, ranges, defaults, metrics)
+    return Config(family, ranges, defaults, trial, metrics)
 
 
 def save_config(config: Config, directory: Path | None = None) -> Path:
@@ -137,6 +140,7 @@ def save_config(config: Config, directory: Path | None = None) -> Path:
         "family": config.family,
         "search": {name: _without_default(values) for name, values in config.search.items()},
         "defaults": dict(config.defaults),
+        **({"trial": dict(config.trial)} if config.trial else {}),
         "metrics": {metric: dict(values) for metric, values in config.metrics.items()},
     }
     text = _head(path) + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
