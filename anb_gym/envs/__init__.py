@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gymnasium
 
-from anb_gym.tasks import TASKS
+from anb_gym.tasks import TASKS, Task
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
 REWARD_THRESHOLD = 0.99
+
+
+def vector_reward_id(task: Task) -> str:
+    """The environment id of a task with a vector reward."""
+    return f"AccelNAS-{task.name}-MO-v{task.version}"
 
 
 def register() -> None:
@@ -18,6 +23,13 @@ def register() -> None:
                 task.id,
                 entry_point="anb_gym.envs.build:BuildEnv",
                 reward_threshold=REWARD_THRESHOLD,
+                kwargs={"task": task.name},
+            )
+        if vector_reward_id(task) not in gymnasium.registry:
+            gymnasium.register(
+                vector_reward_id(task),
+                entry_point="anb_gym.envs.vector_reward:MOBuildEnv",
+                disable_env_checker=True,  # it wants a scalar reward
                 kwargs={"task": task.name},
             )
 

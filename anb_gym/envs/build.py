@@ -147,14 +147,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
     ) -> None:
         self.task = get_task(task)
         self.benchmark = Benchmark(surrogate)
-        self._reward = make_reward(reward, self.task, target)
-        #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
-        self._unit = self._certified = None
-        if choose(reward_scale, REWARD_SCALES, "reward_scale") == "unit":
-            self._unit = calibration(self._reward, self.benchmark.surrogate)
-            self._certified = self._unit if self._unit.certified else None
-        else:
-            self._certified = certified_calibration(self._reward, self.benchmark.surrogate)
+        self._set_reward(reward, choose(reward_scale, REWARD_SCALES, "reward_scale"), target)
         choose(granularity, GRANULARITIES, "granularity")
         choose(observation, OBSERVATIONS, "observation")
         if not isinstance(noise, bool):
@@ -172,7 +165,8 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
         self._step: int | None = None
         self._choices = np.zeros(SPACE.n_choices, dtype=np.int8)
         self._observation = self._transition.first_observation()
-        self._outcome: tuple[dict[str, float], float] | None = None
+        #: Metrics and reward of the complete architecture, for ``render``.
+        self._outcome: tuple[dict[str, float], Any] | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[_Observation, _Info]:
         """Starts an episode.
@@ -191,7 +185,8 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
         self._observation = self._transition.first_observation()
         return self._observation.copy(), {"action_mask": self._transition.masks[0].copy()}
 
-    def step(self, action: Any) -> tuple[_Observation, float, bool, bool, _Info]:
+    # The reward is a float here and a vector in the subclass of the vector-reward ids.
+    def step(self, action: Any) -> tuple[_Observation, Any, bool, bool, _Info]:
         """Makes the next choice.
 
         Args:
@@ -217,7 +212,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
         observation[N_OPTION_CELLS + made + width] = 1.0
         self._step = step = step + 1
         if step < transition.n_steps:
-            return observation.copy(), 0.0, False, False, {"action_mask": transition.masks[step].copy()}
+            return observation.copy(), self._no_reward(), False, False, {"action_mask": transition.masks[step].copy()}
         reward, info = self._evaluate()
         return observation.copy(), reward, True, False, info
 
@@ -250,7 +245,7 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
             raise ValueError(f"action must be an integer in 0..{self._transition.n_actions - 1}, got {action!r}")
         return number
 
-    def _evaluate(self) -> tuple[float, _Info]:
+    def _evaluate(self) -> tuple[Any, _Info]:
         """Reward and info of the complete architecture."""
         names = self.task.metrics
         states = SPACE.to_states(self._choices[None])
@@ -259,20 +254,47 @@ class BuildEnv(gymnasium.Env[_Observation, np.int64]):
         if self._noise_seed is not None:
             values = self.benchmark.query(index, names, noise=Noise(self._noise_seed))
         metrics = _scalars(values)
-        raw = self._reward(values)
-        reward = float((raw if self._unit is None else self._unit.to_unit(raw))[0])
+        reward, of_reward = self._score(values, exact)
         info: _Info = {
             "architecture": str(Architecture.from_choices(self._choices)),
             "index": index,
             "metrics": metrics,
-            "raw_reward": float(raw[0]),
+            **of_reward,
         }
-        if self._certified is not None:
-            info["regret"] = float(self._certified.regret(self._reward(exact))[0])
         if self._noise_seed is not None:
             info |= {"exact_metrics": _scalars(exact), "noise_seed": self._noise_seed}
         self._outcome = (metrics, reward)
         return reward, info
+
+    # What a reward is: a subclass with another kind of reward states these three anew.
+
+    def _set_reward(self, reward: str | Callable[[Metrics], Any], scale: str, target: float | None) -> None:
+        """Prepares the reward; ``task`` and ``benchmark`` are there."""
+        self._reward = make_reward(reward, self.task, target)
+        #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
+        self._unit = self._certified = None
+        if scale == "unit":
+            self._unit = calibration(self._reward, self.benchmark.surrogate)
+            self._certified = self._unit if self._unit.certified else None
+        else:
+            self._certified = certified_calibration(self._reward, self.benchmark.surrogate)
+
+    def _no_reward(self) -> Any:
+        """The reward of every step but the last."""
+        return 0.0
+
+    def _score(self, values: Metrics, exact: Metrics) -> tuple[Any, _Info]:
+        """The reward of one architecture's metrics, and what the last info says about it.
+
+        Args:
+            values: The metrics, each ``float64`` (1,).
+            exact: The same without noise.
+        """
+        raw = self._reward(values)
+        info: _Info = {"raw_reward": float(raw[0])}
+        if self._certified is not None:
+            info["regret"] = float(self._certified.regret(self._reward(exact))[0])
+        return float((raw if self._unit is None else self._unit.to_unit(raw))[0]), info
 
 
 def _scalars(values: Metrics) -> dict[str, float]:

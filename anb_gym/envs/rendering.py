@@ -20,13 +20,17 @@ _BACKGROUND, _GREY, _GREEN = (255, 255, 255), (190, 190, 190), (0, 140, 100)
 _KERNEL_COLOURS: Final = ((45, 110, 180), (230, 130, 30))
 
 
-def text_table(choices: Sequence[int], metrics: Mapping[str, float] | None = None, reward: float | None = None) -> str:
+def text_table(
+    choices: Sequence[int],
+    metrics: Mapping[str, float] | None = None,
+    reward: float | NDArray[np.float32] | None = None,
+) -> str:
     """One line per block with the choices made so far, then the metrics and the reward if there are any.
 
     Args:
         choices: The first choices of an architecture, at most 28.
         metrics: Values by name.
-        reward: The episode's reward.
+        reward: The episode's reward, a number or a vector.
 
     Example:
         >>> print(text_table([2, 1, 0]).splitlines()[1])
@@ -40,7 +44,7 @@ def text_table(choices: Sequence[int], metrics: Mapping[str, float] | None = Non
         lines.append("{:<5}  {:>9}  {:>6}  {:>6}  {:>3}".format(block, *row))
     lines += [f"{name}: {value:,.2f}" for name, value in (metrics or {}).items()]
     if reward is not None:
-        lines.append(f"reward: {reward:.4f}")
+        lines.append("reward: " + ", ".join(f"{value:.4f}" for value in np.atleast_1d(reward)))
     return "\n".join(lines)
 
 
