@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from anb_gym.construction.dataset import default_split
-from anb_gym.construction.fitting import labelled
+from anb_gym.benchmark import PREDICTED
+from anb_gym.construction.dataset import SHA256, default_split
+from anb_gym.construction.families import FAMILIES
+from anb_gym.construction.fitting import Job, labelled
 from anb_gym.construction.paper import TABLE_1
 from anb_gym.construction.targets import Scores, score
 from anb_gym.surrogates.store import ARTEFACTS, artefact_path, load_shipped, read_manifest
@@ -35,6 +37,14 @@ def test_default_surrogate_reaches_what_is_required(metric, dataset):
     assert found.mae <= required.mae
     recorded = surrogate.manifest["test"]
     assert found == pytest.approx([recorded[name] for name in Scores._fields], rel=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("metric", PREDICTED)
+def test_shipped_surrogates_are_those_that_the_configuration_makes(family, metric):
+    manifest = read_manifest(artefact_path(ARTEFACTS, family, metric))
+    assert manifest["hyperparameters"] == Job.configured(family, metric).hyperparameters
+    assert manifest["dataset_sha256"] == SHA256
 
 
 @pytest.mark.parametrize("family", TABLE_1)
