@@ -86,7 +86,9 @@ class Benchmark:
                 seed, for what one measurement would show.
             std: Also return the predictive standard deviation of each predicted
                 metric as ``"<metric>:std"``, in the metric's unit. It is the
-                surrogate's own uncertainty and does not contain ``noise``.
+                surrogate's own uncertainty: it contains neither ``noise`` nor what the
+                model cannot express, and is two to five times below the held-out error
+                on devices. The manifest has both (``test_rms`` and ``rmse``).
 
         Returns:
             One ``float64`` (n,) array per metric. An architecture's values do not
@@ -172,6 +174,8 @@ class Benchmark:
             NoFrontError: It reads more than accuracy and one device metric, or no front ships for this
                 surrogate; the message names the command that makes it.
         """
+        if not (callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")):
+            raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {reward!r}")
         others = [metric for metric in reward.metrics if metric != "accuracy"]
         if len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
             raise NoFrontError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")

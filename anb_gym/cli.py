@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
     query = commands.add_parser("query", help="score architectures")
     query.add_argument(
-        "architectures", nargs="*", help="text such as e1k3l1s1-e6k3l2s1-..., or an index; EfficientNet-B0"
+        "architectures", nargs="*", help="text such as e1k3l1s1-e6k3l2s1-..., or an index; by default EfficientNet-B0"
     )
     query.add_argument("--metrics", nargs="+", default=list(METRICS), metavar="METRIC", help="by default all")
     query.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET, else downloaded"
     )
-    fit.add_argument("--out", type=Path, default=Path("runs/fit"), metavar="FOLDER", help="where results go (runs/fit)")
+    fit.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/fit")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--workers", type=int, default=1, help="processes, one thread each")
     fit.add_argument("--force", action="store_true", help="fit again what is already there")
@@ -92,7 +93,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _query(options: argparse.Namespace) -> None:
     texts = options.architectures or [str(EFFICIENTNET_B0)]
-    archs = [Architecture.from_index(int(text)) if text.isdigit() else Architecture.parse(text) for text in texts]
+    archs = [
+        Architecture.from_index(int(text)) if re.fullmatch("-?[0-9]+", text) else Architecture.parse(text)
+        for text in texts
+    ]
     values = Benchmark(options.surrogate).query(archs, options.metrics, std=True)
     for row, arch in enumerate(archs):
         print(f"{arch}  (index {arch.index})")
@@ -110,11 +114,17 @@ def _fit(options: argparse.Namespace) -> None:
     wanted = [choose(family, families, "--families") for family in options.families or families]
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
-
+    if options.tune is not None and options.tune < 1:
+        raise ValueError(f"--tune must be at least 1, got {options.tune}")
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.report:
-        folder = options.out if any(options.out.glob("*/*.json")) else ARTEFACTS
-        print(require("anb_gym.construction.report", "fit").report(folder, load_dataset(options.data)), end="")
-    elif options.tune is not None:
+        report = require("anb_gym.construction.report", "fit").report
+        print(report(options.out or ARTEFACTS, load_dataset(options.data), wanted, options.metrics), end="")
+        return
+
+    options.out = options.out or Path("runs/fit")
+    if options.tune is not None:
         dataset = load_dataset(options.data)
         tuning = require("anb_gym.construction.tuning", "fit")
         config = require("anb_gym.construction.families.config", "fit")
@@ -152,12 +162,14 @@ def _solve(options: argparse.Namespace) -> None:
         checkpoints=Path("runs/solve"),
         force=options.force,
     )
+    any_new = False
     for front, new in fronts:
+        any_new |= new
         what = "certified and verified" if new else "already there"
         size, nodes = f"{len(front):,} architectures", f"{front.certificate.nodes:,} nodes"
         print(f"{' and '.join(front.metrics)}: {size}, {nodes}, {what}", flush=True)
-    if options.surrogate == FAMILIES[0]:
-        print("run anb-gym calibrate if a front is new: tasks.json records optima and reference points")
+    if any_new and options.surrogate == FAMILIES[0]:
+        print("now run anb-gym calibrate: tasks.json records optima and reference points")
 
 
 def _front(options: argparse.Namespace) -> None:
@@ -187,6 +199,8 @@ def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Any, path: P
     """Draws a front over the measured architectures, or over random ones as predicted if there is no dataset."""
     if len(front.metrics) < 2:
         raise ValueError(f"metric must be of a device for a plot, got {front.metrics[0]!r}")
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--plot must name a .png file, got {str(path)!r}")
     plots = require("anb_gym.pareto.plots", "pareto")
     if dataset is None:
         name = "random architectures, predicted"

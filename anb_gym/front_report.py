@@ -175,8 +175,10 @@ def _page(
         "Accuracy is that of the proxy scheme, in %.",
         "",
         "- *Ideal, nadir*: best and worst value on the front; *reference point*: the nadir made worse by a tenth of",
-        "  the front's extent; *hypervolume*: what the front dominates above it.",
-        "- *Standard deviation*: the surrogate's own, median along the front; for the device in % of the value.",
+        "  the front's extent, but not below 0; *hypervolume*: what the front dominates above it.",
+        "- *Standard deviation*: the surrogate's own, median along the front; for the device in % of the value. It",
+        "  leaves out what the model cannot express: held-out errors of devices are two to five times larger, see",
+        "  `surrogates.md`.",
         "- *Distance*: in how many of the 28 choices a member differs from the nearest measured architecture, mean.",
     ]
     if measured is None:

@@ -357,6 +357,8 @@ def _as_integers(values: Any, name: str, width: int | None = None) -> NDArray[np
     shape = "(n,)" if width is None else f"(n, {width})"
     if array.ndim != (1 if width is None else 2) or array.shape[1:] != (() if width is None else (width,)):
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if array.dtype == object and any(isinstance(value, int) and value.bit_length() > 63 for value in array.flat):
+        raise ValueError(f"{name} must be integers of at most 64 bits, got {shorten(values)}")
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must have an integer dtype, got {array.dtype}: {shorten(values)}")
     return array

@@ -177,7 +177,7 @@ def changed(column: int, value: int) -> np.ndarray:
         (-1, f"archs must be in 0..{SPACE.size - 1}, got -1"),
         ([0, SPACE.size], f"archs must be in 0..{SPACE.size - 1}, got {SPACE.size}"),
         (np.uint64(2**64 - 1), f"archs must be in 0..{SPACE.size - 1}, got {2**64 - 1}"),
-        (2**70, "archs must have an integer dtype, got object"),
+        (2**70, "archs must be integers of at most 64 bits, got array"),
         (1.5, "archs must have an integer dtype, got float64: array\\(1.5\\)"),
         (np.nan, "archs must have an integer dtype, got float64: array\\(nan\\)"),
         (True, "archs must have an integer dtype, got bool"),
@@ -236,3 +236,15 @@ def assert_same(result: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
     assert list(result) == list(expected)
     for name, values in result.items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("reward", ["product", None, lambda values: values["accuracy"]])
+def test_optimum_wants_a_reward_object(reward: Any) -> None:
+    with pytest.raises(ValueError, match="reward must be an object such as"):
+        Benchmark().optimum(reward)
+
+
+def test_a_shared_front_cannot_be_changed() -> None:
+    front = Benchmark().front("vck190/throughput")
+    with pytest.raises(ValueError, match="read-only"):
+        front.indices[0] = 5

@@ -31,6 +31,7 @@ from anb_gym.surrogates.store import (
     ArtefactError,
     Surrogate,
     artefact_path,
+    load,
     read_manifest,
     save,
     write_atomically,
@@ -80,14 +81,13 @@ class Job:
         }
 
     def is_done(self, dataset: Dataset, folder: Path) -> bool:
-        """Whether ``folder`` already holds this job's complete result."""
+        """Whether ``folder`` already holds this job's complete and undamaged result."""
         path = artefact_path(folder, self.family, self.metric)
         try:
-            manifest = read_manifest(path)
+            manifest = load(path).manifest if self.family in FOLDABLE else read_manifest(path)
         except ArtefactError:
             return False
-        written = self.family not in FOLDABLE or path.exists()
-        return written and all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
+        return all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
 
 
 def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 1) -> Iterator[dict[str, Any]]:

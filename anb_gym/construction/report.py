@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,19 +13,30 @@ from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.paper import TABLE_1, TABLE_2
 from anb_gym.construction.targets import Scores, score
 from anb_gym.noise import DEVICE_CV, Noise, perturb
-from anb_gym.surrogates.store import artefact_path, load
+from anb_gym.surrogates.store import ArtefactError, artefact_path, load, read_manifest
 
 _COLUMNS = "R² | τ | MAE"
 
 
-def report(folder: Path, dataset: Dataset | None = None) -> str:
+def report(
+    folder: Path,
+    dataset: Dataset | None = None,
+    families: Sequence[str] = FAMILIES,
+    metrics: Sequence[str] = tuple(PREDICTED),
+) -> str:
     """Markdown tables of what ``folder`` holds: every metric by family, and the paper's Table 1.
 
     Args:
         folder: Where :func:`anb_gym.construction.fitting.fit_all` wrote.
         dataset: Needed for the noise ceiling, which is left out otherwise.
+        families: Those to report, as far as they are there; the first is put beside the paper's XGBoost.
+        metrics: Those to report.
+
+    Raises:
+        ValueError: The folder has none of them.
+        ArtefactError: A manifest is damaged.
     """
-    families = [family for family in FAMILIES if any((folder / family).glob("*.json"))]
+    families = [f for f in families if any(artefact_path(folder, f, m).with_suffix(".json").exists() for m in metrics)]
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
     first = families[0]
@@ -37,13 +47,14 @@ def report(folder: Path, dataset: Dataset | None = None) -> str:
         "|---|" + "---|" * 9,
     ]
     paper = {"accuracy": TABLE_1["xgb"], **TABLE_2}
-    for metric, unit in PREDICTED.items():
+    for metric in metrics:
+        unit = PREDICTED[metric]
         ours = _read(folder, first, metric)
         ceiling = noise_ceiling(folder, first, metric, dataset) if dataset is not None else None
         lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric), 3)} | {_cells(ceiling)} |")
     lines += ["", "All families: τ and MAE.", ""]
     lines += ["| metric | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
-    for metric in PREDICTED:
+    for metric in metrics:
         cells = [_read(folder, family, metric) for family in families]
         lines.append(f"| {metric} | " + " | ".join(f"{s.tau:.4f}, {s.mae:.4g}" if s else "" for s in cells) + " |")
     lines += ["", "The paper's Table 1: accuracy by family.", ""]
@@ -54,6 +65,8 @@ def report(folder: Path, dataset: Dataset | None = None) -> str:
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
     """What a perfect predictor would score against labels measured once.
+
+    The dataset's device labels are means of a few repeats, so there the ceiling can be exceeded.
 
     The surrogate's predictions of the test records stand for the truth; labels are drawn from it with the noise
     of :mod:`anb_gym.noise`.
@@ -74,8 +87,11 @@ def _read(folder: Path, family: str, metric: str) -> Scores | None:
     path = artefact_path(folder, family, metric).with_suffix(".json")
     if not path.exists():
         return None
-    test: dict[str, Any] = json.loads(path.read_text())["test"]
-    return Scores(test["r2"], test["tau"], test["mae"])
+    test = read_manifest(path).get("test", {})
+    try:
+        return Scores(test["r2"], test["tau"], test["mae"])
+    except KeyError as error:
+        raise ArtefactError(f"{path} has no held-out scores, expected the field test.{error.args[0]}") from error
 
 
 def _cells(scores: Scores | None, digits: int = 4) -> str:

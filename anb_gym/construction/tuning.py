@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def tune_all(
         pairs: (family, metric) of each study.
         dataset: Labels.
         folder: Where the studies are kept.
-        trials: Trials of each study, those of earlier runs included.
+        trials: Trials of each study, at least 1, those of earlier runs included.
         seed: Seeds the sampler and the fits.
         workers: Processes, each with one thread.
 
@@ -44,7 +45,7 @@ def tune(
 ) -> tuple[str, str, dict[str, Any]]:
     """Looks for the hyperparameters whose fit on the train records ranks the validation records best.
 
-    The first trial takes the configured hyperparameters, so tuning never makes the validation score worse.
+    The configured hyperparameters are among the trials, so tuning never makes the validation score worse.
     The configuration's ``trial`` section makes trials cheaper than the fit.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -53,8 +54,13 @@ def tune(
     split = default_split()
     train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
 
+    fixed = {name: value for name, value in current.items() if name not in config.search} | dict(config.trial)
+    start = {name: value for name, value in current.items() if name in config.search}
+    # Trials compare only if everything outside the search space is the same.
+    conditions = hashlib.sha256(f"{dataset.sha256} {seed} {sorted(fixed.items())}".encode()).hexdigest()[:12]
+
     def objective(trial: optuna.Trial) -> float:
-        hyperparameters = current | dict(config.trial) | suggest(trial, config.search)
+        hyperparameters = fixed | suggest(trial, config.search)
         with threadpool_limits(1):
             target, model = fit_model(Job(family, metric, seed, hyperparameters), *train)
             scores = score(val[1], target.backward(model.predict(val[0])))
@@ -67,14 +73,15 @@ def tune(
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(log)))
     study = optuna.create_study(
         storage=storage,
-        study_name=f"{family} {metric} {dataset.sha256[:12]}",
+        study_name=f"{family} {metric} {conditions}",
         direction="maximize",
         load_if_exists=True,
     )
     done = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     # A sampler that goes on must not draw again what it drew before.
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(done), n_startup_trials=max(3, trials // 3))
-    if not done:
-        study.enqueue_trial({name: value for name, value in current.items() if name in config.search})
+    if all(t.params != start for t in done):
+        study.enqueue_trial(start, skip_if_exists=True)
+        trials = max(trials, len(done) + 1)
     study.optimize(objective, n_trials=max(0, trials - len(done)))
     return family, metric, dict(study.best_params)

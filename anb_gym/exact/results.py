@@ -85,6 +85,10 @@ class Front:
     objectives: FloatArray
     certificate: Certificate
 
+    def __post_init__(self) -> None:
+        for array in (self.indices, self.objectives):
+            array.setflags(write=False)
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -153,6 +157,9 @@ class Optimum:
     indices: Indices
     value: float
     certificate: Certificate
+
+    def __post_init__(self) -> None:
+        self.indices.setflags(write=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Optimum):

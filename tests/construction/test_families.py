@@ -181,3 +181,10 @@ def test_malformed_configuration(text, message, tmp_path):
 def test_unknown_configuration():
     with pytest.raises(ValueError, match="family must be one of .* did you mean 'xgb'?"):
         load_config("xbg")
+
+
+def test_tuned_values_leave_the_others_of_a_metric():
+    config = load_config("gp").with_metric("tpuv3/throughput", {"order": 2, "degrees": 5.0})
+    kept = config.hyperparameters("tpuv3/throughput")
+    assert kept["subset"] == load_config("gp").hyperparameters("tpuv3/throughput")["subset"]
+    assert (kept["order"], kept["degrees"]) == (2, 5.0)

@@ -76,7 +76,10 @@ def test_finished_jobs_are_not_repeated(made_up, tmp_path):
     assert all(job.is_done(made_up, tmp_path) for job in jobs)
     assert not Job("xgb", "accuracy", 1, SMALL["xgb"]).is_done(made_up, tmp_path)
     assert not Job("xgb", "accuracy", 0, SMALL["xgb"] | {"rounds": 61}).is_done(made_up, tmp_path)
-    artefact_path(tmp_path, "xgb", "accuracy").unlink()
+    path = artefact_path(tmp_path, "xgb", "accuracy")
+    path.write_bytes(path.read_bytes()[:1000])
+    assert not jobs[0].is_done(made_up, tmp_path)
+    path.unlink()
     assert not jobs[0].is_done(made_up, tmp_path)
 
 

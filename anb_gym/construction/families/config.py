@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from anb_gym._errors import choose
+from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.families import FAMILIES
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ class Config:
         return {**self.defaults, **self.metrics.get(metric, {})}
 
     def with_metric(self, metric: str, hyperparameters: Mapping[str, Value]) -> Config:
-        """A copy in which a metric has these tuned values."""
-        metrics = {**self.metrics, metric: dict(hyperparameters)}
+        """A copy in which a metric has these tuned values; others that it has stay."""
+        metrics = {**self.metrics, metric: {**self.metrics.get(metric, {}), **hyperparameters}}
         return replace(self, metrics=metrics)
 
 
@@ -120,6 +121,8 @@ def load_config(family: str, directory: Path | None = None) -> Config:
     for section, value in zip(sections, (search, defaults, trial, metrics), strict=True):
         if not isinstance(value, dict):
             raise ValueError(f"{section} in {path} must be a mapping, got {value!r}")
+    for metric in metrics:
+        choose(metric, PREDICTED, f"a metric in {path}")
     try:
         ranges = {name: Range(**value) for name, value in search.items()}
     except (TypeError, ValueError) as error:
