@@ -118,14 +118,14 @@ def _fit(options: argparse.Namespace) -> None:
         raise ValueError(f"--tune must be at least 1, got {options.tune}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
+    dataset = load_dataset(options.data)
+    report = require("anb_gym.construction.report", "fit").report
     if options.report:
-        report = require("anb_gym.construction.report", "fit").report
-        print(report(options.out or ARTEFACTS, load_dataset(options.data), wanted, options.metrics), end="")
+        print(report(options.out or ARTEFACTS, dataset, wanted, options.metrics), end="")
         return
 
     options.out = options.out or Path("runs/fit")
     if options.tune is not None:
-        dataset = load_dataset(options.data)
         tuning = require("anb_gym.construction.tuning", "fit")
         config = require("anb_gym.construction.families.config", "fit")
         pairs = [(family, metric) for family in wanted for metric in options.metrics]
@@ -134,7 +134,6 @@ def _fit(options: argparse.Namespace) -> None:
             path = config.save_config(config.load_config(family).with_metric(metric, best))
             print(f"{family} {metric}: {best} -> {path}")
     else:
-        dataset = load_dataset(options.data)
         jobs = [fitting.Job.configured(f, metric, options.seed) for f in wanted for metric in options.metrics]
         todo = jobs if options.force else [job for job in jobs if not job.is_done(dataset, options.out)]
         print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates are already in {options.out}")
@@ -142,8 +141,7 @@ def _fit(options: argparse.Namespace) -> None:
             test = manifest["test"]
             scores = f"R² {test['r2']:.4f}, τ {test['tau']:.4f}, MAE {test['mae']:.4g}"
             print(f"{manifest['family']} {manifest['metric']}: {scores}")
-        report = require("anb_gym.construction.report", "fit").report(options.out, dataset)
-        write_atomically(options.out / "report.md", report.encode())
+        write_atomically(options.out / "report.md", report(options.out, dataset).encode())
         print(f"report in {options.out / 'report.md'}")
 
 
@@ -175,6 +173,8 @@ def _solve(options: argparse.Namespace) -> None:
 def _front(options: argparse.Namespace) -> None:
     if options.metric is None and options.report is None:
         raise ValueError(f"name a front or --report; there are fronts of {', '.join(FRONTS)}")
+    if options.plot is not None and options.plot.suffix.lower() != ".png":
+        raise ValueError(f"--plot must name a .png file, got {str(options.plot)!r}")
     dataset = _dataset(options.data)
     if options.report is not None:
         report = require("anb_gym.front_report", "pareto")
@@ -199,8 +199,6 @@ def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Any, path: P
     """Draws a front over the measured architectures, or over random ones as predicted if there is no dataset."""
     if len(front.metrics) < 2:
         raise ValueError(f"metric must be of a device for a plot, got {front.metrics[0]!r}")
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--plot must name a .png file, got {str(path)!r}")
     plots = require("anb_gym.pareto.plots", "pareto")
     if dataset is None:
         name = "random architectures, predicted"

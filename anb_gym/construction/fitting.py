@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.dataset import Dataset, default_split
 from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
+from anb_gym.construction.families.base import one_hot
 from anb_gym.construction.families.config import load_config
 from anb_gym.construction.targets import Target, score
 from anb_gym.space import N_BLOCKS, SPACE, States
@@ -178,14 +179,10 @@ def std_tables(model: Family, target: Target, seed: int) -> tuple[BlockTables, f
     return _pair_tables(ridge.coef_, float(ridge.intercept_ + smearing)), fidelity
 
 
-def _one_hot(states: States) -> FloatArray:
-    """Options above the first of each choice, (n, 43)."""
-    choices = SPACE.from_states(states)
-    return np.concatenate([choices[:, [c]] == np.arange(1, n) for c, n in enumerate(SPACE.cardinalities)], axis=1) * 1.0
-
-
 def _pair_features(states: States) -> FloatArray:
-    options = _one_hot(states)
+    """Products of all pairs of indicators of options above each choice's first, and these themselves, (n, 946)."""
+    firsts = np.cumsum(SPACE.cardinalities) - SPACE.cardinalities
+    options = np.delete(one_hot(states), firsts, axis=1)
     first, second = np.triu_indices(options.shape[1])
     return options[:, first] * options[:, second]
 

@@ -7,7 +7,7 @@ from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
-from anb_gym.space import States
+from anb_gym.space import SPACE, States
 from anb_gym.surrogates.tables import BlockTables, FloatArray
 
 _Member = TypeVar("_Member")
@@ -86,3 +86,10 @@ def member_seeds(seed: int, members: int) -> list[int]:
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed must be a non-negative integer, got {seed!r}")
     return [int(s) for s in np.random.SeedSequence(seed).generate_state(members) >> 1]
+
+
+def one_hot(states: States) -> FloatArray:
+    """Indicators of the options of all choices, ``float64`` (n, 71), the options of a choice side by side."""
+    choices = SPACE.from_states(states)
+    columns = [choices[:, i, None] == np.arange(size) for i, size in enumerate(SPACE.cardinalities)]
+    return np.concatenate(columns, axis=1).astype(np.float64)

@@ -14,8 +14,6 @@ The files are ``configs/surrogates/<family>.yaml``::
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -27,6 +25,7 @@ import yaml
 from anb_gym._errors import choose
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.families import FAMILIES
+from anb_gym.surrogates.store import write_atomically
 
 if TYPE_CHECKING:
     import optuna
@@ -147,14 +146,7 @@ def save_config(config: Config, directory: Path | None = None) -> Path:
         "metrics": {metric: dict(values) for metric, values in config.metrics.items()},
     }
     text = _head(path) + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    try:
-        Path(file.name).chmod(0o644)  # temporary files are private
-        os.replace(file.name, path)
-    except BaseException:
-        Path(file.name).unlink(missing_ok=True)
-        raise
+    write_atomically(path, text.encode())
     return path
 
 

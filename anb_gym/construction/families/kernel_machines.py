@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.svm import SVR, NuSVR
 
-from anb_gym.construction.families.base import Ensemble, fitted, member_seeds
-from anb_gym.space import SPACE, States
+from anb_gym.construction.families.base import Ensemble, fitted, member_seeds, one_hot
+from anb_gym.space import States
 from anb_gym.surrogates.tables import FloatArray
 
 
@@ -46,7 +46,7 @@ class _SupportVectorRegression(Ensemble):
         """Fits all members; see :meth:`Family.fit`."""
         if not 0 < self.fraction <= 1:
             raise ValueError(f"fraction must be in (0, 1], got {self.fraction!r}")
-        inputs = _one_hot(states)
+        inputs = one_hot(states)
         size = max(1, round(self.fraction * len(target)))
         self._machines = []
         for member_seed in member_seeds(seed, self.members):
@@ -56,7 +56,7 @@ class _SupportVectorRegression(Ensemble):
 
     def member_predictions(self, states: States) -> FloatArray:
         """Predictions of every member, ``float64`` (members, n)."""
-        inputs = _one_hot(states)
+        inputs = one_hot(states)
         return np.array([machine.predict(inputs) for machine in fitted(self._machines)])
 
 
@@ -99,10 +99,3 @@ class NuSupportVectorRegression(_SupportVectorRegression):
 
 #: Memory for kernel rows; scikit-learn's own default of 200 MB recomputes many of them.
 _CACHE_MB = 500
-
-
-def _one_hot(states: States) -> FloatArray:
-    """Indicators of the options of all choices, ``float64`` (n, 64)."""
-    choices = SPACE.from_states(states)
-    columns = [choices[:, i, None] == np.arange(size) for i, size in enumerate(SPACE.cardinalities)]
-    return np.concatenate(columns, axis=1).astype(np.float64)
