@@ -55,7 +55,7 @@ class Noise:
                 raise ValueError(f"noise {name} must be an integer in 0..2**64-1, got {value!r}")
 
 
-def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise) -> FloatArray:
+def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
     """What a measurement of a metric would have shown.
 
     Accuracy gets the variation over training seeds. Throughput on GPUs and TPUs
@@ -67,7 +67,7 @@ def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise) -> Fl
         metric: Name of the metric.
         values: Noise-free metric, ``float64`` (n,).
         index: Indices of the architectures, ``int64`` (n,).
-        noise: Key of the noise.
+        noise: Key of the noise; or seeds ``uint64`` (n,), one key per architecture with repeat 0.
 
     Returns:
         ``float64`` (n,).
@@ -84,11 +84,11 @@ def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise) -> Fl
     return values
 
 
-def normal(stream: str, index: Indices, noise: Noise) -> FloatArray:
-    """Standard normal deviates, ``float64`` (n,), one per index, for a named stream and a key."""
-    key = np.array(_stream_key(stream), dtype=np.uint64)
-    for part in (noise.seed, noise.repeat):
-        key = _mix(key ^ np.uint64(part))
+def normal(stream: str, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
+    """Standard normal deviates, ``float64`` (n,), one per index, for a named stream and one key or one per index."""
+    seed, repeat = (np.uint64(noise.seed), noise.repeat) if isinstance(noise, Noise) else (noise, 0)
+    key = _mix(np.array(_stream_key(stream), dtype=np.uint64) ^ seed)
+    key = _mix(key ^ np.uint64(repeat))
     bits = _mix(index.astype(np.uint64) ^ key)
     # Box and Muller 1958, with uniforms in (0, 1] and [0, 1) from the upper 53 bits.
     first = ((bits >> np.uint64(11)) + np.uint64(1)) * 2.0**-53

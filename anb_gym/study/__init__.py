@@ -1,0 +1,1 @@
+"""Studies: controllers that ask and are told, run on many tasks and seeds, and compared."""

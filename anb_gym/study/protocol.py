@@ -1,0 +1,52 @@
+"""What a controller is: it proposes architectures and is told what they score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.space import Choices
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a controller may know of the problem before it starts.
+
+    Attributes:
+        n_objectives: How many objectives it will be told, 1 or more.
+        budget: How many evaluations there will be at most.
+    """
+
+    n_objectives: int
+    budget: int
+
+
+class Controller(Protocol):
+    """Proposes architectures and is told their objectives, in turns.
+
+    The runner asks for ``batch_size`` proposals at a time, or for fewer when less of the budget is left, evaluates
+    them and tells all of them at once, in the same order. Objectives are always to be maximised; on tasks with one
+    objective, random architectures have mean 0 and the optimum has 1; with several, the ideal of each is 1 and the
+    nadir 0. A controller is made as ``Class(problem, rng, **settings)`` and takes all its randomness from ``rng``.
+
+    Attributes:
+        batch_size: How many evaluations it wants at a time.
+    """
+
+    batch_size: int
+
+    def ask(self, n: int) -> Choices:
+        """Proposes exactly ``n`` architectures, ``int8`` (n, 28), ``1 <= n <= batch_size``."""
+
+    def tell(self, choices: Choices, objectives: FloatArray) -> None:
+        """Learns from evaluations.
+
+        Args:
+            choices: What the last ``ask`` proposed, ``int8`` (n, 28).
+            objectives: ``float64`` (n, n_objectives), larger is better.
+        """
