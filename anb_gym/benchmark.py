@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym import complexity
+from anb_gym import complexity, devices
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
@@ -20,7 +20,7 @@ from anb_gym.surrogates.tables import evaluate
 
 FloatArray = NDArray[np.float64]
 
-#: Metrics that surrogates predict, with their units.
+#: Metrics that surrogates predict, with their units: those of the dataset, and those of devices from folders.
 PREDICTED: Final = {
     "accuracy": "%",
     "zcu102/throughput": "images/s",
@@ -31,6 +31,7 @@ PREDICTED: Final = {
     "tpuv3/throughput": "images/s",
     "a100/throughput": "images/s",
     "rtx3090/throughput": "images/s",
+    **{name: devices.KINDS[kind][0] for name, (_, kind) in devices.metrics().items()},
     "train_time": "s",
 }
 #: Metrics that are counted in closed form.

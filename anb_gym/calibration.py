@@ -2,8 +2,9 @@
 
 ``tasks.json`` records the first two for every task's default reward on the default
 surrogate, with the checksums of the tables they were measured on, and the other
-three for every task with two metrics; :func:`write_records` writes it. Anything
-else is measured when it is first needed, once per process.
+three for every task with two metrics; a device from a folder has such a file of
+its own. :func:`write_records` writes them. Anything else is measured when it is
+first needed, once per process.
 
 The optimum is certified where the reward is monotone and the surrogate's exact
 front ships: then no architecture of the space has a larger reward, as the
@@ -24,7 +25,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import choose
 from anb_gym.benchmark import COUNTED, Benchmark
+from anb_gym.devices import DEVICES
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
@@ -202,11 +205,16 @@ def front_scale(task: Task) -> FrontScale:
     The reference point belongs to the task: use it for every surrogate.
 
     Raises:
-        ValueError: The task has one metric only.
+        ValueError: The task has not two metrics.
+        NoFrontError: Nothing is recorded for it; the message names the command that does.
     """
-    record = _records()[task.name].get("front")
-    if record is None:
+    if len(task.metrics) != 2:
         raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
+    record = _records().get(task.name, {}).get("front")
+    if record is None:
+        raise NoFrontError(
+            f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
+        )
     return FrontScale(
         points=int(record["points"]),
         ideal=_pair(record["ideal"]),
@@ -226,21 +234,27 @@ def measure_front(front: CertifiedFront) -> FrontScale:
     return FrontScale(len(front), _pair(ideal), _pair(nadir), _pair(reference), volume)
 
 
-def write_records(path: Path | None = None) -> Path:
-    """Measures every task's default reward and front on the default surrogate and writes ``tasks.json``.
+def write_records(device: str | None = None, path: Path | None = None) -> Path:
+    """Measures the default reward and the front of tasks on the default surrogate and writes ``tasks.json``.
 
     Args:
-        path: The file, by default the package's own.
+        device: A device from a folder, whose tasks are meant; None for the tasks of the dataset.
+        path: The file, by default the package's own or the one in the device's folder.
 
     Returns:
         The file.
 
     Raises:
+        ValueError: No device of this name is known.
         NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
     """
+    if device is not None:
+        choose(device, DEVICES, "device")
     family = FAMILIES[0]
     records: dict[str, dict[str, Any]] = {}
     for task in TASKS.values():
+        if (task.device if task.device in DEVICES else None) != device:
+            continue
         front = Benchmark(family).front(task.metrics[-1])
         reward = make_reward("product", task)
         records[task.name] = {
@@ -252,7 +266,7 @@ def write_records(path: Path | None = None) -> Path:
             records[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
     content = {"schema": 2, "surrogate": family, "random_mean_of": random, "tasks": records}
-    path = path or Path(str(files("anb_gym").joinpath(_FILE)))
+    path = path or (DEVICES[device].folder / _FILE if device else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     _records.cache_clear()
     return path
@@ -260,8 +274,15 @@ def write_records(path: Path | None = None) -> Path:
 
 @lru_cache(maxsize=1)
 def _records() -> Mapping[str, Mapping[str, Any]]:
-    records: Mapping[str, Mapping[str, Any]] = json.loads(files("anb_gym").joinpath(_FILE).read_text())["tasks"]
+    records: dict[str, Mapping[str, Any]] = {}
+    for path in (_own_file(), *(device.folder / _FILE for device in DEVICES.values())):
+        if path.exists():
+            records |= json.loads(path.read_text(encoding="utf-8"))["tasks"]
     return records
+
+
+def _own_file() -> Path:
+    return Path(str(files("anb_gym").joinpath(_FILE)))
 
 
 def _pair(values: Sequence[float] | FloatArray) -> tuple[float, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, cast
+
+from anb_gym import devices
 
 Direction = Literal["max", "min"]
 
@@ -20,6 +22,7 @@ DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
         "tpuv3/throughput": "max",
         "a100/throughput": "max",
         "rtx3090/throughput": "max",
+        **{name: cast(Direction, devices.KINDS[kind][1]) for name, (_, kind) in devices.metrics().items()},
         "train_time": "min",
         "macs": "min",
         "params": "min",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from anb_gym._errors import choose
+from anb_gym.devices import DEVICES
 from anb_gym.metrics import DIRECTIONS, Direction
 
-Kind = Literal["throughput", "latency", "accuracy"]
+Kind = Literal["throughput", "latency", "accuracy", "all"]
 
 #: Exponent of the performance ratio in the product reward, from MnasNet
 #: (Tan et al. 2019, https://arxiv.org/abs/1807.11626, section 3).
@@ -24,7 +25,7 @@ class Task:
     Attributes:
         name: Such as ``"VCK190"`` or ``"ZCU102-Latency"``.
         metrics: Names of the metrics, accuracy first.
-        kind: What is traded against accuracy; ``"accuracy"`` if nothing is.
+        kind: What is traded against accuracy; ``"accuracy"`` if nothing is, ``"all"`` if everything is.
         device: The device in the metrics' names, or None.
         target: Default target of the second metric, in its unit, or None. It is
             the 70th percentile of the dataset's 5,138 records (for latency the
@@ -50,13 +51,13 @@ class Task:
         return tuple(DIRECTIONS[metric] for metric in self.metrics)
 
 
-def _device_task(label: str, kind: Kind, target: float) -> Task:
-    device = label.lower()
+def _device_task(label: str, kind: str, target: float, device: str | None = None) -> Task:
+    device = device or label.lower()
     name = f"{label}-Latency" if kind == "latency" else label
-    return Task(name, ("accuracy", f"{device}/{kind}"), kind, device, target)
+    return Task(name, ("accuracy", f"{device}/{kind}"), cast(Kind, kind), device, target)
 
 
-#: All tasks by name.
+#: All tasks with a scalar reward by name.
 TASKS: Final[Mapping[str, Task]] = MappingProxyType(
     {
         task.name: task
@@ -69,9 +70,19 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
             _device_task("RTX3090", "throughput", 7600.0),
             _device_task("ZCU102", "latency", 4.6),
             _device_task("VCK190", "latency", 3.0),
+            *(
+                _device_task(device.label, kind, metric.target, device.name)
+                for device in DEVICES.values()
+                for kind, metric in device.metrics.items()
+            ),
             Task("Accuracy", ("accuracy",), "accuracy"),
         )
     }
+)
+
+#: Accuracy against every device metric of the dataset at once; it has a vector reward only.
+ALL_DEVICES: Final = Task(
+    "All", ("accuracy", *(t.metrics[1] for t in TASKS.values() if t.device and t.device not in DEVICES)), "all"
 )
 
 
@@ -81,7 +92,8 @@ def get_task(name: str) -> Task:
     Raises:
         ValueError: There is none; the message suggests the nearest.
     """
-    return TASKS[choose(name, TASKS, "task")]
+    tasks = {**TASKS, ALL_DEVICES.name: ALL_DEVICES}
+    return tasks[choose(name, tasks, "task")]
 
 
 def select_tasks(*, kind: str | None = None, device: str | None = None) -> tuple[Task, ...]:

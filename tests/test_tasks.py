@@ -99,7 +99,7 @@ def test_records_of_other_tables_are_not_used(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_write_records(tmp_path: Path) -> None:
-    path = write_records(tmp_path / "tasks.json")
+    path = write_records(path=tmp_path / "tasks.json")
     assert json.loads(path.read_text()).keys() == RECORDS.keys()
 
 

@@ -40,6 +40,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     front.set_defaults(run=_front)
 
     calibrate = commands.add_parser("calibrate", help="measure the tasks' reward scales on the shipped surrogates")
+    calibrate.add_argument("--device", metavar="NAME", help="a device from a folder; by default the dataset's devices")
     calibrate.set_defaults(run=_calibrate)
 
 
@@ -129,4 +130,4 @@ def _dataset(path: Path | None) -> Any:
 def _calibrate(options: argparse.Namespace) -> None:
     from anb_gym.calibration import write_records
 
-    write_records()
+    print(f"scales in {write_records(options.device)}")

@@ -11,7 +11,6 @@ from anb_gym.exact import maximize, pareto_front
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront, tables_directions
 from anb_gym.fronts.store import (
-    SHIPPED,
     FrontError,
     artefact_checksums,
     front_metrics,
@@ -86,7 +85,7 @@ def solve_all(
     workers: int | None = None,
     progress: bool = False,
     checkpoints: Path | None = None,
-    folder: Path = SHIPPED,
+    folder: Path | None = None,
     force: bool = False,
 ) -> Iterator[tuple[CertifiedFront, bool]]:
     """Makes, verifies and writes fronts that are not there yet.
@@ -97,7 +96,7 @@ def solve_all(
         workers: Threads; by default one per available core.
         progress: Whether to show how much of the space is closed.
         checkpoints: Folder that keeps an unfinished search, from which it goes on.
-        folder: Where the fronts go, by default into the package.
+        folder: Where the fronts go, by default into the package or the device's folder.
         force: Make those anew that are there.
 
     Yields:
@@ -112,7 +111,7 @@ def solve_all(
         yield known or front, known is None
 
 
-def _known(family: str, metric: str, folder: Path) -> CertifiedFront | None:
+def _known(family: str, metric: str, folder: Path | None) -> CertifiedFront | None:
     """The front in a folder, unless it is missing, damaged, or of other surrogates."""
     try:
         front = read_front(front_path(family, metric, folder))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
+from anb_gym.devices import device_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import DEVICE_METRICS
@@ -16,7 +17,7 @@ from anb_gym.surrogates.store import FAMILIES, load_shipped, write_atomically
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
-#: Where the shipped fronts are.
+#: Where the shipped fronts of the dataset's metrics are.
 SHIPPED: Final = Path(__file__).parent / "shipped"
 #: Metrics that have a front: accuracy alone, and accuracy with each device metric.
 FRONTS: Final = ("accuracy", *DEVICE_METRICS)
@@ -30,8 +31,11 @@ class NoFrontError(FrontError):
     """There is no front of these metrics on the surrogates that are loaded."""
 
 
-def front_path(family: str, metric: str, folder: Path = SHIPPED) -> Path:
-    """The file of a family's front of accuracy and a metric."""
+def front_path(family: str, metric: str, folder: Path | None = None) -> Path:
+    """The file of a family's front of accuracy and a metric: below ``folder``, by default where it ships."""
+    if folder is None:
+        device = device_of(metric)
+        folder = device.folder / "fronts" if device else SHIPPED
     return folder / family / f"{metric.replace('/', '-')}.json"
 
 
@@ -92,7 +96,7 @@ def read_front(path: Path) -> CertifiedFront:
         raise FrontError(f"the front {path} is damaged or missing: {error}") from error
 
 
-def save_front(front: CertifiedFront, folder: Path = SHIPPED) -> Path:
+def save_front(front: CertifiedFront, folder: Path | None = None) -> Path:
     """Writes a front's file; an interrupted write leaves the old one."""
     content = {
         "schema": SCHEMA,

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym.devices import device_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
 from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, evaluate, layout
@@ -135,8 +136,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def shipped_path(family: str, metric: str) -> Path:
-    """Where the package keeps the surrogate of a metric."""
-    return artefact_path(ARTEFACTS, family, metric)
+    """Where the surrogate of a metric is: in the package, or in the folder of its device."""
+    device = device_of(metric)
+    return artefact_path(device.folder / "surrogates" if device else ARTEFACTS, family, metric)
 
 
 def artefact_path(folder: Path, family: str, metric: str) -> Path:
