@@ -21,10 +21,11 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 from anb_gym.benchmark import PREDICTED
-from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
 from anb_gym.construction.families.base import one_hot
 from anb_gym.construction.families.config import load_config
+from anb_gym.construction.splits import split_name, split_of
 from anb_gym.construction.targets import Target, score
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.store import (
@@ -76,7 +77,7 @@ class Job:
             "metric": self.metric,
             "unit": PREDICTED[self.metric],
             "dataset_sha256": dataset.sha256,
-            "fitted_on": "train and validation records of the default split",
+            "fitted_on": f"train and validation records of {split_name(dataset)}",
             "seed": self.seed,
             "hyperparameters": self.hyperparameters,
         }
@@ -109,7 +110,7 @@ def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 
 
 def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Fits, scores and writes one surrogate; returns its manifest."""
-    split = default_split()
+    split = split_of(dataset)
     fitted = labelled(dataset, job.metric, np.concatenate([split["train"], split["val"]]), for_fit=True)
     held_out = labelled(dataset, job.metric, split["test"])
     with threadpool_limits(1):

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from anb_gym.benchmark import PREDICTED
-from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.paper import TABLE_1, TABLE_2
+from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import Scores, score
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.surrogates.store import ArtefactError, artefact_path, load, read_manifest
@@ -77,7 +78,7 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     path = artefact_path(folder, family, metric)
     if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
         return None
-    rows = dataset.select(default_split()["test"])
+    rows = dataset.select(split_of(dataset)["test"])
     truth = load(path).predict(rows.states)
     draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
     return Scores(*np.mean(draws, axis=0))

@@ -12,9 +12,10 @@ from joblib import Parallel, delayed
 from optuna.storages.journal import JournalFileBackend
 from threadpoolctl import threadpool_limits
 
-from anb_gym.construction.dataset import Dataset, default_split
+from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families.config import load_config, suggest
 from anb_gym.construction.fitting import Job, fit_model, labelled
+from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 
 
@@ -51,7 +52,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = load_config(family)
     current = config.hyperparameters(metric)
-    split = default_split()
+    split = split_of(dataset)
     train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
 
     fixed = {name: value for name, value in current.items() if name not in config.search} | dict(config.trial)

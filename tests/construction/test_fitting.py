@@ -45,7 +45,7 @@ def made_up():
 def small_split(monkeypatch):
     split = {"train": np.arange(120), "val": np.arange(120, 150), "test": np.arange(150, 200)}
     for module in (fitting, tuning, report):
-        monkeypatch.setattr(module, "default_split", lambda: split)
+        monkeypatch.setattr(module, "split_of", lambda dataset: split)
 
 
 @pytest.mark.parametrize("family", SMALL)
