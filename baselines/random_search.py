@@ -7,23 +7,32 @@ from typing import Any
 import numpy as np
 
 from anb_gym.space import SPACE, Choices
+from anb_gym.study.protocol import Problem
+
+from ._checks import integer
 
 
 class RandomSearch:
     """Proposes uniformly random architectures, with replacement, whatever it is told.
 
+    That it is a baseline to take seriously in architecture search: Li and Talwalkar 2019,
+    https://arxiv.org/abs/1902.07638. For any number of objectives.
+
     Args:
+        problem: The problem; random search needs to know nothing of it.
         rng: Source of randomness. The sequence of proposals depends on it alone,
             not on how many are asked for at a time.
+        batch_size: Proposals at a time, at least 1.
 
     Example:
         >>> import numpy as np
-        >>> controller = RandomSearch(np.random.default_rng(0))
+        >>> controller = RandomSearch(Problem(n_objectives=1, budget=3), np.random.default_rng(0))
         >>> controller.ask(3).shape
         (3, 28)
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, problem: Problem, rng: np.random.Generator, *, batch_size: int = 100) -> None:
+        self.batch_size = integer("batch_size", batch_size)
         self._rng = rng
 
     def ask(self, n: int) -> Choices:

@@ -30,6 +30,7 @@ from anb_gym.calibration import calibration
 from anb_gym.envs.rendering import picture
 from anb_gym.pareto.plots import new_figure, search_figure, to_png
 from anb_gym.rewards import make_reward
+from anb_gym.study.protocol import Problem
 from anb_gym.surrogates.store import write_atomically
 from anb_gym.tasks import get_task
 
@@ -109,10 +110,11 @@ def evaluate(index: NDArray[np.int64]) -> Evaluations:
 
 def random_search(evaluations: int, seed: int) -> Evaluations:
     """Runs random search for a number of evaluations, all in one batch."""
-    controller = RandomSearch(np.random.default_rng(seed))
+    problem = Problem(n_objectives=1, budget=evaluations)
+    controller = RandomSearch(problem, np.random.default_rng(seed), batch_size=evaluations)
     choices = controller.ask(evaluations)
     result = evaluate(SPACE.to_index(choices))
-    controller.tell(choices, result.reward)
+    controller.tell(choices, result.reward[:, None])
     return result
 
 

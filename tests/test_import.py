@@ -18,6 +18,7 @@ EXTRAS = [
     "sb3_contrib",
     "pettingzoo",
     "pymoo",
+    "pyarrow",
     "moocore",
     "mo_gymnasium",
     "gpytorch",

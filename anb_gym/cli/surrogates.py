@@ -13,6 +13,7 @@ from anb_gym import EFFICIENTNET_B0, Architecture, Benchmark
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.benchmark import METRICS, PREDICTED
+from anb_gym.devices import DEVICES, Device, device_of
 from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, write_atomically
 
 
@@ -28,7 +29,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     fit = commands.add_parser("fit", help="fit surrogates, tune them, or report their held-out scores")
     fit.add_argument("--families", nargs="+", metavar="FAMILY", help="by default all six")
-    fit.add_argument("--metrics", nargs="+", metavar="METRIC", default=list(PREDICTED), help="by default all")
+    fit.add_argument("--metrics", nargs="+", metavar="METRIC", help="by default all of the dataset, or all of --device")
+    fit.add_argument("--device", metavar="NAME", help="fit into the folder of a device of one's own, gp by default")
     fit.add_argument(
         "--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET, else downloaded"
     )
@@ -61,6 +63,9 @@ def _fit(options: argparse.Namespace) -> None:
     fitting = require("anb_gym.construction.fitting", "fit")
     families = require("anb_gym.construction.families", "fit").FAMILIES
     load_dataset = require("anb_gym.construction.dataset", "fit").load_dataset
+    if options.device is not None:
+        _aim_at(DEVICES[choose(options.device, DEVICES, "--device")], options)
+    options.metrics = options.metrics or [metric for metric in PREDICTED if device_of(metric) is None]
     for metric in options.metrics:
         choose(metric, PREDICTED, "--metrics")
     wanted = [choose(family, families, "--families") for family in options.families or families]
@@ -93,8 +98,17 @@ def _fit(options: argparse.Namespace) -> None:
             test = manifest["test"]
             scores = f"R² {test['r2']:.4f}, τ {test['tau']:.4f}, MAE {test['mae']:.4g}"
             print(f"{manifest['family']} {manifest['metric']}: {scores}")
-        write_atomically(options.out / "report.md", report(options.out, dataset).encode())
+        write_atomically(options.out / "report.md", report(options.out, dataset, metrics=options.metrics).encode())
         print(f"report in {options.out / 'report.md'}")
+
+
+def _aim_at(device: Device, options: argparse.Namespace) -> None:
+    """Fits a device's metrics to its own measurements, into its own folder, unless options say otherwise."""
+    measurements = require("anb_gym.construction.device_folder", "construction").MEASUREMENTS
+    options.data = options.data or device.folder / measurements
+    options.out = options.out or device.folder / "surrogates"
+    options.families = options.families or [FAMILIES[0]]
+    options.metrics = options.metrics or [f"{device.name}/{kind}" for kind in device.metrics]
 
 
 def _progress(items: Iterable[Any], total: int) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import Scores, score
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.surrogates.store import ArtefactError, artefact_path, load, read_manifest
+from anb_gym.surrogates.tables import FloatArray
 
 _COLUMNS = "R² | τ | MAE"
 
@@ -65,12 +66,12 @@ def report(
 
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
-    """What a perfect predictor would score against labels measured once.
+    """What a perfect predictor would score against the labels of the test records.
 
-    The dataset's device labels are means of a few repeats, so there the ceiling can be exceeded.
-
-    The surrogate's predictions of the test records stand for the truth; labels are drawn from it with the noise
-    of :mod:`anb_gym.noise`.
+    The surrogate's predictions stand for the truth, from which labels are drawn. Where the dataset has the single
+    repeats of a device metric, a label's noise is the standard error of its own repeats' mean. Elsewhere it is that
+    of one measurement (:mod:`anb_gym.noise`); the published device labels are means of a few, so there the ceiling
+    can be exceeded.
 
     Returns:
         Mean scores over ``repeats`` draws; None for a metric without known noise, or one that was not fitted.
@@ -79,9 +80,22 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
         return None
     rows = dataset.select(split_of(dataset)["test"])
-    truth = load(path).predict(rows.states)
-    draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
+    if metric not in dataset.repeats:
+        truth = load(path).predict(rows.states)
+        draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
+        return Scores(*np.mean(draws, axis=0))
+    noise = _standard_error(rows, metric)
+    known = np.isfinite(noise)
+    truth, rng = load(path).predict(rows.states[known]), np.random.default_rng(0)
+    draws = [score(truth * (1.0 + noise[known] * rng.normal(size=len(truth))), truth) for _ in range(repeats)]
     return Scores(*np.mean(draws, axis=0))
+
+
+def _standard_error(dataset: Dataset, metric: str) -> FloatArray:
+    """Standard error of each label relative to the label, ``float64`` (n,): NaN where it was measured once."""
+    counts = np.isfinite(dataset.repeats[metric]).sum(axis=1)
+    error: FloatArray = dataset.std[metric] / np.sqrt(counts) / dataset.metrics[metric]
+    return error
 
 
 def _read(folder: Path, family: str, metric: str) -> Scores | None:

@@ -1,0 +1,43 @@
+"""The command of the search for a training scheme: ``proxy-search``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from anb_gym._extras import require
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
+    search = commands.add_parser(
+        "proxy-search", help="find a cheap training scheme that keeps the ranking of architectures"
+    )
+    search.add_argument("config", help="a YAML file, or a configuration of the package: digits, paper")
+    search.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="records and results; what is there is used"
+    )
+    search.add_argument("--workers", type=int, metavar="N", help="units at once, instead of the configuration's")
+    search.add_argument(
+        "--executor", metavar="KIND", help="local, dask, mpi or submitit, instead of the configuration's"
+    )
+    search.set_defaults(run=_search)
+
+
+def _search(options: argparse.Namespace) -> None:
+    config_file, executors, report, search, trainer = (
+        require(f"anb_gym.construction.proxy_search.{module}", "construction")
+        for module in ("config", "executors", "report", "search", "trainer")
+    )
+    config = config_file.load_search(options.config)
+    evaluator = trainer.Trainer.from_dict(config.training)
+    executor = dict(config.executor)
+    if options.executor not in (None, executor.get("kind", "local")):
+        executor = {"kind": options.executor, "workers": executor.get("workers", 1)}  # options of the other kind go
+    if options.workers is not None:
+        executor["workers"] = options.workers
+    with executors.open_executor(**executor) as pool:
+        result = search.search_proxy(config, evaluator, pool, options.out, progress=True)
+    print(report.summary(result))
+    for path in report.write_report(result, evaluator.conditions(), options.out):
+        print(f"wrote {path}")

@@ -1,0 +1,112 @@
+"""What a study compares: controllers × tasks × seeds, and a budget for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from anb_gym.study.cost import most_evaluations
+
+
+@dataclass(frozen=True)
+class ControllerEntry:
+    """A controller of a study.
+
+    Attributes:
+        name: What the study calls it; its random numbers depend on the name.
+        path: Where its class is, see :func:`anb_gym.study.controllers.load_class`.
+        settings: Keyword arguments of the class, data as of JSON.
+    """
+
+    name: str
+    path: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task of a study.
+
+    Attributes:
+        name: What the study calls it; random numbers depend on the name.
+        id: The environment id.
+        arguments: Arguments of the environment that bear on scores, data as of JSON.
+        noise: Whether controllers are told noisy measurements: those of the noisy world of the run's seed.
+        controllers: Names of the controllers that run on it; None for all that can.
+    """
+
+    name: str
+    id: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    noise: bool = False
+    controllers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One controller on one task with one seed, and its budget."""
+
+    controller: ControllerEntry
+    task: TaskEntry
+    seed: int
+    evaluations: int | None
+    hours: float | None
+
+    def __str__(self) -> str:
+        return f"controller {self.controller.name!r} on task {self.task.name!r} with seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A study. :func:`anb_gym.study.study_file.load_study` checks what it reads; made by hand it is taken as it is.
+
+    Attributes:
+        name: Name of the study.
+        controllers: The controllers.
+        tasks: The tasks.
+        seeds: The seeds, each not negative.
+        evaluations: How many evaluations a run may make; None for no limit.
+        hours: How many simulated GPU-hours a run may take, see :mod:`anb_gym.study.cost`; None for no limit.
+        skipped: Pairs of task and controller that do not run, with the reason: the controller is for other
+            numbers of objectives.
+    """
+
+    name: str
+    controllers: Sequence[ControllerEntry]
+    tasks: Sequence[TaskEntry]
+    seeds: Sequence[int]
+    evaluations: int | None = None
+    hours: float | None = None
+    skipped: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def runs(self) -> list[Run]:
+        """All runs; one seed of every pair comes before the next seed of any, so that early results are broad."""
+        pairs = [
+            (controller, task)
+            for task in self.tasks
+            for controller in self.controllers
+            if (task.controllers is None or controller.name in task.controllers)
+            and (task.name, controller.name) not in self.skipped
+        ]
+        return [Run(*pair, seed, self.evaluations, self.hours) for seed in self.seeds for pair in pairs]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as data of JSON; entries by name."""
+        return {
+            "name": self.name,
+            "evaluations": self.evaluations,
+            "hours": self.hours,
+            "seeds": list(self.seeds),
+            "controllers": {entry.name: _without_name(entry) for entry in self.controllers},
+            "tasks": {entry.name: _without_name(entry) for entry in self.tasks},
+        }
+
+
+def budget(evaluations: int | None, hours: float | None) -> int:
+    """How many evaluations a run can make at most."""
+    return min([limit for limit in (evaluations, most_evaluations(hours) if hours else None) if limit is not None])
+
+
+def _without_name(entry: ControllerEntry | TaskEntry) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}

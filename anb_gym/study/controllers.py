@@ -1,0 +1,92 @@
+"""Controllers found by where their class is: ``"module:Class"`` or ``"folder/file.py:Class"``."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from anb_gym._errors import choose
+from anb_gym.study.protocol import Controller, Problem
+
+
+@cache
+def load_class(path: str) -> type[Any]:
+    """The class at a path.
+
+    Args:
+        path: ``"module:Class"``, or ``"file.py:Class"`` with a path of a file.
+
+    Raises:
+        ValueError: The path has another form, or there is no such module, file or class. What the module itself
+            raises while it is imported passes through.
+    """
+    place, _, name = path.rpartition(":")
+    if not place or not name.isidentifier():
+        raise ValueError(f"controller must be the name of a baseline, 'module:Class' or 'file.py:Class', got {path!r}")
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+    found: type[Any] = getattr(module, choose(name, classes, f"the class in {place}"))
+    return found
+
+
+def make_controller(path: str, problem: Problem, rng: np.random.Generator, settings: Mapping[str, Any]) -> Controller:
+    """Makes a controller; what its class raises passes through."""
+    controller: Controller = load_class(path)(problem, rng, **settings)
+    return controller
+
+
+def check_settings(path: str, settings: Mapping[str, Any]) -> None:
+    """Checks the names of settings against the class's arguments.
+
+    Raises:
+        ValueError: The class has no such setting, or needs one that is not there.
+    """
+    parameters = list(inspect.signature(load_class(path)).parameters.values())[2:]  # after problem and rng
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
+    for setting in settings:
+        if not known:
+            raise ValueError(f"{path} has no settings, got {setting!r}")
+        choose(setting, known, f"a setting of {path}")
+    missing = [p.name for p in parameters if p.name in known and p.default is p.empty and p.name not in settings]
+    if missing:
+        raise ValueError(f"{path} needs the setting {missing[0]!r}")
+
+
+def _load_module(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        # A module that the controller imports and that is missing is another matter: its own error says more.
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise
+        raise ValueError(f"controller must be in a module that Python finds, there is no {name!r}") from None
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"controller must be in a file that exists, there is no {str(path)!r}")
+    # A name of its own, so that two files of the same name, or a module of that name, do not meet.
+    name = f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"controller must be in a Python file, got {str(path)!r}")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,199 @@
+"""Results of a study: one tidy table of evaluations, with all that made them, in one Parquet file.
+
+Columns, one row per evaluation, sorted by (task, controller, seed, evaluation):
+
+==============  ==================  ============================================================================
+``task``        dictionary<string>  name of the task in the study
+``controller``  dictionary<string>  name of the controller in the study
+``seed``        int32               seed of the run
+``evaluation``  int32               number in the run, from 1
+``index``       int64               the architecture, see :meth:`anb_gym.Architecture.from_index`
+``told``        float64             scalar reward that the controller was told, with noise if there is any, in unit
+                                    scale (random mean 0, optimum 1); null for vector rewards
+``reward``      float64             the same without noise
+``hours``       float64             simulated GPU-hours of the run so far, see :mod:`anb_gym.study.cost`
+``seconds``     float64             wall seconds of the controller in the run until it proposed the architecture
+==============  ==================  ============================================================================
+
+The rest is JSON under the key ``anb_gym`` of the schema's metadata: ``schema``, ``study`` (its name),
+``configuration``, ``tasks``, ``runs``, ``failed``, ``skipped`` and ``versions``. ``docs/studies.md`` lists the fields.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from anb_gym._extras import require
+from anb_gym.surrogates.store import write_atomically
+
+pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
+
+#: Version of the files; others are refused.
+SCHEMA_VERSION: Final = 1
+#: Key of the JSON in the schema's metadata.
+KEY: Final = b"anb_gym"
+#: The file in a study's folder.
+FILE: Final = "results.parquet"
+
+#: The columns.
+SCHEMA: Final = pa.schema(
+    {
+        "task": pa.dictionary(pa.int32(), pa.string()),
+        "controller": pa.dictionary(pa.int32(), pa.string()),
+        "seed": pa.int32(),
+        "evaluation": pa.int32(),
+        "index": pa.int64(),
+        "told": pa.float64(),
+        "reward": pa.float64(),
+        "hours": pa.float64(),
+        "seconds": pa.float64(),
+    }
+)
+#: What the description has.
+FIELDS: Final = ("study", "configuration", "tasks", "runs", "failed", "skipped", "versions")
+
+
+class ResultsError(ValueError):
+    """A file is not of results, is damaged, or of another version."""
+
+
+class Results:
+    """The results of a study.
+
+    Args:
+        table: The evaluations, a ``pandas.DataFrame`` of the columns above.
+        description: All else, as data of JSON.
+
+    Attributes:
+        table: As given; ``task`` and ``controller`` are categories.
+        description: As given.
+    """
+
+    def __init__(self, table: Any, description: Mapping[str, Any]) -> None:
+        self.table = table
+        self.description = description
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.description["study"])
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What the study was configured to do, see :meth:`anb_gym.study.config.StudyConfig.to_dict`."""
+        return dict(self.description["configuration"])
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """By name: ``id``, ``task``, ``kind``, ``metrics``, ``directions``, ``arguments``, ``surrogate``, ``noise``."""
+        return dict(self.description["tasks"])
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """Per finished run its controller, task, seed, evaluations, hours and how its seconds were spent."""
+        return list(self.description["runs"])
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        """Versions of packages, and SHA-256 of the surrogates."""
+        return dict(self.description["versions"])
+
+    @classmethod
+    def load(cls, path: Path | str) -> Results:
+        """Reads a file of results, or that of a study's folder.
+
+        Raises:
+            OSError: It cannot be read.
+            ResultsError: It is not of results, is damaged, or of another version.
+        """
+        path = Path(path)
+        path = path / FILE if path.is_dir() else path
+        description = read_description(path, FIELDS)
+        table = read(path)
+        if table.num_rows != sum(run["evaluations"] for run in description["runs"]):
+            raise ResultsError(f"{path} is damaged: it does not have as many rows as its runs have evaluations")
+        return cls(table.to_pandas(), description)
+
+    def save(self, path: Path | str) -> None:
+        """Writes a file of results, in one step.
+
+        Raises:
+            ResultsError: The table has other columns.
+        """
+        try:
+            table = pa.Table.from_pandas(self.table, schema=SCHEMA, preserve_index=False)
+        except (pa.ArrowException, KeyError, ValueError) as error:
+            raise ResultsError(f"table must have the columns {', '.join(SCHEMA.names)}: {error}") from None
+        write_atomically(Path(path), encode([table], self.description))
+
+
+def encode(tables: Iterable[Any], description: Mapping[str, Any]) -> bytes:
+    """A Parquet file of Arrow tables of :data:`SCHEMA`, one row group each, described by JSON in its metadata."""
+    text = json.dumps({"schema": SCHEMA_VERSION, **description})
+    schema = SCHEMA.with_metadata({KEY: text.encode()})
+    floats = [field.name for field in schema if field.type == pa.float64()]
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        use_dictionary=[field.name for field in schema if field.name not in floats],
+        use_byte_stream_split=floats,  # halves cumulative columns once compressed
+        write_page_checksum=True,
+    ) as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
+    return bytes(sink.getvalue())
+
+
+def read(path: Path) -> Any:
+    """Reads a file that :func:`encode` made as an Arrow table.
+
+    Raises:
+        OSError: It cannot be read.
+        ResultsError: It is not such a file, or damaged.
+    """
+    with _parquet(path) as file:
+        if not file.schema_arrow.equals(SCHEMA):
+            names = ", ".join(file.schema_arrow.names)
+            raise ResultsError(f"{path} must have the columns {', '.join(SCHEMA.names)}, typed so; it has {names}")
+        return file.read()
+
+
+def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
+    """Reads the description of a file that :func:`encode` made, without the table.
+
+    Args:
+        path: The file.
+        fields: What it must have.
+
+    Raises:
+        OSError: The file cannot be read.
+        ResultsError: It is not such a file, damaged, or of another version.
+    """
+    with _parquet(path) as file:
+        metadata = file.schema_arrow.metadata or {}
+    try:
+        description: dict[str, Any] = json.loads(metadata[KEY])
+        version = description.pop("schema")
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise ResultsError(f"{path} is not from a study of anb_gym: its metadata says nothing of one") from None
+    if version != SCHEMA_VERSION:
+        raise ResultsError(f"{path} has schema {version!r}, this version of anb_gym reads schema {SCHEMA_VERSION}")
+    if missing := [field for field in fields if field not in description]:
+        raise ResultsError(f"{path} is not of the right kind or damaged: its metadata lacks {missing[0]!r}")
+    return description
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    with path.open("rb") as stream:
+        try:
+            with pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            raise ResultsError(f"{path} is damaged or not a Parquet file: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,162 @@
+"""Runs a study: in parallel, with progress, and from where it stopped."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from anb_gym._extras import require
+from anb_gym.benchmark import Benchmark
+from anb_gym.study.config import Run, StudyConfig
+from anb_gym.study.fragments import Folder, encode_run
+from anb_gym.study.problems import is_vector, make_scorer
+from anb_gym.study.runs import ControllerError, execute
+
+joblib, tqdm = require("joblib", "study"), require("tqdm", "study")
+
+#: Packages that can change what a run does; those that are installed are recorded.
+_PACKAGES: Final = ("anb_gym", "numpy", "scipy", "torch", "optuna", "pymoo", "moocore")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a study went.
+
+    Attributes:
+        path: The table of all finished runs, to be read by :meth:`anb_gym.study.results.Results.load`.
+        n_runs: How many runs the study has.
+        n_found: How many of them were there already.
+        failures: What is known of each failed run: ``controller``, ``task``, ``seed``, ``evaluation``, ``error`` and
+            ``traceback``.
+    """
+
+    path: Path
+    n_runs: int
+    n_found: int
+    failures: Sequence[Mapping[str, Any]]
+
+
+def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progress: bool = False) -> Outcome:
+    """Carries out those runs of a study that a folder does not have yet, and writes the table of all.
+
+    A run depends on its seed and the names of its controller and task only, not on the number of workers or their
+    order. It is kept, whole, when it is finished: killed at any moment, a study goes on when it is started again.
+    A run whose controller fails is listed as failed; the others go on, and the next start tries it again.
+
+    Runs are spread by joblib. Inside ``joblib.parallel_config(backend=...)`` its other backends, such as those of Dask
+    and Ray, do the same work; only this process touches the folder.
+
+    Args:
+        study: The study.
+        folder: Where it is kept; made if need be.
+        workers: How many runs at a time, -1 for one per core, or for all that the backend has.
+        progress: Whether to show a progress bar on the error stream.
+
+    Raises:
+        ValueError: ``workers`` is out of range, or the folder is that of another study.
+        ResultsError: A file of a finished run is damaged.
+        OSError: A file cannot be written, or a process that worked on a run died.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
+        raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+    home, description, runs = Folder(Path(folder)), describe(study), study.runs()
+    # Why a pair is skipped is for people to read, and may be worded anew.
+    home.open({key: value for key, value in description.items() if key != "skipped"})
+    todo = [run for run in runs if not home.has(run)]
+    found = len(runs) - len(todo)
+    failures: list[Mapping[str, Any]] = []
+    with tqdm.tqdm(total=len(runs), initial=found, unit="run", file=sys.stderr, disable=not progress) as bar:
+        for number, result in _attempts(todo, workers):
+            if isinstance(result, bytes):
+                home.save(todo[number], result)
+            else:
+                home.save_failure(todo[number], result)
+                failures.append(result)
+                bar.set_postfix(failed=len(failures))
+            bar.update()
+    listed = [{key: failure[key] for key in failure if key != "traceback"} for failure in failures]
+    return Outcome(home.merge(runs, {**description, "failed": listed}), len(runs), found, failures)
+
+
+def describe(study: StudyConfig) -> dict[str, Any]:
+    """What decides the results of a study, as data of JSON."""
+    scorers = {entry.name: make_scorer(entry.id, entry.arguments) for entry in study.tasks}
+    surrogates: dict[str, dict[str, str]] = {}
+    for bench, metrics in [
+        (Benchmark(), ("train_time",)),  # the cost of all tasks
+        *((scorer.benchmark, scorer.task.metrics) for scorer in scorers.values()),
+    ]:
+        surrogates.setdefault(bench.surrogate, {}).update({name: bench.load(name).checksum for name in metrics})
+    return {
+        "study": study.name,
+        "configuration": study.to_dict(),
+        "tasks": {
+            entry.name: {
+                "id": entry.id,
+                "task": (scorer := scorers[entry.name]).task.name,
+                "kind": "vector" if is_vector(scorer) else "scalar",
+                "metrics": list(scorer.task.metrics),
+                "directions": list(scorer.task.directions),
+                "arguments": dict(entry.arguments),
+                "surrogate": scorer.benchmark.surrogate,
+                "noise": entry.noise,
+            }
+            for entry in study.tasks
+        },
+        "skipped": [
+            {"task": task, "controller": controller, "reason": reason}
+            for (task, controller), reason in study.skipped.items()
+        ],
+        "versions": {"python": platform.python_version(), **_versions(), "surrogates": surrogates},
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _attempts(runs: Sequence[Run], workers: int) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
+    """The number and the result of every run, in the order in which they finish."""
+    jobs = [joblib.delayed(_attempt)(number, run) for number, run in enumerate(runs)]
+    backend, _ = joblib.parallel.get_active_backend()
+    try:
+        if backend.supports_return_generator:
+            yield from joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+            return
+        # Such as Ray's: results come when all of a call are there, so each call gets a few.
+        size = 4 * joblib.effective_n_jobs(workers)
+        with joblib.Parallel(n_jobs=workers) as parallel:
+            for start in range(0, len(jobs), size):
+                yield from parallel(jobs[start : start + size])
+    except BrokenProcessPool as error:
+        raise OSError(
+            f"a process that worked on a run died, such as for want of memory; finished runs are kept: {error}"
+        ) from error
+
+
+def _attempt(number: int, run: Run) -> tuple[int, bytes | dict[str, Any]]:
+    """A finished run as a file, or why it failed."""
+    try:
+        return number, encode_run(run, execute(run))
+    except ControllerError as error:
+        return number, {
+            "controller": run.controller.name,
+            "task": run.task.name,
+            "seed": run.seed,
+            "evaluation": error.evaluation,
+            "error": str(error),
+            "traceback": "".join(traceback.format_exception(error.__cause__ or error)),
+        }

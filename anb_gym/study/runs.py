@@ -1,0 +1,158 @@
+"""One run: a controller asks to have architectures evaluated until its budget is spent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from time import perf_counter
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from anb_gym.space import SPACE, Indices, States
+from anb_gym.study.config import Run, budget
+from anb_gym.study.controllers import make_controller
+from anb_gym.study.cost import gpu_hours
+from anb_gym.study.problems import is_vector, make_scorer
+from anb_gym.study.protocol import Controller, FloatArray, Problem
+
+
+class ControllerError(ValueError):
+    """A controller raised, or proposed something that is not architectures; the message says where and when."""
+
+    def __init__(self, run: Run, evaluation: int, what: object) -> None:
+        super().__init__(f"{run}, evaluation {evaluation}: {what}")
+        self.evaluation = evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What happened in a run, n evaluations.
+
+    Attributes:
+        index: The architectures, ``int64`` (n,).
+        told: The reward that the controller was told, ``float64`` (n,); None for a vector reward.
+        reward: The same without noise.
+        hours: Simulated GPU-hours up to and including each evaluation, ``float64`` (n,).
+        seconds: Wall seconds of the controller until it proposed each architecture, ``float64`` (n,).
+        controller_seconds: Wall seconds of the controller in all: making it, asking and telling.
+        benchmark_seconds: Wall seconds of the scores.
+        total_seconds: Wall seconds of the run; the rest is the runner's.
+    """
+
+    index: Indices
+    told: FloatArray | None
+    reward: FloatArray | None
+    hours: FloatArray
+    seconds: FloatArray
+    controller_seconds: float
+    benchmark_seconds: float
+    total_seconds: float
+
+
+def generator(run: Run) -> np.random.Generator:
+    """The run's source of randomness: of its seed and the names of its controller and task, and nothing else."""
+    digest = hashlib.sha256(f"{run.controller.name}\0{run.task.name}".encode()).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    return np.random.default_rng(np.random.SeedSequence([run.seed, *words]))
+
+
+def noise_seed(noise: bool, seed: int) -> Any:
+    """The noisy world of a run, that of ``Noise(seed)``: all controllers with one seed meet the same measurements."""
+    return np.uint64(seed) if noise else None
+
+
+def execute(run: Run) -> Record:
+    """Carries out a run.
+
+    Evaluations are made in the order of the proposals until the budget of evaluations is spent, or until the next
+    one would exceed that of hours; the controller is not told of a turn that was cut short so.
+
+    Raises:
+        ControllerError: The controller raised or proposed something that is not architectures.
+    """
+    begin = perf_counter()
+    scorer = make_scorer(run.task.id, run.task.arguments)
+    noise = noise_seed(run.task.noise, run.seed)
+    most = budget(run.evaluations, run.hours)
+    turns: list[tuple[States, FloatArray, float]] = []  # block states, rewards, the controller's seconds so far
+    done, hours, benchmark_seconds = 0, 0.0, 0.0
+    with (watch := _Watch(run)):
+        controller = make_controller(
+            run.controller.path, Problem(scorer.n_objectives, most), generator(run), run.controller.settings
+        )
+    while done < most:
+        watch.evaluation = done + 1
+        with watch:
+            n = min(most - done, _batch_size(controller))
+            choices = controller.ask(n)
+        states = _to_states(choices, n, run, done)
+        if run.hours is not None:
+            spent = np.cumsum(np.append(hours, gpu_hours(states)))[1:]
+            states, hours = states[: np.searchsorted(spent, run.hours, side="right")], spent[-1]
+        start = perf_counter()
+        reward = scorer(states, noise).reward
+        benchmark_seconds += perf_counter() - start
+        turns.append((states, reward, watch.seconds))
+        if len(states) < n:
+            break
+        done += n
+        watch.evaluation = done
+        objectives = reward.reshape(n, -1).copy()  # the controller may change what it is told
+        with watch:
+            controller.tell(choices, objectives)
+    states = np.concatenate([states for states, _, _ in turns])
+    told = None if is_vector(scorer) else np.concatenate([reward.ravel() for _, reward, _ in turns])
+    return Record(
+        index=SPACE.states_to_index(states),
+        told=told,
+        reward=told if told is None or noise is None else scorer(states).reward.ravel(),
+        hours=np.cumsum(gpu_hours(states)),
+        seconds=np.repeat([seconds for _, _, seconds in turns], [len(states) for states, _, _ in turns]),
+        controller_seconds=watch.seconds,
+        benchmark_seconds=benchmark_seconds,
+        total_seconds=perf_counter() - begin,
+    )
+
+
+class _Watch:
+    """Takes the time of a controller, and says where it was when it raised.
+
+    Attributes:
+        seconds: Wall seconds inside ``with`` so far.
+        evaluation: Where it is.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.seconds = 0.0
+        self.evaluation = 0
+        self._run = run
+
+    def __enter__(self) -> None:
+        self._start = perf_counter()
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        self.seconds += perf_counter() - self._start
+        if isinstance(error, Exception | SystemExit):
+            raise ControllerError(self._run, self.evaluation, f"{type(error).__name__}: {error}") from error
+
+
+def _batch_size(controller: Controller) -> int:
+    size = controller.batch_size
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise ValueError(f"batch_size must be an integer of at least 1, got {size!r}")
+    return int(size)
+
+
+def _to_states(choices: Any, n: int, run: Run, done: int) -> States:
+    """Block states of proposals, which are checked."""
+    shape = (n, SPACE.n_choices)
+    if not isinstance(choices, np.ndarray) or choices.dtype != np.int8 or choices.shape != shape:
+        got = f"{choices.dtype} of shape {choices.shape}" if isinstance(choices, np.ndarray) else repr(choices)
+        raise ControllerError(run, done + 1, f"ask({n}) must return an array int8 of shape {shape}, got {got}")
+    try:
+        return SPACE.to_states(choices)
+    except ValueError as error:
+        outside = ((choices < 0) | (choices >= SPACE.cardinalities)).any(axis=1)
+        raise ControllerError(run, done + 1 + int(outside.argmax()), error) from None

@@ -1,0 +1,191 @@
+"""Reads and checks the YAML file of a study.
+
+Such as ``configs/studies/quick.yaml``::
+
+    name: quick
+    evaluations: 200              # budget of every run; `hours`, in simulated GPU-hours, is another
+    seeds: 3                      # 0, 1 and 2; or a list such as [7, 8]
+    controllers:
+      - random_search             # a baseline,
+      - {name: small, controller: regularized_evolution, population_size: 20}   # with settings,
+      - my_file.py:MyController   # a class in a file beside this one, or `module:Class`
+    tasks:
+      - AccelNAS-VCK190-v0        # an environment id,
+      - {name: noisy, id: AccelNAS-VCK190-v0, noise: true}                      # with arguments,
+      - {id: AccelNAS-VCK190-MO-v0, controllers: [random_search]}               # for some controllers only
+
+``docs/studies.md`` describes every field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._errors import choose
+from anb_gym.study import controllers as sources
+from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
+from anb_gym.study.cost import longest_hours
+from anb_gym.study.problems import arguments_of, make_scorer, problems
+from anb_gym.study.protocol import Problem
+from anb_gym.study.yaml_nodes import Node, read
+
+#: Seeds and counts of evaluations are stored as int32.
+_MOST: Final = 2**31 - 1
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+def load_study(path: Path | str, baselines: Mapping[str, str]) -> StudyConfig:
+    """Reads a study's file and checks it: every task is scored and every controller made once.
+
+    Args:
+        path: The YAML file.
+        baselines: Short names of controllers: from name to ``"module:Class"``.
+
+    Raises:
+        OSError: The file cannot be read.
+        ConfigError: It is not such a file; the message says where and why.
+    """
+    root = read(Path(path))
+    known = ("name", "controllers", "tasks", "seeds", "evaluations", "hours")
+    fields = root.fields(known, required=("name", "controllers", "tasks", "seeds"))
+    evaluations = hours = None
+    if "evaluations" in fields:
+        evaluations = fields["evaluations"].integer("evaluations", 1, _MOST)
+    if "hours" in fields:  # a run makes at least one evaluation
+        hours = fields["hours"].number("hours", longest_hours())
+    if evaluations is None and hours is None:
+        raise root.error("the field 'evaluations' or 'hours' is missing: a study needs a budget")
+    nodes = fields["controllers"].items("controllers")
+    controllers = _named(nodes, [_controller(node, baselines) for node in nodes], "controllers")
+    by_node = dict(zip(controllers, nodes, strict=True))
+    nodes = fields["tasks"].items("tasks")
+    tasks = _named(nodes, [_task(node, list(controllers)) for node in nodes], "tasks")
+    skipped = _incompatible(controllers, by_node, tasks, budget(evaluations, hours))
+    study = StudyConfig(
+        _name(fields["name"]),
+        tuple(controllers.values()),
+        tuple(tasks.values()),
+        _seeds(fields["seeds"]),
+        evaluations,
+        hours,
+        skipped,
+    )
+    if not study.runs():
+        raise fields["controllers"].error(f"no controller can run on any task: {'; '.join(skipped.values())}")
+    return study
+
+
+def _controller(node: Node, baselines: Mapping[str, str]) -> ControllerEntry:
+    fields = {"controller": node} if node.is_text else node.fields(required=("controller",))
+    where = fields.pop("controller")
+    text = where.text("controller")
+    with where.located():
+        if ":" not in text:
+            path, default = baselines[choose(text, baselines, "controller")], text
+        else:
+            path, default = text, text.rpartition(":")[2]
+            place = text.rpartition(":")[0]
+            if place.endswith(".py"):
+                path = f"{(node.path.parent / place).resolve()}:{default}"
+        try:
+            sources.load_class(path)
+        except (ValueError, ModuleNotFoundError):
+            raise
+        except Exception as error:
+            raise ValueError(f"controller {text!r} cannot be imported: {type(error).__name__}: {error}") from error
+    name = _name(fields.pop("name")) if "name" in fields else _checked_name(where, default)
+    settings = {key: value.data(key) for key, value in fields.items()}
+    with node.located():
+        sources.check_settings(path, settings)
+    return ControllerEntry(name, path, settings)
+
+
+def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
+    fields = {"id": node} if node.is_text else node.fields(required=("id",))
+    where = fields.pop("id")
+    with where.located():
+        id = choose(where.text("id"), problems(), "id")
+    name = _name(fields.pop("name")) if "name" in fields else id
+    noise = fields.pop("noise").boolean("noise") if "noise" in fields else False
+    only = None
+    if "controllers" in fields:
+        listed = fields.pop("controllers").items("controllers")
+        for item in listed:
+            with item.located():
+                choose(item.plain(), controllers, "controllers of a task")
+        only = tuple(str(item.plain()) for item in listed)
+    for key, value in fields.items():
+        with value.located():
+            choose(key, (*arguments_of(id), "name", "id", "noise", "controllers"), f"a field of the task {name!r}")
+    arguments = {key: value.data(key) for key, value in fields.items()}
+    with node.located():
+        make_scorer(id, arguments)
+    return TaskEntry(name, id, arguments, noise, only)
+
+
+def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for node, entry in zip(nodes, entries, strict=True):
+        if entry.name in named:
+            raise node.error(f"{what} must have different names, {entry.name!r} is there twice: give one a 'name'")
+        named[entry.name] = entry
+    return named
+
+
+def _seeds(node: Node) -> tuple[int, ...]:
+    if isinstance(node.plain(), int):
+        return tuple(range(node.integer("seeds", 1, _MOST)))
+    seeds = tuple(item.integer("seeds", 0, _MOST) for item in node.items("seeds"))
+    if len(set(seeds)) < len(seeds):
+        raise node.error(f"seeds must differ from each other, got {list(seeds)}")
+    return seeds
+
+
+def _incompatible(
+    controllers: Mapping[str, ControllerEntry], nodes: Mapping[str, Node], tasks: Mapping[str, TaskEntry], budget: int
+) -> dict[tuple[str, str], str]:
+    """Pairs whose controller refuses so many objectives, by (task, controller), with its reason.
+
+    A controller says so by a ``ValueError`` when it is made. One that refuses whatever the task has bad settings.
+
+    Raises:
+        ConfigError: A controller refuses all its tasks, or one that names it.
+    """
+    skipped = {}
+    objectives = {task.name: make_scorer(task.id, task.arguments).n_objectives for task in tasks.values()}
+    for name, entry in controllers.items():
+        mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
+        refusals = {n: _refusal(entry, Problem(n, budget)) for n in {1, 2, *(objectives[task.name] for task in mine)}}
+        for task in mine:
+            reason = refusals[objectives[task.name]]
+            if reason is not None and (task.controllers is not None or all(refusals.values())):
+                raise nodes[name].error(f"controller {name!r} cannot run on task {task.name!r}: {reason}")
+            if reason is not None:
+                skipped[task.name, name] = reason
+    return skipped
+
+
+def _refusal(entry: ControllerEntry, problem: Problem) -> str | None:
+    """Why a controller does not take a problem; None if it does, or fails in a way that is for its runs to report."""
+    try:
+        sources.make_controller(entry.path, problem, np.random.default_rng(0), entry.settings)
+    except ValueError as error:
+        return str(error)
+    except Exception:
+        return None
+    return None
+
+
+def _name(node: Node) -> str:
+    return _checked_name(node, node.text("name"))
+
+
+def _checked_name(node: Node, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise node.error(f"name must be up to 100 letters, digits and . _ + - (folders are named so), got {text!r}")
+    return text

@@ -1,0 +1,53 @@
+"""What all controllers check: their settings, the number of objectives, and what they are told."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from anb_gym.study.protocol import FloatArray, Problem
+
+
+def integer(name: str, value: object, minimum: int = 1) -> int:
+    """Returns a setting as an ``int`` of at least ``minimum``, or raises a ``ValueError`` that names it."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
+    return int(value)
+
+
+def number(name: str, value: object, low: float, high: float = np.inf) -> float:
+    """Returns a setting as a ``float`` in [low, high], or raises a ``ValueError`` that names it."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        upper = "" if high == np.inf else f" and at most {high}"
+        raise ValueError(f"{name} must be a number of at least {low}{upper}, got {value!r}")
+    return float(value)
+
+
+def require_objectives(problem: Problem, controller: str, fewest: int, most: int | None = None) -> None:
+    """Raises a ``ValueError`` if a problem has fewer or more objectives than a controller can take."""
+    n = problem.n_objectives
+    if n < fewest:
+        raise ValueError(f"n_objectives of the problem must be at least {fewest} for {controller}, got {n}")
+    if most is not None and n > most:
+        raise ValueError(f"n_objectives of the problem must be at most {most} for {controller}, got {n}")
+
+
+def told(choices: Any, objectives: Any, problem: Problem) -> FloatArray:
+    """Returns what a controller was told as ``float64`` (n, n_objectives).
+
+    Raises:
+        ValueError: It has another shape, or holds something that is not a finite number.
+    """
+    shape = (len(choices), problem.n_objectives)
+    try:
+        values = np.asarray(objectives, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"objectives must be numbers of shape {shape}, got {objectives!r}") from None
+    if values.shape != shape:
+        raise ValueError(f"objectives must have shape {shape}, one row per architecture, got {values.shape}")
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"objectives must be finite, got {values[row, column]} at [{row}, {column}]")
+    return values

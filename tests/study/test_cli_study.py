@@ -1,0 +1,93 @@
+"""The command of studies as its user types it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from anb_gym.cli import main
+from anb_gym.study.results import Results
+
+ROOT = Path(__file__).parents[2]
+FILE = """\
+name: small
+evaluations: 30
+seeds: 2
+controllers: [random_search, local_search, TOYS:Flaky]
+tasks: [AccelNAS-VCK190-v0, AccelNAS-VCK190-MO-v0]
+"""
+
+
+def test_a_study_from_start_to_end(write, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOY_MENDED", raising=False)
+    arguments = ["study", str(write(FILE)), "--workers", "1"]
+
+    assert main([*arguments, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "skipped: local_search on AccelNAS-VCK190-MO-v0: " in out
+    assert "small: 10 runs of up to 30 evaluations" in out
+    assert not (tmp_path / "runs").exists()
+
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert "6 of 10 runs finished, 0 of them earlier: runs/studies/small/results.parquet" in captured.out
+    last = captured.err.splitlines()[-1]
+    assert last.startswith(
+        "anb-gym: 4 runs failed, listed in runs/studies/small/runs; the first: controller 'Flaky' on"
+    )
+    assert "evaluation 21: RuntimeError: out of ideas" in last
+    assert len(Results.load(tmp_path / "runs" / "studies" / "small").table) == 6 * 30
+
+    monkeypatch.setenv("TOY_MENDED", "1")
+    assert main(arguments) == 0
+    assert "10 of 10 runs finished, 6 of them earlier" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (("local_search", "local_serach"), [], "study.yaml:4: controller must be one of"),
+        (("seeds", "sedes"), [], "study.yaml:3: the field must be one of"),
+        ((), ["--workers", "0"], "workers must be an integer of at least 1"),
+        ((), ["--backend", "lokky"], "did you mean 'loky'"),
+        ((), ["--scheduler", "tcp://host"], "--scheduler is for --backend dask"),
+    ],
+)
+def test_bad_input_is_one_line(write, tmp_path, monkeypatch, capsys, change, options, message):
+    monkeypatch.chdir(tmp_path)
+    path = write(FILE.replace(*change) if change else FILE)
+    assert main(["study", str(path), *options]) == 1
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_missing_file_is_one_line(tmp_path, capsys):
+    for command in ("study", "validate"):
+        assert main([command, str(tmp_path / "nowhere")]) == 1
+        assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    controller, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    submission, *_ = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    lines = re.findall(r"`- (.*?my_file\.py.*?)`", text)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_file.py").write_text(controller)
+    (tmp_path / "submission.json").write_text(submission)
+    (tmp_path / "study.yaml").write_text(
+        "name: mine\nevaluations: 100\nseeds: 2\ntasks: [AccelNAS-VCK190-v0, AccelNAS-VCK190-MO-v0]\n"
+        "controllers:\n  - random_search\n" + "".join(f"  - {line}\n" for line in lines)
+    )
+    assert len(lines) == 2
+    assert main(["study", "study.yaml", "--workers", "1"]) == 0
+    table = Results.load("runs/studies/mine").table
+    best = table.groupby("controller", observed=True)["reward"].max()
+    assert min(best["Hill"], best["bold"]) > best["random_search"]
+    capsys.readouterr()
+    assert main(["validate", "submission.json"]) == 0
+    assert capsys.readouterr().out.endswith("all claims agree\n")

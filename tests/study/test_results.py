@@ -1,0 +1,107 @@
+"""Files of results: written and read back, and refused when they are something else."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from anb_gym.study.results import FIELDS, KEY, SCHEMA, Results, ResultsError
+from anb_gym.study.runner import run_study
+
+
+@pytest.fixture
+def path(study, tmp_path):
+    config = study("Toy", "AccelNAS-VCK190-v0, AccelNAS-VCK190-MO-v0")
+    return run_study(config, tmp_path / "out", workers=1).path
+
+
+def test_saved_and_read_back(path, tmp_path):
+    results = Results.load(path)
+    results.save(tmp_path / "again.parquet")
+    again = Results.load(tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(again.table, results.table)
+    assert again.description == results.description
+
+
+def test_a_folder_stands_for_its_file(path):
+    pd.testing.assert_frame_equal(Results.load(path.parent).table, Results.load(path).table)
+
+
+def test_other_tools_read_it(path):
+    table = pq.read_table(path)
+    assert table.schema.equals(SCHEMA)
+    assert table["told"].null_count == table.num_rows // 2
+    assert json.loads(table.schema.metadata[KEY])["schema"] == 1
+
+
+def test_a_table_with_other_columns_is_not_saved(path, tmp_path):
+    results = Results.load(path)
+    with pytest.raises(ResultsError, match="table must have the columns task, controller"):
+        Results(results.table.drop(columns="hours"), results.description).save(tmp_path / "bad.parquet")
+    with pytest.raises(ResultsError, match="table must have the columns task, controller"):
+        Results(results.table.assign(index="text"), results.description).save(tmp_path / "bad.parquet")
+    assert not (tmp_path / "bad.parquet").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 3, 100, -1, -100])
+def test_a_file_cut_short_is_refused(path, cut):
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ResultsError, match="results.parquet is damaged or not a Parquet file"):
+        Results.load(path)
+
+
+def test_a_changed_byte_is_noticed(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ResultsError, match="results.parquet is"):
+        Results.load(path)
+
+
+def _rewrite(path, change):
+    """Writes the file again with other metadata."""
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[KEY])
+    change(description)
+    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), path)
+
+
+def test_another_version_is_refused(path):
+    _rewrite(path, lambda description: description.update(schema=2))
+    with pytest.raises(ResultsError, match="has schema 2, this version of anb_gym reads schema 1"):
+        Results.load(path)
+
+
+def test_a_lack_in_the_metadata_is_named(path):
+    _rewrite(path, lambda description: description.pop("tasks"))
+    with pytest.raises(ResultsError, match="lacks 'tasks'"):
+        Results.load(path)
+
+
+def test_missing_rows_are_noticed(path):
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(ResultsError, match="as many rows"):
+        Results.load(path)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    foreign = tmp_path / "foreign.parquet"
+    pq.write_table(pa.table({"a": [1]}), foreign)
+    with pytest.raises(ResultsError, match="is not from a study of anb_gym"):
+        Results.load(foreign)
+    metadata = {KEY: json.dumps({"schema": 1, **{field: [] for field in FIELDS}})}
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata(metadata), foreign)
+    with pytest.raises(ResultsError, match="must have the columns task, .* it has a"):
+        Results.load(foreign)
+    foreign.write_text("task,controller\n")
+    with pytest.raises(ResultsError, match="is damaged or not a Parquet file"):
+        Results.load(foreign)
+    with pytest.raises(FileNotFoundError):
+        Results.load(tmp_path / "nowhere.parquet")
+    with pytest.raises(FileNotFoundError):
+        Results.load(tmp_path)

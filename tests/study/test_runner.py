@@ -1,0 +1,203 @@
+"""Studies as a whole: parallel, interrupted, killed, resumed, with failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from anb_gym.study.fragments import Folder
+from anb_gym.study.results import Results, ResultsError, read
+from anb_gym.study.runner import run_study
+
+TASKS = "AccelNAS-VCK190-v0, {name: noisy, id: AccelNAS-VCK190-v0, noise: true}, AccelNAS-A100-MO-v0"
+
+
+def without_seconds(results: Results) -> pd.DataFrame:
+    return results.table.drop(columns="seconds")
+
+
+def assert_same(first: Results, second: Results) -> None:
+    pd.testing.assert_frame_equal(without_seconds(first), without_seconds(second))
+
+
+@pytest.fixture
+def reference(study, tmp_path):
+    """A study and its results."""
+    config = study("Toy, Climber", TASKS)
+    return config, Results.load(run_study(config, tmp_path / "reference", workers=1).path)
+
+
+def test_the_table_is_tidy_and_sorted(reference):
+    config, results = reference
+    table = results.table
+    assert list(table) == ["task", "controller", "seed", "evaluation", "index", "told", "reward", "hours", "seconds"]
+    assert len(table) == 30 * len(config.runs()) == 30 * 2 * 3 * 2
+    keys = table[["task", "controller", "seed", "evaluation"]].astype({"task": str, "controller": str})
+    pd.testing.assert_frame_equal(keys, keys.sort_values(list(keys)).reset_index(drop=True))
+    assert not keys.duplicated().any()
+    assert dict(table.dtypes.astype(str))["seed"] == "int32"
+    assert table["told"].isna().equals(table["task"] == "AccelNAS-A100-MO-v0")
+    assert table["told"].isna().equals(table["reward"].isna())
+    noisy = table[table["task"] == "noisy"]
+    assert (noisy["told"] != noisy["reward"]).all()
+
+
+def test_everything_that_made_it_is_inside(reference):
+    config, results = reference
+    assert results.name == "small"
+    assert results.configuration == json.loads(json.dumps(config.to_dict()))
+    assert results.tasks["noisy"] == {
+        "id": "AccelNAS-VCK190-v0",
+        "task": "VCK190",
+        "kind": "scalar",
+        "metrics": ["accuracy", "vck190/throughput"],
+        "directions": ["max", "max"],
+        "arguments": {},
+        "surrogate": "gp",
+        "noise": True,
+    }
+    assert results.tasks["AccelNAS-A100-MO-v0"]["kind"] == "vector"
+    assert results.versions["numpy"] == np.__version__
+    assert set(results.versions["surrogates"]["gp"]) == {
+        "accuracy",
+        "vck190/throughput",
+        "a100/throughput",
+        "train_time",
+    }
+    assert len(results.runs) == len(config.runs())
+    last = results.table.groupby(["task", "controller", "seed"], observed=True)["hours"].max()
+    for run in results.runs:
+        assert run["evaluations"] == 30
+        assert run["hours"] == last[run["task"], run["controller"], run["seed"]]
+        assert 0 < run["controller_seconds"] + run["benchmark_seconds"] <= run["total_seconds"]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_the_number_of_workers_and_the_backend_do_not_matter(reference, tmp_path, backend):
+    config, expected = reference
+    with joblib.parallel_config(backend):
+        outcome = run_study(config, tmp_path / "parallel", workers=2)
+    assert not outcome.failures
+    assert_same(Results.load(outcome.path), expected)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the cluster are its own business
+def test_a_dask_cluster_does_the_same(reference, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    config, expected = reference
+    cluster = distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None)
+    with cluster, joblib.parallel_config("dask"):
+        outcome = run_study(config, tmp_path / "parallel")
+    assert_same(Results.load(outcome.path), expected)
+
+
+def test_a_finished_study_is_left_alone(reference, tmp_path):
+    config, expected = reference
+    folder = tmp_path / "reference"
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.parquet")}
+    outcome = run_study(config, folder, workers=1)
+    assert (outcome.n_runs, outcome.n_found) == (12, 12)
+    assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.parquet")} == before
+    pd.testing.assert_frame_equal(Results.load(outcome.path).table, expected.table)
+
+
+def test_a_missing_run_is_done_again(reference, tmp_path):
+    config, expected = reference
+    folder = tmp_path / "reference"
+    Folder(folder).fragment(config.runs()[3]).unlink()
+    outcome = run_study(config, folder, workers=1)
+    assert outcome.n_found == 11
+    assert_same(Results.load(outcome.path), expected)
+
+
+def test_killed_ten_times_nothing_is_lost_or_repeated(study, tmp_path):
+    config = study("Slow, Climber", TASKS, "evaluations: 60")
+    expected = Results.load(run_study(config, tmp_path / "expected", workers=1).path)
+    script = Path(__file__).parent / "kill_repeatedly.py"
+    subprocess.run([sys.executable, script, tmp_path / "study.yaml", tmp_path / "killed"], check=True)
+    outcome = run_study(config, tmp_path / "killed", workers=1)
+    assert outcome.n_found > 0
+    assert_same(Results.load(outcome.path), expected)
+
+
+def test_failed_runs_are_listed_and_tried_again(study, tmp_path, monkeypatch):
+    monkeypatch.delenv("TOY_MENDED", raising=False)
+    config = study("Toy, Flaky")
+    outcome = run_study(config, tmp_path / "out", workers=1)
+    assert [(failure["controller"], failure["seed"]) for failure in outcome.failures] == [("Flaky", 0), ("Flaky", 1)]
+    for failure in outcome.failures:
+        assert failure["evaluation"] == 21
+        file = tmp_path / "out" / "runs" / failure["task"] / "Flaky" / f"{failure['seed']}.json"
+        stored = json.loads(file.read_text())
+        assert stored == failure
+        assert "toy_controllers.py" in stored["traceback"]
+    results = Results.load(outcome.path)
+    assert set(results.table["controller"]) == {"Toy"}
+    assert [failure["seed"] for failure in results.description["failed"]] == [0, 1]
+
+    monkeypatch.setenv("TOY_MENDED", "1")
+    outcome = run_study(config, tmp_path / "out", workers=1)
+    assert (outcome.n_found, list(outcome.failures)) == (2, [])
+    assert not list((tmp_path / "out").rglob("runs/*/*/*.json"))
+    assert set(Results.load(outcome.path).table["controller"]) == {"Toy", "Flaky"}
+
+
+def test_a_study_in_which_all_fails_has_an_empty_table(study, tmp_path):
+    outcome = run_study(study("TooFew"), tmp_path, workers=1)
+    assert len(outcome.failures) == 2
+    assert len(Results.load(outcome.path).table) == 0
+
+
+def test_a_worker_that_dies_is_an_error_and_finished_runs_stay(study, tmp_path):
+    config = study("Toy, Killer")
+    with joblib.parallel_config("loky"), pytest.raises(OSError, match="a process that worked on a run died"):
+        run_study(config, tmp_path, workers=2)
+    for path in tmp_path.glob("runs/*/*/*"):
+        assert path.parent.name == "Toy"
+        assert len(read(path)) == 30
+
+
+def test_a_folder_of_another_study_is_refused(study, tmp_path):
+    run_study(study("Toy"), tmp_path / "out", workers=1)
+    present = (tmp_path / "out" / "results.parquet").read_bytes()
+    with pytest.raises(ValueError, match=r"holds another study: configuration.evaluations is 30 there and 31 here;"):
+        run_study(study("Toy", rest="evaluations: 31"), tmp_path / "out", workers=1)
+    with pytest.raises(ValueError, match=r"configuration.controllers.Climber is None there"):
+        run_study(study("Toy, Climber"), tmp_path / "out", workers=1)
+    description = json.loads((tmp_path / "out" / "study.json").read_text())
+    description["versions"]["surrogates"]["gp"]["accuracy"] = "0"
+    (tmp_path / "out" / "study.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match=r"versions.surrogates.gp.accuracy is '0' there"):
+        run_study(study("Toy"), tmp_path / "out", workers=1)
+    (tmp_path / "out" / "study.json").write_text("{")
+    with pytest.raises(ValueError, match="study.json is damaged"):
+        run_study(study("Toy"), tmp_path / "out", workers=1)
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == present
+
+
+def test_files_of_runs_are_checked(study, tmp_path):
+    config = study("Toy")
+    run_study(config, tmp_path, workers=1)
+    first, second = (Folder(tmp_path).fragment(run) for run in config.runs())
+    data = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(ResultsError, match="0.parquet is not of controller 'Toy'"):
+        run_study(config, tmp_path, workers=1)
+    first.write_bytes(data[:-20])
+    with pytest.raises(ResultsError, match="0.parquet is damaged"):
+        run_study(config, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("workers", [0, -2, 1.5, True])
+def test_workers_are_a_number(study, tmp_path, workers):
+    with pytest.raises(ValueError, match="workers must be an integer of at least 1, or -1"):
+        run_study(study("Toy"), tmp_path, workers=workers)
+    assert not os.listdir(tmp_path) or os.listdir(tmp_path) == ["study.yaml"]
