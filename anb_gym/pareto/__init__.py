@@ -1,6 +1,17 @@
-"""Pareto fronts of sets of architectures, indicators and plots of them. Arrays in, arrays out."""
+"""Pareto fronts of sets of architectures, archives, indicators and plots of them. Arrays in, arrays out."""
 
+from anb_gym.pareto.archive import Archive, archive_trace
+from anb_gym.pareto.attainment import attainment_surfaces
 from anb_gym.pareto.fronts import front
-from anb_gym.pareto.indicators import hypervolume, normalised_hypervolume
+from anb_gym.pareto.indicators import additive_epsilon, hypervolume, igd_plus, normalised_hypervolume
 
-__all__ = ["front", "hypervolume", "normalised_hypervolume"]
+__all__ = [
+    "Archive",
+    "additive_epsilon",
+    "archive_trace",
+    "attainment_surfaces",
+    "front",
+    "hypervolume",
+    "igd_plus",
+    "normalised_hypervolume",
+]

@@ -32,13 +32,22 @@ def front(points: Any, directions: Sequence[str]) -> NDArray[np.int64]:
         array([0, 1])
     """
     array = validate_points(points, "points", len(directions))
-    maximise = [choose(direction, ("max", "min"), "directions") == "max" for direction in directions]
+    maximise = maximised(directions)
     if not len(array):
         return np.empty(0, dtype=np.int64)
     rows: NDArray[np.int64] = np.flatnonzero(
         require("moocore", "pareto").is_nondominated(array, maximise=maximise, keep_weakly=False)
     )
     return rows[np.argsort(array[rows, 0], kind="stable")]
+
+
+def maximised(directions: Sequence[str]) -> list[bool]:
+    """Whether each objective is to be maximised.
+
+    Raises:
+        ValueError: A direction is neither ``"max"`` nor ``"min"``.
+    """
+    return [choose(direction, ("max", "min"), "directions") == "max" for direction in directions]
 
 
 def validate_points(points: Any, name: str, n_objectives: int) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.pareto.fronts import front, validate_points
+from anb_gym.surrogates.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +106,8 @@ def search_figure(
     bar.minorticks_off()
     bar.set_label(f"evaluation of {search_label}")
     bar.outline.set_visible(False)
-    _finish(axes, axis_labels, title)
+    finish_axes(axes, axis_labels, title)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     legend = figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     for handle in legend.legend_handles[:2]:
         handle.set_sizes([30])  # type: ignore[union-attr]
@@ -163,7 +166,8 @@ def front_figure(
     axes.set_xscale("log")
     seen = np.append(cloud[:, 1], points[:, 1])
     axes.set_xlim(seen.min() / 1.05, seen.max() * 1.05)
-    _finish(axes, axis_labels, title)
+    finish_axes(axes, axis_labels, title)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_major_locator(require("matplotlib.ticker", "pareto").LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
     axes.minorticks_off()
     legend = figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small")
@@ -187,6 +191,30 @@ def to_png(figure: Figure, dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The bytes of an SVG file. Equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    with require("matplotlib", "pareto").rc_context({"svg.hashsalt": "anb_gym"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Writes a figure as ``.svg`` and ``.png`` beside each other.
+
+    Args:
+        figure: The figure.
+        path: Where, without a suffix; its folder is made if needed.
+
+    Returns:
+        The two files.
+    """
+    files = {path.with_name(f"{path.name}.svg"): to_svg(figure), path.with_name(f"{path.name}.png"): to_png(figure)}
+    for file, data in files.items():
+        write_atomically(file, data)
+    return list(files)
 
 
 def staircase(points: FloatArray, directions: Sequence[str]) -> FloatArray:
@@ -234,10 +262,16 @@ def _set_view(axes: Axes, points: FloatArray, extra: Sequence[tuple[float, float
         axes.set_title(text, loc="right", fontsize="x-small", color="#6b7178")
 
 
-def _finish(axes: Axes, axis_labels: tuple[str, str], title: str) -> None:
+def finish_axes(axes: Axes, axis_labels: tuple[str, str], title: str) -> None:
+    """Gives axes the look of all plots.
+
+    Args:
+        axes: What has been drawn on.
+        axis_labels: Of the vertical and the horizontal axis.
+        title: Title, or an empty string.
+    """
     axes.set_ylabel(axis_labels[0])
     axes.set_xlabel(axis_labels[1])
-    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_title(title, loc="left", fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#ececec", linewidth=0.6)

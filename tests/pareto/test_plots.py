@@ -1,12 +1,13 @@
 """The figure shows what it is given."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from anb_gym.pareto.plots import front_figure, search_figure, staircase, to_png
+from anb_gym.pareto.plots import front_figure, save_figure, search_figure, staircase, to_png, to_svg
 
 pytest.importorskip("matplotlib")
 RNG = np.random.default_rng(0)
@@ -85,3 +86,12 @@ def test_front_figure_shows_front_band_and_background() -> None:
     assert axes.get_xlim()[0] < BACKGROUND[:, 1].min() + 0.1
     with pytest.raises(ValueError, match="members must have points, got 2, 40 and 0"):
         front_figure(BACKGROUND, np.empty((0, 2)), directions=("max", "min"), **labels)
+
+
+def test_figures_are_written_as_vectors_and_pixels(tmp_path: Path) -> None:
+    figures = [search_figure(BACKGROUND, SEARCH, **ARGUMENTS) for _ in "ab"]
+    files = save_figure(figures[0], tmp_path / "new" / "v1.0")
+    assert [file.name for file in files] == ["v1.0.svg", "v1.0.png"]
+    assert files[0].read_bytes() == to_svg(figures[1])
+    assert files[1].read_bytes() == to_png(figures[1])
+    assert b"<svg" in files[0].read_bytes()

@@ -1,0 +1,127 @@
+"""What a study's architectures are worth: as their search saw them, as they are, and as another surrogate sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._errors import choose
+from anb_gym.benchmark import COUNTED, Benchmark
+from anb_gym.calibration import Calibration, calibration, front_scale
+from anb_gym.scoring import Scorer, VectorScorer
+from anb_gym.space import SPACE, Indices
+from anb_gym.study.problems import make_scorer
+from anb_gym.study.protocol import FloatArray
+from anb_gym.study.runs import noise_seed
+from anb_gym.surrogates.store import FAMILIES, shipped_path
+
+#: How far below the nadir, in extents of the front, the reference point lies for tasks that have no recorded one.
+MARGIN: Final = 0.1
+
+
+class Judge:
+    """Judges the architectures of one task of a study.
+
+    Everything is in unit scale and to be maximised. With one objective random architectures have mean 0 and the
+    optimum has 1; with several the ideal of each is 1 and its nadir 0.
+
+    Args:
+        id: Environment id of the task.
+        arguments: Arguments of the environment that bear on scores, data as of JSON.
+        noise: Whether the searches were told noisy measurements.
+
+    Attributes:
+        id: The environment id.
+        scorer: What scored the searches.
+        noise: Whether they were told noisy measurements.
+
+    Raises:
+        ValueError: The id or an argument is unknown.
+    """
+
+    def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
+        self.id = id
+        self.scorer: Scorer | VectorScorer = make_scorer(id, arguments or {})
+        self.noise = noise
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> Judge:
+        """The judge of a task as a study's results describe it: ``id``, ``arguments`` and ``noise``."""
+        return cls(description["id"], description.get("arguments") or {}, bool(description.get("noise", False)))
+
+    @property
+    def n_objectives(self) -> int:
+        """How many objectives there are."""
+        return self.scorer.n_objectives
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction of each objective: ``"max"``, whatever the metrics'."""
+        return ("max",) * self.n_objectives
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The task's metrics."""
+        return self.scorer.task.metrics
+
+    @property
+    def families(self) -> list[str]:
+        """Other families of surrogates that can judge the task's metrics."""
+        predicted = [metric for metric in self.metrics if metric not in COUNTED]
+        others = [family for family in FAMILIES if family != self.scorer.benchmark.surrogate]
+        return [family for family in others if all(shipped_path(family, metric).exists() for metric in predicted)]
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What the unit scale of a scalar reward means; None with several objectives."""
+        if isinstance(self.scorer, VectorScorer):
+            return None
+        return calibration(self.scorer.reward, self.scorer.benchmark.surrogate)
+
+    @cached_property
+    def front(self) -> FloatArray | None:
+        """The exact front, ``float64`` (k, 2); None with one objective, or with more than two."""
+        if not isinstance(self.scorer, VectorScorer) or self.n_objectives != 2:
+            return None
+        return self.scorer.scale(self.scorer.benchmark.front(self.metrics[-1]).objectives)
+
+    @cached_property
+    def reference_point(self) -> FloatArray:
+        """The worst values that count, ``float64`` (n_objectives,): the task's own, or else the nadir less a margin."""
+        if isinstance(self.scorer, VectorScorer) and self.n_objectives == 2:
+            point: FloatArray = self.scorer.scale(np.array([front_scale(self.scorer.task).reference_point]))[0]
+            return point
+        return np.full(self.n_objectives, -MARGIN)
+
+    def told(self, index: Indices, seed: int) -> FloatArray:
+        """The objectives as the search with a seed was told them, ``float64`` (n, n_objectives)."""
+        noise = noise_seed(self.noise, seed)
+        return self.scorer(SPACE.index_to_states(index), noise).reward.reshape(len(index), -1)
+
+    def values(self, index: Indices) -> FloatArray:
+        """The task's metrics without noise in their own units, ``float64`` (n, metrics)."""
+        values = self.scorer.benchmark.query_states(SPACE.index_to_states(index), self.metrics)
+        return np.stack([values[name] for name in self.metrics], axis=1)
+
+    def exact(self, index: Indices, family: str | None = None) -> FloatArray:
+        """The objectives without noise, ``float64`` (n, n_objectives).
+
+        Args:
+            index: Architectures, ``int64`` (n,).
+            family: Another family of surrogates to ask. Its answers are in the scale of the family that was
+                searched, so that both can be compared; they can exceed 1.
+
+        Raises:
+            ValueError: There is no such family for the task's metrics.
+        """
+        states = SPACE.index_to_states(index)
+        if family is None:
+            return self.scorer(states).reward.reshape(len(index), -1)
+        values = Benchmark(choose(family, self.families, "family")).query_states(states, self.metrics)
+        if isinstance(self.scorer, VectorScorer):
+            return self.scorer.scale(np.stack([values[name] for name in self.metrics], axis=1))
+        assert self.calibration is not None
+        return self.calibration.to_unit(self.scorer.reward(values))[:, None]
