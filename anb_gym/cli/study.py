@@ -21,6 +21,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     study.add_argument("--workers", type=int, default=-1, metavar="N", help="runs at a time; by default one per core")
     study.add_argument("--backend", default="loky", metavar="NAME", help=f"joblib's: one of {', '.join(_BACKENDS)}")
     study.add_argument("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://host:8786, for dask")
+    study.add_argument("--report", action="store_true", help="write report.html and plots beside the results")
     study.add_argument("--dry-run", action="store_true", help="check the file, print what would run and stop")
     study.set_defaults(run=_study)
 
@@ -49,9 +50,22 @@ def _study(options: argparse.Namespace) -> None:
         outcome = runner.run_study(study, folder, options.workers, progress=True)
     finished = outcome.n_runs - len(outcome.failures)
     print(f"{finished:,} of {outcome.n_runs:,} runs finished, {outcome.n_found:,} of them earlier: {outcome.path}")
+    if options.report and finished:
+        _report(outcome.path)
     if outcome.failures:
         first = outcome.failures[0]["error"]
         raise ValueError(f"{len(outcome.failures)} runs failed, listed in {folder / 'runs'}; the first: {first}")
+
+
+def _report(path: Path) -> None:
+    """The report of a finished study, and its plots."""
+    analysis = require("anb_gym.study.analysis.analyse", "study")
+    results = require("anb_gym.study.results", "study").Results.load(path)
+    analysed = analysis.analyse(results.table, results.tasks, progress=True)
+    report = require("anb_gym.study.analysis.html_report", "study")
+    print(f"report in {report.write_report(results, path.with_name('report.html'), analysis=analysed)}")
+    pictures = require("anb_gym.study.analysis.pictures", "study").write_pictures(analysed, path.with_name("plots"))
+    print(f"{len(pictures)} plots in {path.with_name('plots')}")
 
 
 def _backend(name: str, scheduler: str | None) -> AbstractContextManager[Any]:
