@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from numbers import Integral
 
 
 def choose(value: object, options: Collection[str], argument: str) -> str:
@@ -17,3 +18,14 @@ def choose(value: object, options: Collection[str], argument: str) -> str:
     near = get_close_matches(str(value), options, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{argument} must be one of {', '.join(map(repr, options))}, got {value!r}{hint}")
+
+
+def integer(value: object, minimum: int, argument: str) -> int:
+    """Returns ``value`` as an ``int`` if it is an integer of at least ``minimum``.
+
+    Raises:
+        ValueError: It is not; the message names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise ValueError(f"{argument} must be an integer of at least {minimum}, got {value!r}")
+    return int(value)

@@ -226,9 +226,7 @@ def front_scale(task: Task) -> FrontScale:
 
 def measure_front(front: CertifiedFront) -> FrontScale:
     """Ideal, nadir, reference point and hypervolume of a front of two metrics. Needs the extra ``pareto``."""
-    signs = np.where(np.array(front.directions) == "max", 1.0, -1.0)
-    signed = front.objectives * signs
-    ideal, nadir = signed.max(axis=0) * signs, signed.min(axis=0) * signs
+    ideal, nadir = np.array(front.ideal), np.array(front.nadir)
     reference = np.maximum(0.0, nadir + _MARGIN * (nadir - ideal))
     volume = hypervolume(front.objectives, reference.tolist(), front.directions)
     return FrontScale(len(front), _pair(ideal), _pair(nadir), _pair(reference), volume)

@@ -7,7 +7,7 @@ the batch of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,7 +54,8 @@ class Scorer:
         surrogate: Family of the surrogates; None for the default.
         reward: A name in :data:`anb_gym.rewards.REWARDS` or a function, see :func:`~anb_gym.rewards.make_reward`.
         scale: ``"unit"``: random architectures have mean 0, the optimum has 1; ``"raw"``: the formula's own number.
-        target: Target of the reward in the device metric's unit; None for the task's.
+        target: Target or bound of the reward in the device metric's unit; None for the task's.
+        weights: Weights of ``"weighted"`` and ``"chebyshev"``, one per metric; None for equal ones.
 
     Attributes:
         task: The task.
@@ -72,11 +73,12 @@ class Scorer:
         reward: str | Callable[[Metrics], Any] = "product",
         scale: str = "unit",
         target: float | None = None,
+        weights: Sequence[float] | None = None,
     ) -> None:
         self.task = task
         self.benchmark = Benchmark(surrogate)
         self.n_objectives = 1
-        self.reward: Reward = make_reward(reward, task, target)
+        self.reward: Reward = make_reward(reward, task, target, weights)
         family = self.benchmark.surrogate
         #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
         self._unit = (
@@ -105,7 +107,8 @@ class VectorScorer:
     """Scores architectures on a task with one objective per metric, larger is better.
 
     With the scale ``"unit"`` 1 is the ideal, the best value of the metric on the exact front, and 0 the nadir, the
-    worst on the front; a single objective is 0 for the mean of random architectures and 1 for the optimum. With
+    worst on the front; a single objective is 0 for the mean of random architectures and 1 for the optimum. With more
+    than two metrics, a device metric's front is that with accuracy, and accuracy is scaled by all these fronts. With
     ``"raw"`` objectives are the metrics in their units, negative where less is better.
 
     Args:
@@ -133,15 +136,17 @@ class VectorScorer:
         if choose(scale, REWARD_SCALES, "reward_scale") == "raw":
             return
         try:
-            front = self.benchmark.front(task.metrics[-1])
+            fronts = [self.benchmark.front(metric) for metric in task.metrics[1:] or task.metrics]
         except NoFrontError as error:
             raise NoFrontError(f'reward_scale="unit" of a vector reward needs the exact front: {error}') from None
         if self.n_objectives == 1:
             known = calibration(Accuracy(), self.benchmark.surrogate)
             self._zero[:], self._one[:] = known.random_mean, known.best
-        else:
-            objectives = front.objectives * self._signs
-            self._zero, self._one = objectives.min(axis=0), objectives.max(axis=0)
+            return
+        self._zero[0] = min(front.nadir[0] for front in fronts)
+        self._one[0] = max(front.ideal[0] for front in fronts)
+        self._zero[1:] = self._signs[1:] * [front.nadir[1] for front in fronts]
+        self._one[1:] = self._signs[1:] * [front.ideal[1] for front in fronts]
 
     def __call__(self, states: States, noise_seeds: NDArray[np.uint64] | None = None) -> Scores:
         """As :meth:`Scorer.__call__`; rewards are ``float64`` (n, objectives)."""

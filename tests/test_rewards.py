@@ -5,8 +5,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from anb_gym.rewards import Accuracy, Custom, Product, make_reward
+from anb_gym import Benchmark
+from anb_gym.calibration import front_scale
+from anb_gym.rewards import (
+    REWARDS,
+    Accuracy,
+    Chebyshev,
+    Constrained,
+    Custom,
+    Product,
+    Reward,
+    WeightedSum,
+    check_weights,
+    front_extent,
+    make_reward,
+)
 from anb_gym.tasks import TASKS, Task, get_task
 
 VALUES = {
@@ -27,7 +43,10 @@ def test_product_of_latency() -> None:
     assert reward(VALUES) == pytest.approx([60.0, 62.0 * 2**0.07])
 
 
-@pytest.mark.parametrize("task", [t for t in TASKS.values() if t.device], ids=lambda task: task.name)
+EVERY_PAIR = pytest.mark.parametrize("task", [t for t in TASKS.values() if t.device], ids=lambda task: task.name)
+
+
+@EVERY_PAIR
 def test_better_metrics_mean_more_reward(task: Task) -> None:
     rising = np.linspace(1.0, 100.0, 50)
     level = np.full(50, 50.0)
@@ -35,6 +54,126 @@ def test_better_metrics_mean_more_reward(task: Task) -> None:
     for metric, direction in zip(task.metrics, task.directions, strict=True):
         slope = np.diff(reward({name: rising if name == metric else level for name in task.metrics}))
         assert (slope > 0).all() if direction == "max" else (slope < 0).all()
+
+
+@EVERY_PAIR
+@pytest.mark.parametrize("name", REWARDS)
+def test_monotone_rewards_never_fall_when_a_metric_improves(task: Task, name: str) -> None:
+    reward = make_reward(name, task)
+    assert reward.monotone
+    rng = np.random.default_rng(0)
+    ideal, nadir = front_extent(task)
+    spread = {
+        m: low + rng.uniform(0.0, 1.0, 300) * (high - low)
+        for m, high, low in zip(task.metrics, ideal, nadir, strict=True)
+    }
+    before = reward(spread)
+    for metric, direction in zip(task.metrics, task.directions, strict=True):
+        gain = rng.uniform(0.0, 0.2, 300) * spread[metric]
+        after = reward(spread | {metric: spread[metric] + (gain if direction == "max" else -gain)})
+        assert (after >= before).all()
+
+
+@EVERY_PAIR
+def test_objectives_are_scaled_by_the_recorded_front(task: Task) -> None:
+    known = front_scale(task)
+    assert front_extent(task) == (pytest.approx(known.ideal, rel=1e-12), pytest.approx(known.nadir, rel=1e-12))
+    for name, of_ideal, of_nadir in (("weighted", 1.0, 0.0), ("chebyshev", 0.0, -0.75)):
+        reward = make_reward(name, task, weights=[0.25, 0.75])
+        for corner, value in ((known.ideal, of_ideal), (known.nadir, of_nadir)):
+            assert reward(dict(zip(task.metrics, np.array(corner)[:, None], strict=True))) == pytest.approx([value])
+
+
+METRICS, IDEAL, NADIR = ("accuracy", "vck190/latency"), (70.0, 1.0), (60.0, 5.0)
+HALVES = {"accuracy": np.array([65.0, 70.0]), "vck190/latency": np.array([4.0, 3.0])}  # objectives 0.5 0.25, 1 0.5
+
+
+def test_weighted_sum() -> None:
+    reward = WeightedSum(METRICS, (0.4, 0.6), IDEAL, NADIR)
+    assert reward(HALVES) == pytest.approx([0.4 * 0.5 + 0.6 * 0.25, 0.4 * 1.0 + 0.6 * 0.5])
+
+
+def test_chebyshev() -> None:
+    assert Chebyshev(METRICS, (0.4, 0.6), IDEAL, NADIR)(HALVES) == pytest.approx([-0.6 * 0.75, -0.6 * 0.5])
+    assert Chebyshev(METRICS, (0.9, 0.1), IDEAL, NADIR)(HALVES) == pytest.approx([-0.9 * 0.5, -0.1 * 0.5])
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "value", "expected"),
+    [
+        ("vck190/throughput", 1000.0, 900.0, -10.0),
+        ("vck190/throughput", 1000.0, 1000.0, 64.0),
+        ("vck190/throughput", 1000.0, 1001.0, 64.0),
+        ("vck190/latency", 2.0, 2.5, -25.0),
+        ("vck190/latency", 2.0, 2.0, 64.0),
+        ("vck190/latency", 2.0, 1.0, 64.0),
+    ],
+)
+def test_constrained(metric: str, bound: float, value: float, expected: float) -> None:
+    reward = Constrained(metric, bound)
+    assert reward({"accuracy": np.array([64.0]), metric: np.array([value])}) == pytest.approx([expected])
+
+
+@EVERY_PAIR
+def test_the_constrained_optimum_meets_the_bound(task: Task) -> None:
+    front = Benchmark().front(task.metrics[1])
+    signs = np.where(np.array(task.directions) == "max", 1.0, -1.0)
+    for row in (0, len(front) // 3, len(front) - 1):
+        bound = float(front.objectives[row, 1])
+        best = front.best(make_reward("constrained", task, target=bound))
+        met = front.objectives[front.objectives[:, 1] * signs[1] >= bound * signs[1]]
+        assert best.value == met[:, 0].max()
+
+
+def test_every_member_of_the_front_is_a_chebyshev_optimum() -> None:
+    """Where the weighted distances of its two objectives are equal: what makes it worth having beside the sum."""
+    task = get_task("VCK190")
+    front = Benchmark().front(task.metrics[1])
+    ideal, nadir = front_extent(task)
+    distances = (np.array(ideal) - front.objectives) / (np.array(ideal) - np.array(nadir))
+    for row in range(1, len(front) - 1, 25):
+        weights = distances[row, ::-1] / distances[row].sum()
+        best = front.best(make_reward("chebyshev", task, weights=weights.tolist()))
+        assert front.indices[row] in best.indices
+
+
+@given(st.floats(0.0, 1.0), st.permutations([0, 1]))
+def test_weights_of_the_simplex(first: float, order: list[int]) -> None:
+    weights = np.array([first, 1.0 - first])[order]
+    assert check_weights(weights, 2, "weights") == tuple(weights)
+    assert make_reward("weighted", get_task("A100"), weights=weights) == make_reward(
+        "weighted", get_task("A100"), weights=list(weights)
+    )
+
+
+@pytest.mark.parametrize(
+    "weights", [[1.0], [0.5, 0.5, 0.0], [0.5, 0.51], [-0.1, 1.1], [np.nan, 1.0], [np.inf, 0.0], "ab", {}, 1.0]
+)
+def test_bad_weights(weights: Any) -> None:
+    with pytest.raises(ValueError, match="weights must be 2 non-negative numbers with the sum 1, got"):
+        make_reward("chebyshev", get_task("VCK190"), weights=weights)
+
+
+@pytest.mark.parametrize("name", ["product", "constrained", "accuracy", len])
+def test_weights_without_a_use(name: Any) -> None:
+    with pytest.raises(ValueError, match="weights must be None"):
+        make_reward(name, get_task("VCK190"), weights=[0.5, 0.5])
+
+
+@pytest.mark.parametrize("name", ["weighted", "chebyshev", "constrained"])
+@pytest.mark.parametrize("task", ["Accuracy", "All"])
+def test_rewards_of_two_metrics(name: str, task: str) -> None:
+    with pytest.raises(ValueError, match=f"reward '{name}' needs a task with two metrics, '{task}' has"):
+        make_reward(name, get_task(task))
+
+
+def test_defaults() -> None:
+    task = get_task("VCK190")
+    rewards: list[Reward] = [make_reward(name, task) for name in REWARDS]
+    assert [type(reward) for reward in rewards] == [Product, WeightedSum, Chebyshev, Constrained, Accuracy]
+    assert vars(rewards[1])["weights"] == vars(rewards[2])["weights"] == (0.5, 0.5)
+    assert rewards[3] == Constrained("vck190/throughput", 3000.0)
+    assert len(set(rewards)) == len(rewards)
 
 
 def test_target() -> None:
@@ -98,5 +237,5 @@ def test_target_without_a_use(reward: Any, task: str) -> None:
 
 @pytest.mark.parametrize("reward", ["products", "", None, 3])
 def test_unknown_reward(reward: Any) -> None:
-    with pytest.raises(ValueError, match="reward must be one of 'product', 'accuracy', got"):
+    with pytest.raises(ValueError, match="reward must be one of 'product', 'weighted', .*'accuracy', got"):
         make_reward(reward, get_task("VCK190"))

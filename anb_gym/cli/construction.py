@@ -25,6 +25,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     accuracy.add_argument("--data", default="digits", metavar="DATA", help="digits (default), or imagenet:FOLDER")
     accuracy.add_argument("--training-seed", type=int, default=0, help="of weights and images, by default 0")
     accuracy.add_argument("--device", default="cpu", help="PyTorch's name, such as cpu (default) or cuda")
+    accuracy.add_argument("--threads", type=int, default=1, help="threads per network on a CPU, by default 1")
     accuracy.add_argument("--processes", type=int, default=1, help="GPUs that train one network together")
     accuracy.add_argument("--width", type=float, help="factor on the network's channels")
     accuracy.add_argument("--stem-stride", type=int, help="1 for small images")
@@ -74,6 +75,7 @@ def _accuracy(options: argparse.Namespace) -> None:
     trainer = require("anb_gym.construction.proxy_search.trainer", _EXTRA).Trainer(
         data=options.data,
         device=options.device,
+        threads=options.threads,
         processes=options.processes,
         network={name: value for name, value in network.items() if value is not None},
     )

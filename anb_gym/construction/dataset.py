@@ -3,7 +3,8 @@
 5,138 architectures of the search space, each trained on ImageNet under the
 proxy scheme and run on six accelerators (GitHub repository
 afzalxo/Accel-NASBench, Apache-2.0). An archive in the dataset's format is a
-``.tar.gz`` of one ``result_<record>.json`` per architecture.
+``.tar.gz`` of one ``result_<record>.json`` per architecture, see
+:mod:`anb_gym.construction.record_format`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anb_gym._extras import require
+from anb_gym.construction.record_format import UNITS, DatasetError, Record, read_record
 from anb_gym.space import SPACE, Architecture, Choices, Indices, States
 
 if TYPE_CHECKING:
     import pandas
+
+__all__ = ["SHA256", "UNITS", "URL", "VARIABLE", "Dataset", "DatasetError", "default_split", "load_dataset"]
 
 #: The published archive and its checksum.
 URL: Final = (
@@ -42,36 +46,7 @@ SHA256: Final = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4a
 #: The environment variable that names an archive to read instead of downloading one.
 VARIABLE: Final = "ANB_GYM_DATASET"
 
-#: Training results: our name -> the field of a record's ``metrics``.
-_TRAINING: Final = {"accuracy": "val_top1", "accuracy_top5": "val_top5", "train_time": "train_time"}
-#: Device measurements: our name -> the kind of measurement and the dataset's name of the device.
-_DEVICES: Final = {
-    "zcu102/throughput": ("throughput", "zcu102"),
-    "zcu102/latency": ("latency", "zcu102"),
-    "vck190/throughput": ("throughput", "vck190"),
-    "vck190/latency": ("latency", "vck190"),
-    "tpuv2/throughput": ("throughput", "tpuv2"),
-    "tpuv3/throughput": ("throughput", "tpuv3"),
-    "a100/throughput": ("throughput", "a100"),
-    "rtx3090/throughput": ("throughput", "3090"),
-}
-_COUNTS: Final = {"dataset_macs": "macs", "params": "params"}
-
-#: The unit of every column.
-UNITS: Final[Mapping[str, str]] = {
-    "accuracy": "%",
-    "accuracy_top5": "%",
-    "train_time": "s",
-    **{name: {"throughput": "images/s", "latency": "ms"}[kind] for name, (kind, _) in _DEVICES.items()},
-    "dataset_macs": "1",
-    "params": "1",
-}
-
 _MEMBER = re.compile(r"result_(0|[1-9]\d*)\.json")
-
-
-class DatasetError(ValueError):
-    """An archive cannot be had, is damaged, or holds something that is not in the dataset's format."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +57,12 @@ class Dataset:
         records: Record numbers, ``int64`` (n,), ascending as loaded.
         states: Block states, ``int64`` (n, 7).
         metrics: ``float64`` (n,) per metric, NaN where missing: ``accuracy``, ``accuracy_top5``, ``train_time``
-            and the device measurements. :data:`UNITS` has the units.
+            and the device measurements, also those that only some records have. :data:`UNITS` has the units.
         std: ``float64`` (n,) per device measurement: the standard deviation of its repeats, NaN where missing.
         dataset_macs: The dataset's own count of MACs, ``int64`` (n,); see :func:`anb_gym.complexity.dataset_macs`.
         params: Learnable parameters, ``int64`` (n,).
         sha256: Checksum of the archive that the rows come from.
+        repeats: ``float64`` (n, r) per device measurement whose single repeats are known, NaN where there are fewer.
     """
 
     records: NDArray[np.int64]
@@ -96,6 +72,7 @@ class Dataset:
     dataset_macs: NDArray[np.int64]
     params: NDArray[np.int64]
     sha256: str
+    repeats: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -144,6 +121,7 @@ class Dataset:
             dataset_macs=self.dataset_macs[rows],
             params=self.params[rows],
             sha256=self.sha256,
+            repeats={name: values[rows] for name, values in self.repeats.items()},
         )
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -232,7 +210,7 @@ def _download() -> Path:
     return Path(file)
 
 
-def _parse(archive: Path, content: bytes) -> Iterator[tuple[int, _Record]]:
+def _parse(archive: Path, content: bytes) -> Iterator[tuple[int, Record]]:
     """Record numbers and records of an archive, in its own order."""
     try:
         unpacked = gzip.decompress(content)
@@ -254,93 +232,30 @@ def _parse(archive: Path, content: bytes) -> Iterator[tuple[int, _Record]]:
         if number in seen:
             raise DatasetError(f"{where}: record {number} occurs twice, expected once")
         seen.add(number)
-        yield number, _read_record(text, where)
+        yield number, read_record(text, where)
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    states: States
-    metrics: dict[str, float]
-    std: dict[str, float]
-    counts: dict[str, int]
-
-
-def _read_record(text: bytes, where: str) -> _Record:
-    try:
-        record = json.loads(text, object_pairs_hook=_without_repeats)
-    except ValueError as error:
-        raise DatasetError(f"{where}: not a JSON record: {error}") from error
-    top = _fields(record, ("architecture", "metrics", "model_info", "platform_perf"), where, "")
-    training = _fields(top["metrics"], _TRAINING.values(), where, "metrics")
-    info = _fields(top["model_info"], _COUNTS.values(), where, "model_info")
-    platform = _fields(
-        top["platform_perf"], [f"{kind}_{device}" for kind, device in _DEVICES.values()], where, "platform_perf"
-    )
-    if not isinstance(top["architecture"], dict):
-        raise DatasetError(f"{where}: architecture must be an object, got {top['architecture']!r}")
-    try:
-        states = SPACE.as_states(Architecture.from_dict(top["architecture"]))[0]
-    except ValueError as error:
-        raise DatasetError(f"{where}: architecture is not in the search space: {error}") from error
-
-    metrics = {name: _number(training[key], where, f"metrics.{key}") for name, key in _TRAINING.items()}
-    std = {}
-    for name, (kind, device) in _DEVICES.items():
-        place = f"platform_perf.{kind}_{device}"
-        pair = _fields(platform[f"{kind}_{device}"], (f"{kind}_mean", f"{kind}_std"), where, place)
-        metrics[name] = _number(pair[f"{kind}_mean"], where, f"{place}.{kind}_mean")
-        std[name] = _number(pair[f"{kind}_std"], where, f"{place}.{kind}_std", zero=True)
-    counts = {}
-    for name, key in _COUNTS.items():
-        millions = _number(info[key], where, f"model_info.{key}")
-        if math.isnan(millions):
-            raise DatasetError(f"{where}: model_info.{key} must be a number, got null")
-        counts[name] = round(millions * 1e6)
-    return _Record(states, metrics, std, counts)
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError(f"a field occurs twice among {[key for key, _ in pairs]}")
-    return result
-
-
-def _fields(value: Any, expected: Any, where: str, place: str) -> dict[str, Any]:
-    """A JSON object with exactly the expected fields."""
-    name = place or "the record"
-    if not isinstance(value, dict):
-        raise DatasetError(f"{where}: {name} must be an object, got {value!r}")
-    expected = list(expected)
-    if unknown := [key for key in value if key not in expected]:
-        raise DatasetError(f"{where}: {name} has the unknown fields {unknown}, expected {expected}")
-    if missing := [key for key in expected if key not in value]:
-        raise DatasetError(f"{where}: {name} lacks the fields {missing}, expected {expected}")
-    return value
-
-
-def _number(value: Any, where: str, place: str, *, zero: bool = False) -> float:
-    """A measurement; null is a missing one, NaN."""
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DatasetError(f"{where}: {place} must be a number or null, got {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise DatasetError(
-            f"{where}: {place} must be finite and {'not negative' if zero else 'positive'}, got {value!r}"
-        )
-    return float(value)
-
-
-def _tabulate(records: Mapping[int, _Record], sha256: str) -> Dataset:
+def _tabulate(records: Mapping[int, Record], sha256: str) -> Dataset:
     numbers = sorted(records)
     rows = [records[number] for number in numbers]
+    metrics = dict.fromkeys(name for row in rows for name in row.metrics)
+    measured = dict.fromkeys(name for row in rows for name in row.std)
+    repeated = dict.fromkeys(name for row in rows for name in row.repeats)
     return Dataset(
         records=np.array(numbers, dtype=np.int64),
         states=np.stack([row.states for row in rows]),
-        metrics={name: np.array([row.metrics[name] for row in rows]) for name in rows[0].metrics},
-        std={name: np.array([row.std[name] for row in rows]) for name in rows[0].std},
+        metrics={name: np.array([row.metrics.get(name, math.nan) for row in rows]) for name in metrics},
+        std={name: np.array([row.std.get(name, math.nan) for row in rows]) for name in measured},
         dataset_macs=np.array([row.counts["dataset_macs"] for row in rows], dtype=np.int64),
         params=np.array([row.counts["params"] for row in rows], dtype=np.int64),
         sha256=sha256,
+        repeats={name: _padded([row.repeats.get(name, []) for row in rows]) for name in repeated},
     )
+
+
+def _padded(lists: list[list[float]]) -> NDArray[np.float64]:
+    """Lists as the rows of an array, NaN behind their ends."""
+    array = np.full((len(lists), max(map(len, lists))), math.nan)
+    for row, values in zip(array, lists, strict=True):
+        row[: len(values)] = values
+    return array

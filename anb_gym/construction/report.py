@@ -51,17 +51,17 @@ def report(
     paper = {"accuracy": TABLE_1["xgb"], **TABLE_2}
     for metric in metrics:
         unit = PREDICTED[metric]
-        ours = _read(folder, first, metric)
+        ours = held_out(folder, first, metric)
         ceiling = noise_ceiling(folder, first, metric, dataset) if dataset is not None else None
         lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric), 3)} | {_cells(ceiling)} |")
     lines += ["", "All families: τ and MAE.", ""]
     lines += ["| metric | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
     for metric in metrics:
-        cells = [_read(folder, family, metric) for family in families]
+        cells = [held_out(folder, family, metric) for family in families]
         lines.append(f"| {metric} | " + " | ".join(f"{s.tau:.4f}, {s.mae:.4g}" if s else "" for s in cells) + " |")
     lines += ["", "The paper's Table 1: accuracy by family.", ""]
     lines += [f"| family | {_COLUMNS} | paper {_COLUMNS} |", "|---|" + "---|" * 6]
-    lines += [f"| {f} | {_cells(_read(folder, f, 'accuracy'))} | {_cells(TABLE_1.get(f), 3)} |" for f in families]
+    lines += [f"| {f} | {_cells(held_out(folder, f, 'accuracy'))} | {_cells(TABLE_1.get(f), 3)} |" for f in families]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +98,12 @@ def _standard_error(dataset: Dataset, metric: str) -> FloatArray:
     return error
 
 
-def _read(folder: Path, family: str, metric: str) -> Scores | None:
+def held_out(folder: Path, family: str, metric: str) -> Scores | None:
+    """The scores on the test records that a manifest states; None if there is no such manifest.
+
+    Raises:
+        ArtefactError: The manifest is damaged.
+    """
     path = artefact_path(folder, family, metric).with_suffix(".json")
     if not path.exists():
         return None

@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import gymnasium
 
-from anb_gym.tasks import TASKS, Task
+from anb_gym.devices import DEVICES
+from anb_gym.tasks import ALL_DEVICES, TASKS, Task
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
 REWARD_THRESHOLD = 0.99
 
+#: The name of the id whose task changes from episode to episode.
+TRANSFER_ID: Final = "AccelNAS-Transfer-v0"
+
 
 def vector_reward_id(task: Task) -> str:
     """The environment id of a task with a vector reward."""
-    return f"AccelNAS-{task.name}-MO-v{task.version}"
+    return _id(task, "-MO")
+
+
+def preference_id(task: Task) -> str:
+    """The environment id of a task with two metrics whose reward has a preference drawn anew for each episode."""
+    return _id(task, "-Preference")
+
+
+def constrained_id(task: Task) -> str:
+    """The environment id of a task with two metrics of which the second is bounded, as a cost."""
+    return _id(task, "-Constrained")
+
+
+def edit_id(task: Task) -> str:
+    """The environment id of editing architectures for a task."""
+    return f"AccelNAS-Edit-{task.name}-v{task.version}"
 
 
 def register() -> None:
     """Registers the ids of all tasks that Gymnasium does not know yet."""
-    for task in TASKS.values():
-        if task.id not in gymnasium.registry:
-            gymnasium.register(
-                task.id,
-                entry_point="anb_gym.envs.build:BuildEnv",
-                reward_threshold=REWARD_THRESHOLD,
-                kwargs={"task": task.name},
-            )
-        if vector_reward_id(task) not in gymnasium.registry:
-            gymnasium.register(
-                vector_reward_id(task),
-                entry_point="anb_gym.envs.vector_reward:MOBuildEnv",
-                disable_env_checker=True,  # it wants a scalar reward
-                kwargs={"task": task.name},
-            )
+    for task in (*TASKS.values(), ALL_DEVICES):
+        named = {"task": task.name}
+        # Gymnasium's checker wants a scalar reward.
+        _register(vector_reward_id(task), "vector_reward:MOBuildEnv", named, disable_env_checker=True)
+        if task is ALL_DEVICES:
+            continue
+        _register(task.id, "build:BuildEnv", named, reward_threshold=REWARD_THRESHOLD)
+        if len(task.metrics) == 2:
+            preferred = named | {"reward": "chebyshev", "preference": "sampled"}
+            _register(preference_id(task), "build:BuildEnv", preferred, reward_threshold=REWARD_THRESHOLD)
+            _register(constrained_id(task), "constrained:ConstrainedBuildEnv", named)
+        if edit_id(task) not in gymnasium.registry:
+            gymnasium.register(edit_id(task), entry_point="anb_gym.envs.edit:EditEnv", kwargs={"task": task.name})
+    # Devices from folders are not among them: what an observation means must not depend on the installation.
+    names = [task.name for task in TASKS.values() if task.device and task.device not in DEVICES]
+    _register(TRANSFER_ID, "transfer:TransferBuildEnv", {"tasks": names}, reward_threshold=REWARD_THRESHOLD)
+
+
+def _id(task: Task, form: str) -> str:
+    return f"AccelNAS-{task.name}{form}-v{task.version}"
+
+
+def _register(env_id: str, entry: str, kwargs: dict[str, Any], **arguments: Any) -> None:
+    """Registers an environment class of this package with its vector environment, unless the id is known."""
+    if env_id not in gymnasium.registry:
+        gymnasium.register(
+            env_id,
+            entry_point=f"anb_gym.envs.{entry}",
+            vector_entry_point=f"anb_gym.envs.{entry.removesuffix('Env')}VectorEnv",
+            kwargs=kwargs,
+            **arguments,
+        )
 
 
 register()

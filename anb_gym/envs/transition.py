@@ -1,24 +1,30 @@
 """The transition of building an architecture, as look-up tables.
 
-The tables are the rule: what an action chooses, which actions are valid and
-what becomes visible. A single environment reads one entry of them per step, a
-vector of environments reads one per copy; neither states the rule again.
+The tables are the rule: how many steps there are, what an action chooses and
+which actions are valid. They are applied to batches of episodes at the same
+step; a single environment is the batch of one, and a vector environment whose
+copies have come apart applies them once per step that occurs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import index as to_int
 from typing import Any, Final
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
-from anb_gym.space import SPACE
+from anb_gym._errors import choose
+from anb_gym.space import CHOICE_NAMES, N_BLOCKS, SPACE, Choices
 
-#: Cells of the one-hot observation: one per option of every choice, then one per number of choices made, 0 to 28.
-N_OPTION_CELLS: Final = int(SPACE.cardinalities.sum())
-N_CELLS: Final = N_OPTION_CELLS + SPACE.n_choices + 1
+#: What one step decides: a choice, a block of four choices or the whole network.
+GRANULARITIES: Final = ("choice", "block", "network")
+
+Actions = NDArray[np.integer[Any]]
+ActionSpace = spaces.Discrete | spaces.MultiDiscrete
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,49 +33,115 @@ class Transition:
 
     Attributes:
         n_steps: Steps in an episode.
-        n_actions: Actions at each step.
-        choices: ``int8`` (n_steps, n_actions, choices per step), what an action chooses.
-        cells: ``int64``, same shape, the cells of the observation that it sets.
-        masks: ``int8`` (n_steps + 1, n_actions), 1 where an action is valid; none is at the end.
+        choices_per_step: How many of the 28 choices one action makes.
+        n_actions: Actions of ``Discrete``, None for ``MultiDiscrete``.
+        limits: Actions are integers from 0 to below this: ``int64`` () for ``Discrete``, (28,) for ``MultiDiscrete``.
+        masks: ``int8`` (n_steps + 1, actions), 1 where an action is valid; none is at the end. For ``MultiDiscrete``
+            the options of every choice, one after the other, as MaskablePPO takes them.
+        table: ``int8`` (n_steps, actions, choices_per_step), what an action chooses; None if the action is the choices.
     """
 
     n_steps: int
-    n_actions: int
-    choices: NDArray[np.int8]
-    cells: NDArray[np.int64]
+    choices_per_step: int
+    n_actions: int | None
+    limits: NDArray[np.int64]
     masks: NDArray[np.int8]
+    table: NDArray[np.int8] | None
 
-    @property
-    def choices_per_step(self) -> int:
-        """How many of the 28 choices one action makes."""
-        return int(self.choices.shape[2])
+    def action_space(self) -> ActionSpace:
+        """A fresh action space of one environment."""
+        return spaces.MultiDiscrete(self.limits) if self.n_actions is None else spaces.Discrete(self.n_actions)
 
-    def first_observation(self) -> NDArray[np.float32]:
-        """The observation ``float32`` (100,) before the first choice."""
-        observation = np.zeros(N_CELLS, dtype=np.float32)
-        observation[N_OPTION_CELLS] = 1.0
-        return observation
+    def choose(self, step: int, actions: Actions) -> Choices:
+        """What actions choose at a step.
+
+        Args:
+            step: The step, in ``0 .. n_steps - 1``.
+            actions: Valid actions, (n,) or (n, 28).
+
+        Returns:
+            Choices ``int8`` (n, choices_per_step).
+        """
+        chosen: Choices = actions.astype(np.int8) if self.table is None else self.table[step].take(actions, axis=0)
+        return chosen
+
+    def parse_one(self, action: Any) -> Actions:
+        """One environment's action as a batch of one.
+
+        Raises:
+            ValueError: It is outside the action space.
+        """
+        if self.n_actions is None:
+            return self._parse(action, self.limits.shape, "action")[None]
+        try:
+            number = to_int(action)
+        except TypeError:
+            number = -1
+        if not 0 <= number < self.n_actions:
+            raise ValueError(f"action must be an integer in 0..{self.n_actions - 1}, got {action!r}")
+        return np.array([number])
+
+    def parse_batch(self, actions: Any, n: int) -> Actions:
+        """The actions of ``n`` environments as an array.
+
+        Raises:
+            ValueError: They have another shape or are no integers, or one is outside the action space.
+        """
+        return self._parse(actions, (n, *self.limits.shape), "actions")
+
+    def _parse(self, actions: Any, shape: tuple[int, ...], name: str) -> Actions:
+        try:
+            array = np.asarray(actions)
+        except ValueError:  # rows of different lengths
+            raise ValueError(f"{name} must be integers of shape {shape}, got {actions!r}") from None
+        if array.shape != shape or array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must be integers of shape {shape}, got {array.dtype} {array.shape}: {actions!r}")
+        outside = (array < 0) | (array >= self.limits)
+        if outside.any():
+            place = tuple(np.argwhere(outside)[0].tolist())
+            limit = np.broadcast_to(self.limits, shape)[place]
+            where = ", ".join(map(str, place))
+            raise ValueError(f"{name}[{where}] must be in 0..{limit - 1}, got {array[place]}")
+        return array
 
 
-@lru_cache(maxsize=1)
-def one_choice_per_step() -> Transition:
-    """28 steps of four actions: step t makes choice t, action a stands for option ``a % options``.
+def transition(granularity: str) -> Transition:
+    """The tables of a granularity.
 
-    With fewer than four options several actions stand for the same option; those
-    below the number of options are the valid ones.
+    ``"choice"``: 28 steps of four actions; step t makes choice t, action a stands for option ``a % options``.
+    ``"block"``: seven steps of 48 actions; step t makes the choices of block t, action a stands for the block's state
+    ``a % states``. Actions below the number of options, or states, are the valid ones: they name each once.
+    ``"network"``: one step, whose action is the 28 choices.
+
+    Raises:
+        ValueError: The granularity is unknown.
     """
-    n_steps, n_actions = SPACE.n_choices, int(SPACE.cardinalities.max())
-    options = SPACE.cardinalities[:, None]
+    return _transition(choose(granularity, GRANULARITIES, "granularity"))
+
+
+@lru_cache(maxsize=len(GRANULARITIES))
+def _transition(granularity: str) -> Transition:
+    sizes = {"choice": SPACE.cardinalities, "block": SPACE.block_sizes, "network": None}[granularity]
+    if sizes is None:
+        masks = np.ones((2, SPACE.cardinalities.sum()), dtype=np.int8)
+        masks[-1] = 0
+        return _read_only(Transition(1, SPACE.n_choices, None, SPACE.cardinalities, masks, None))
+    n_steps, n_actions = len(sizes), int(sizes.max())
     actions = np.arange(n_actions)
-    choices = actions % options
-    first_cells = np.cumsum(SPACE.cardinalities) - SPACE.cardinalities
+    options = actions % sizes[:, None]
+    if granularity == "choice":
+        table = options.astype(np.int8)[:, :, None]
+    else:  # state a of every block where it exists, then the block's own four choices
+        choices = SPACE.from_states(np.minimum(actions[:, None], SPACE.block_sizes - 1))
+        choices = choices.reshape(n_actions, N_BLOCKS, len(CHOICE_NAMES))
+        table = choices[options, np.arange(n_steps)[:, None]]
     masks = np.zeros((n_steps + 1, n_actions), dtype=np.int8)
-    masks[:-1] = actions < options
-    tables: dict[str, NDArray[Any]] = {
-        "choices": choices.astype(np.int8)[:, :, None],
-        "cells": (first_cells[:, None] + choices)[:, :, None],
-        "masks": masks,
-    }
-    for table in tables.values():
-        table.setflags(write=False)
-    return Transition(n_steps, n_actions, **tables)
+    masks[:-1] = actions < sizes[:, None]
+    return _read_only(Transition(n_steps, table.shape[2], n_actions, np.array(n_actions), masks, table))
+
+
+def _read_only(tables: Transition) -> Transition:
+    for array in (tables.limits, tables.masks, tables.table):
+        if array is not None:
+            array.setflags(write=False)
+    return tables

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from anb_gym.calibration import calibration
-from anb_gym.envs.build import BuildEnv
+from anb_gym.envs.base import ArchitectureEnv
+from anb_gym.envs.outcomes import TaskScoring
+from anb_gym.envs.vector import ArchitectureVectorEnv
 from anb_gym.fronts import NoFrontError
-from anb_gym.rewards import Accuracy, FloatArray, Metrics
+from anb_gym.scoring import VectorScorer
+from anb_gym.tasks import get_task
 
 
-class MOBuildEnv(BuildEnv):
+class MOBuildEnv(ArchitectureEnv):
     """Builds an architecture as :class:`~anb_gym.envs.build.BuildEnv` does; its reward is a vector, one per metric.
 
     ## Description
@@ -26,26 +26,28 @@ class MOBuildEnv(BuildEnv):
 
     ## Action Space
 
-    `Discrete(4)`, with masks, as for `BuildEnv`.
+    As for `BuildEnv`: by default `Discrete(4)`, with masks.
 
     ## Observation Space
 
-    `Box(0, 1, (100,), float32)`, as for `BuildEnv`.
+    As for `BuildEnv`: by default `Box(0, 1, (100,), float32)`.
 
     ## Rewards
 
     A `float32` array with one objective per metric of the task, accuracy first, larger is better; a fresh one at each
-    step, zeros until the last. The task without a device has one objective, all others two. `reward_scale` is:
+    step, zeros until the last. The task `Accuracy` has one objective, `All` has accuracy and the metrics of all eight
+    devices and kinds, all others two. `reward_scale` is:
 
     * `"unit"`: objectives are shifted and scaled so that 1 is the ideal, the best value of the metric on the exact
       Pareto front, and 0 the nadir, the worst on the front. Off the front they can be negative, and with noise they
-      can exceed 1. The single objective of the task without a device is 0 for the mean of uniformly random
-      architectures instead, and 1 for the certified optimum.
+      can exceed 1. The single objective of `Accuracy` is 0 for the mean of uniformly random architectures instead, and
+      1 for the certified optimum. On `All` each device metric is scaled by its front with accuracy, and accuracy by
+      the best and the worst on these fronts.
     * `"raw"`: accuracy in percent, throughput in images/s, and the negative of latency in ms.
 
     `pareto_front(gamma)` lists the discounted returns of all members of the certified front in this scale, without
-    noise. It and the unit scale need the exact front of the surrogate, as the surrogate sees it: those of the default
-    surrogate ship with the package, `anb-gym solve` makes others.
+    noise; for `All` there is none. It and the unit scale need the exact front of the surrogate, as the surrogate sees
+    it: those of the default surrogate ship with the package, `anb-gym solve` makes others.
 
     The info of the last step contains `architecture`, `index` and `metrics`, and with noise `exact_metrics` and
     `noise_seed`, as for `BuildEnv`; regret is not defined for a vector.
@@ -56,7 +58,7 @@ class MOBuildEnv(BuildEnv):
 
     ## Episode End
 
-    The episode terminates after 28 steps. It is never truncated.
+    The episode terminates when all 28 choices are made. It is never truncated.
 
     ## Arguments
 
@@ -75,6 +77,11 @@ class MOBuildEnv(BuildEnv):
 
     ```
 
+    ## Vectorized environment
+
+    `gym.make_vec` makes `anb_gym.envs.vector_reward.MOBuildVectorEnv`, whose rewards are `float32` (num_envs,
+    reward_dim). It has `reward_space`, `reward_dim` and `pareto_front` too, and MO-Gymnasium's vector wrappers apply.
+
     ## Version History
 
     * v0: First version.
@@ -90,16 +97,9 @@ class MOBuildEnv(BuildEnv):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        super().__init__(
-            task,
-            surrogate,
-            reward_scale=reward_scale,
-            granularity=granularity,
-            observation=observation,
-            noise=noise,
-            render_mode=render_mode,
-        )
-        self.reward_dim = len(self.task.metrics)
+        self._scorer = VectorScorer(get_task(task), surrogate, reward_scale)
+        super().__init__(TaskScoring(self._scorer), granularity, observation, noise, render_mode)
+        self.reward_dim = self._scorer.n_objectives
         self.reward_space = spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
 
     def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
@@ -117,35 +117,29 @@ class MOBuildEnv(BuildEnv):
         """
         if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0.0 <= gamma <= 1.0:
             raise ValueError(f"gamma must be a number in 0..1, got {gamma!r}")
+        if self.reward_dim > 2:
+            raise NoFrontError(f"no exact front of {self.reward_dim} metrics is known; the largest has two")
         front = self.benchmark.front(self.task.metrics[-1])
-        discount = float(gamma) ** (self._transition.n_steps - 1)
-        return list(discount * self._scale(front.objectives))
+        discount = float(gamma) ** (self.rules.transition.n_steps - 1)
+        return list(discount * self._scorer.scale(front.objectives))
 
-    def _set_reward(self, reward: str | Callable[[Metrics], Any], scale: str, target: float | None) -> None:
-        self._signs = np.where(np.array(self.task.directions) == "max", 1.0, -1.0)
-        #: The objectives, before scaling, that are 0 and 1 in the reward.
-        self._zero, self._one = np.zeros(len(self._signs)), np.ones(len(self._signs))
-        if scale == "raw":
-            return
-        try:
-            front = self.benchmark.front(self.task.metrics[-1])
-        except NoFrontError as error:
-            raise NoFrontError(f'reward_scale="unit" of a vector reward needs the exact front: {error}') from None
-        if len(self._signs) == 1:
-            known = calibration(Accuracy(), self.benchmark.surrogate)
-            self._zero[:], self._one[:] = known.random_mean, known.best
-        else:
-            objectives = front.objectives * self._signs
-            self._zero, self._one = objectives.min(axis=0), objectives.max(axis=0)
 
-    def _no_reward(self) -> NDArray[np.float32]:
-        return np.zeros(len(self._signs), dtype=np.float32)
+class MOBuildVectorEnv(ArchitectureVectorEnv):
+    """Copies of :class:`MOBuildEnv`: rewards are ``float32`` (num_envs, reward_dim)."""
 
-    def _score(self, values: Metrics, exact: Metrics) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        columns = np.stack([values[name] for name in self.task.metrics], axis=1)
-        return self._scale(columns)[0].astype(np.float32), {}
+    env_type = MOBuildEnv
+    single_env: MOBuildEnv
 
-    def _scale(self, columns: FloatArray) -> FloatArray:
-        """The objectives of metrics, both ``float64`` (n, metrics)."""
-        scaled: FloatArray = (columns * self._signs - self._zero) / (self._one - self._zero)
-        return scaled
+    @property
+    def reward_dim(self) -> int:
+        """How many objectives there are."""
+        return self.single_env.reward_dim
+
+    @property
+    def reward_space(self) -> spaces.Box:
+        """The space of one copy's rewards."""
+        return self.single_env.reward_space
+
+    def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
+        """As :meth:`MOBuildEnv.pareto_front`."""
+        return self.single_env.pareto_front(gamma)

@@ -83,6 +83,20 @@ class CertifiedFront:
         columns.flags.writeable = False
         return columns
 
+    @property
+    def ideal(self) -> tuple[float, ...]:
+        """The best of each metric, in its unit."""
+        return self._extreme(best=True)
+
+    @property
+    def nadir(self) -> tuple[float, ...]:
+        """The worst of each metric on the front, in its unit."""
+        return self._extreme(best=False)
+
+    def _extreme(self, best: bool) -> tuple[float, ...]:
+        columns = zip(self.objectives.T, self.directions, strict=True)
+        return tuple(float(c.max() if (direction == "max") == best else c.min()) for c, direction in columns)
+
     def architectures(self) -> list[Architecture]:
         """The members, best accuracy first."""
         return [Architecture.from_index(int(index)) for index in self.indices]

@@ -1,6 +1,6 @@
 """The rules of building an architecture."""
 
-from itertools import pairwise
+from itertools import product
 from typing import Any
 
 import gymnasium
@@ -11,6 +11,8 @@ from gymnasium.error import ResetNeeded
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, Noise
 from anb_gym.calibration import calibration
 from anb_gym.envs.build import BuildEnv
+from anb_gym.envs.encoding import OBSERVATIONS
+from anb_gym.envs.transition import GRANULARITIES
 from anb_gym.fronts import NoFrontError
 from anb_gym.rewards import Product, make_reward
 from anb_gym.space import CHOICE_NAMES
@@ -40,10 +42,85 @@ def _expected_observation(choices: np.ndarray) -> np.ndarray:
     return np.array(cells + [float(made == len(choices)) for made in range(29)])
 
 
-def test_spaces() -> None:
-    env = BuildEnv("VCK190")
-    assert env.action_space == gymnasium.spaces.Discrete(4)
+def _expected_tokens(choices: np.ndarray) -> np.ndarray:
+    return np.array([*(choices + 1), *[0] * (28 - len(choices))])
+
+
+@pytest.mark.parametrize(
+    ("granularity", "space"),
+    [
+        ("choice", gymnasium.spaces.Discrete(4)),
+        ("block", gymnasium.spaces.Discrete(48)),
+        ("network", gymnasium.spaces.MultiDiscrete(SPACE.cardinalities)),
+    ],
+)
+def test_spaces(granularity: str, space: gymnasium.Space) -> None:
+    env = BuildEnv("VCK190", granularity=granularity)
+    assert env.action_space == space
     assert env.observation_space == gymnasium.spaces.Box(0.0, 1.0, (100,), np.float32)
+    tokens = BuildEnv("VCK190", granularity=granularity, observation="tokens").observation_space
+    assert tokens == gymnasium.spaces.Box(np.zeros(28, np.int8), SPACE.cardinalities.astype(np.int8), dtype=np.int8)
+    assert env.action_space is not BuildEnv("VCK190", granularity=granularity).action_space, "each has its generator"
+
+
+def _actions(architecture: Architecture, granularity: str) -> list[Any]:
+    return {
+        "choice": architecture.choices.tolist(),
+        "block": architecture.states.tolist(),
+        "network": [architecture.choices],
+    }[granularity]
+
+
+@pytest.mark.parametrize(("granularity", "observation"), list(product(GRANULARITIES, OBSERVATIONS)))
+def test_granularities_build_the_same(granularity: str, observation: str) -> None:
+    env = BuildEnv("VCK190", granularity=granularity, observation=observation)
+    reference = BuildEnv("VCK190", observation=observation)
+    expected = _expected_observation if observation == "onehot" else _expected_tokens
+    for choices in SPACE.sample(3, np.random.default_rng(8)):
+        architecture = Architecture.from_choices(choices)
+        seen, info = env.reset()
+        actions = _actions(architecture, granularity)
+        width = 28 // len(actions)
+        for step, action in enumerate(actions):
+            assert seen in env.observation_space
+            assert np.array_equal(seen, expected(choices[: step * width]))
+            assert info["action_mask"].tolist() == env.action_masks().tolist()
+            seen, reward, terminated, _, info = env.step(action)
+            assert terminated is (step == len(actions) - 1)
+        assert np.array_equal(seen, expected(choices))
+        assert (reward, info) == _score(reference, architecture)
+
+
+def test_masks_of_blocks_and_networks() -> None:
+    env = BuildEnv("VCK190", granularity="block")
+    _, info = env.reset()
+    for size in SPACE.block_sizes:
+        assert info["action_mask"].tolist() == (np.arange(48) < size).tolist()
+        _, _, terminated, _, info = env.step(47)
+    assert terminated
+    assert info["architecture"] == str(Architecture.from_choices(SPACE.from_states([47 % SPACE.block_sizes])[0]))
+    network = BuildEnv("VCK190", granularity="network")
+    _, info = network.reset()
+    assert info["action_mask"].tolist() == [1] * 71
+
+
+@pytest.mark.parametrize("action", [[0] * 27, [0] * 28 + [0], 0, [0.0] * 28, [[0]] * 28, None, [[0], [0, 1]]])
+def test_network_of_the_wrong_shape(action: Any) -> None:
+    env = BuildEnv("VCK190", granularity="network")
+    env.reset()
+    with pytest.raises(ValueError, match=r"action must be integers of shape \(28,\), got"):
+        env.step(action)
+
+
+@pytest.mark.parametrize(("position", "option"), [(0, 3), (1, 2), (22, 4), (27, -1)])
+def test_network_with_an_option_outside_the_space(position: int, option: int) -> None:
+    env = BuildEnv("VCK190", granularity="network")
+    env.reset()
+    action = np.zeros(28, dtype=np.int64)
+    action[position] = option
+    limit = SPACE.cardinalities[position] - 1
+    with pytest.raises(ValueError, match=rf"action\[{position}\] must be in 0\.\.{limit}, got {option}"):
+        env.step(action)
 
 
 def test_an_episode() -> None:
@@ -126,7 +203,14 @@ def test_unit_scale(task: Task) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"target": 1000.0}, {"reward": "accuracy"}, {"reward": lambda v: -((v["vck190/throughput"] - 2e3) ** 2)}],
+    [
+        {"target": 1000.0},
+        {"reward": "accuracy"},
+        {"reward": "weighted", "weights": [0.2, 0.8]},
+        {"reward": "chebyshev"},
+        {"reward": "constrained", "target": 2000.0},
+        {"reward": lambda v: -((v["vck190/throughput"] - 2e3) ** 2)},
+    ],
 )
 def test_unit_scale_of_other_rewards(arguments: dict[str, Any]) -> None:
     env = BuildEnv("VCK190", **arguments)
@@ -161,7 +245,14 @@ def test_regret_is_of_the_reward_without_noise() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "certified"),
-    [({"target": 1000.0}, True), ({"reward": "accuracy"}, True), ({"reward": lambda v: v["accuracy"] ** 2}, False)],
+    [
+        ({"target": 1000.0}, True),
+        ({"reward": "accuracy"}, True),
+        ({"reward": "weighted"}, True),
+        ({"reward": "chebyshev"}, True),
+        ({"reward": "constrained"}, True),
+        ({"reward": lambda v: v["accuracy"] ** 2}, False),
+    ],
 )
 @pytest.mark.parametrize("scale", ["unit", "raw"])
 def test_regret_only_where_the_optimum_is_certified(arguments: dict[str, Any], certified: bool, scale: str) -> None:
@@ -241,17 +332,6 @@ def test_render() -> None:
     assert len(str(env.render()).splitlines()) == 1 + len(EFFICIENTNET_B0.choices) // len(CHOICE_NAMES)
 
 
-def test_picture_grows_with_every_choice() -> None:
-    env = BuildEnv("VCK190", render_mode="rgb_array")
-    env.reset()
-    pictures = [env.render()]
-    for action in [3, 3, 2, 3] * 7:  # kernel 5, three layers and squeeze-excitation in every block
-        env.step(action)
-        pictures.append(env.render())
-    assert {(p.shape, p.dtype) for p in pictures if isinstance(p, np.ndarray)} == {((192, 448, 3), np.dtype(np.uint8))}
-    assert all(not np.array_equal(a, b) for a, b in pairwise(pictures))
-
-
 def test_render_without_a_mode_warns() -> None:
     env = BuildEnv("VCK190")
     env.reset()
@@ -292,6 +372,9 @@ def test_step_before_reset_and_after_the_end() -> None:
         ({"target": float("nan")}, "target must be positive and finite, got nan"),
         ({"target": "3000"}, "target must be a positive number"),
         ({"task": "Accuracy", "target": 3000.0}, "target must be None"),
+        ({"weights": [0.5, 0.5]}, "weights must be None: the reward 'product' has none"),
+        ({"reward": "weighted", "weights": [0.5, 0.6]}, "weights must be 2 non-negative numbers with the sum 1, got"),
+        ({"reward": "weighted", "task": "Accuracy"}, "reward 'weighted' needs a task with two metrics"),
         ({"granularity": "choices"}, "granularity must be one of .* did you mean 'choice'"),
         ({"observation": "one-hot"}, "observation must be one of .* did you mean 'onehot'"),
         ({"noise": 1}, "noise must be True or False, got 1"),

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import anb_gym  # registers the ids
-from anb_gym.envs import vector_reward_id
-from anb_gym.tasks import TASKS
+from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
+from anb_gym.tasks import ALL_DEVICES, TASKS
 
 PATH = Path(__file__).with_name("golden.json")
-IDS = [task.id for task in TASKS.values()] + [vector_reward_id(task) for task in TASKS.values()]
+PAIRS = [task for task in TASKS.values() if task.device]
+IDS = [task.id for task in TASKS.values()] + [vector_reward_id(task) for task in (*TASKS.values(), ALL_DEVICES)]
+IDS += [preference_id(task) for task in PAIRS] + [constrained_id(task) for task in PAIRS] + [TRANSFER_ID]
 
 
 def play(env_id: str, noise: bool) -> dict[str, Any]:
@@ -26,13 +28,15 @@ def play(env_id: str, noise: bool) -> dict[str, Any]:
     env.reset(seed=0)
     for action in actions:
         observation, reward, _, _, info = env.step(action)
+    asked = observation[100:].tolist()
     return {
         "actions": "".join(map(str, actions)),
-        "observation": "".join(str(int(cell)) for cell in observation),
+        "observation": "".join(str(int(cell)) for cell in observation[:100]),
+        **({"asked": asked} if asked else {}),
         "architecture": info["architecture"],
         "index": info["index"],
         "metrics": info["metrics"],
-        **({} if isinstance(reward, np.ndarray) else {"raw_reward": info["raw_reward"]}),
+        **{key: info[key] for key in ("raw_reward", "cost", "task") if key in info},
         "reward": reward.tolist() if isinstance(reward, np.ndarray) else reward,
     }
 
@@ -48,7 +52,7 @@ def test_golden_episode(env_id: str) -> None:
     assert golden.keys() == set(IDS)
     for name, noise in (("exact", False), ("noisy", True)):
         expected, played = golden[env_id][name], play(env_id, noise)
-        for key in {"metrics", "raw_reward", "reward"} & expected.keys():
+        for key in {"metrics", "raw_reward", "reward", "cost"} & expected.keys():
             assert played.pop(key) == pytest.approx(expected.pop(key), rel=1e-9)
         assert played == expected
 

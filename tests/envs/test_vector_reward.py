@@ -207,14 +207,20 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
         MOBuildEnv(**({"task": "VCK190"} | arguments))
 
 
+def test_all_devices_at_once() -> None:
+    env = gymnasium.make("anb_gym:AccelNAS-All-MO-v0", granularity="network")
+    env.reset(seed=0)
+    _, reward, _, _, info = env.step(EFFICIENTNET_B0.choices)
+    assert reward.shape == (9,)
+    assert len(info["metrics"]) == 9
+    single = MOBuildEnv("A100", granularity="network")
+    single.reset()
+    assert reward[list(info["metrics"]).index("a100/throughput")] == single.step(EFFICIENTNET_B0.choices)[1][1]
+    with pytest.raises(NoFrontError, match="no exact front of 9 metrics is known"):
+        env.unwrapped.pareto_front(1.0)
+
+
 @pytest.mark.parametrize("gamma", [-0.1, 1.1, float("nan"), "1", None, True, [1.0]])
 def test_bad_discount(gamma: Any) -> None:
     with pytest.raises(ValueError, match=r"gamma must be a number in 0\.\.1, got"):
         MOBuildEnv("VCK190").pareto_front(gamma)
-
-
-def test_class_is_documented_in_the_same_order() -> None:
-    def headings(cls: type) -> list[str]:
-        return [line.strip() for line in (cls.__doc__ or "").splitlines() if line.strip().startswith("## ")]
-
-    assert headings(MOBuildEnv) == headings(BuildEnv)

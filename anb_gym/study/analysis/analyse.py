@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym.rewards.objects import Constrained
+from anb_gym.scoring import Scorer
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -49,7 +51,14 @@ class TaskAnalysis:
         """Tasks of one group can be averaged over: they have the same measure of the same meaning."""
         kind, n = self.main.replace("_", " "), self.judge.n_objectives
         kind = kind if n <= 2 else f"{kind} of {n} objectives"
+        # Random architectures break the bound, so the unit of the regret is much larger.
+        kind = f"{kind} under a bound" if self.bounded else kind
         return f"{kind} with noise" if self.judge.noise else kind
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the reward is the accuracy subject to a bound."""
+        return isinstance(self.judge.scorer, Scorer) and isinstance(self.judge.scorer.reward, Constrained)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def summary_table(curves: Mapping[str, Curves], budgets: Sequence[int], rng: np.
 
 
 def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
-    """How each pair of controllers differs after each budget, over the seeds that all of them ran.
+    """How each pair of controllers differs after each budget, over the seeds that both of them ran.
 
     Args:
         curves: By controller, of one measure on one task.
@@ -58,8 +58,10 @@ def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
     """
     rows = []
     for budget in budgets:
-        _, values = scores(curves, budget)
-        tests = [(one, two, paired_test(values[one], values[two])) for one, two in combinations(curves, 2)]
+        tests = []
+        for one, two in combinations(curves, 2):
+            _, values = scores({one: curves[one], two: curves[two]}, budget)
+            tests.append((one, two, paired_test(values[one], values[two])))
         corrected = holm([test.p_value for _, _, test in tests])
         for (one, two, test), p_holm in zip(tests, corrected, strict=True):
             rows.append((budget, one, two, *asdict(test).values(), p_holm))
@@ -68,28 +70,27 @@ def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
 
 
 def score_matrices(tasks: Iterable[Mapping[str, Curves]], budget: int) -> dict[str, FloatArray]:
-    """The scores of controllers on several tasks, of those controllers and seeds that all the tasks share.
+    """The scores on several tasks of those controllers that ran on all of them.
 
     Args:
         tasks: Per task the curves of one measure by controller.
         budget: Number of evaluations.
 
     Returns:
-        By controller ``float64`` (runs, tasks); empty if no controller ran on all tasks.
+        By controller ``float64`` (runs, tasks), of the seeds that it ran on every task; controllers can have different
+        numbers of runs. Empty if no controller ran on all tasks.
     """
     tasks = list(tasks)
-    shared = [name for name in tasks[0] if all(name in curves for curves in tasks)]
-    if not shared:
-        return {}
-    found = [scores({name: curves[name] for name in shared}, budget) for curves in tasks]
-    seeds = set.intersection(*(set(known.tolist()) for known, _ in found))
-    rows = [np.isin(known, sorted(seeds)) for known, _ in found]
-    if not seeds:
-        return {}
-    return {
-        name: np.stack([values[name][keep] for keep, (_, values) in zip(rows, found, strict=True)], axis=1)
-        for name in shared
-    }
+    matrices = {}
+    for name in tasks[0]:
+        if not all(name in curves for curves in tasks):
+            continue
+        found = [scores({name: curves[name]}, budget) for curves in tasks]
+        seeds = sorted(set.intersection(*(set(known.tolist()) for known, _ in found)))
+        if seeds:
+            columns = [values[name][np.isin(known, seeds)] for known, values in found]
+            matrices[name] = np.stack(columns, axis=1)
+    return matrices
 
 
 def aggregate_table(matrices: Mapping[int, Mapping[str, FloatArray]], rng: np.random.Generator) -> Any:

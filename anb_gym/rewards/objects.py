@@ -1,29 +1,23 @@
-"""Rewards: small objects from metrics to numbers, arrays in, arrays out.
-
-A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
-It is a frozen dataclass of plain values, so equal rewards compare equal.
-"""
+"""Rewards as frozen dataclasses of plain values, so that equal rewards compare equal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose
 from anb_gym.metrics import DIRECTIONS
-from anb_gym.tasks import EXPONENT, Task
+from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
+from anb_gym.tasks import EXPONENT
 
 FloatArray = NDArray[np.float64]
 Metrics: TypeAlias = Mapping[str, FloatArray]
 
-#: Names that :func:`make_reward` knows.
-REWARDS: Final = ("product", "accuracy")
+#: Points that a violation of 100 % costs: a percent of violation weighs as much as a point of accuracy.
+PENALTY: Final = 100.0
 
 
 class Reward(Hashable, Protocol):
@@ -100,6 +94,86 @@ class Product:
         return result
 
 
+@dataclass(frozen=True)
+class _Scalarisation:
+    """What weighted rewards share: objectives that are 1 at the front's ideal and 0 at its nadir.
+
+    Attributes:
+        metrics: The metrics.
+        weights: One per metric, non-negative, their sum is 1.
+        ideal: The value of each metric, in its unit, that is 1 as an objective.
+        nadir: The value that is 0.
+    """
+
+    monotone: ClassVar[bool] = True
+
+    metrics: tuple[str, ...]
+    weights: tuple[float, ...]
+    ideal: tuple[float, ...]
+    nadir: tuple[float, ...]
+
+    def objectives(self, values: Metrics) -> list[FloatArray]:
+        """The objectives of metrics, one ``float64`` (n,) per metric."""
+        return normalise([values[name] for name in self.metrics], self.ideal, self.nadir)
+
+
+@dataclass(frozen=True)
+class WeightedSum(_Scalarisation):
+    """The weighted sum of the objectives; its optima are the convex part of the front. See :class:`_Scalarisation`."""
+
+    def __call__(self, values: Metrics) -> FloatArray:
+        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+        return weighted_sum(self.objectives(values), self.weights)
+
+
+@dataclass(frozen=True)
+class Chebyshev(_Scalarisation):
+    """Minus the largest weighted distance of an objective from its ideal; see :class:`_Scalarisation`.
+
+    Every member of the front is the optimum for some weights, unlike with the sum (Bowman 1976, "On the relationship
+    of the Tchebycheff norm and the efficient frontier of multiple-criteria objectives").
+    """
+
+    def __call__(self, values: Metrics) -> FloatArray:
+        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+        return chebyshev(self.objectives(values), self.weights)
+
+
+@dataclass(frozen=True)
+class Constrained:
+    """Accuracy subject to a bound: at least so much throughput, or at most so much latency.
+
+    The accuracy in percent where the bound is met; elsewhere ``-penalty`` times the
+    :func:`relative_violation`, whatever the accuracy. So every architecture that meets the bound is better than
+    every one that does not, and these are ranked by violation alone: the feasibility rules of Deb 2000
+    (https://doi.org/10.1016/S0045-7825(99)00389-8). The optimum is the constrained optimum.
+
+    Attributes:
+        performance: The bounded metric.
+        bound: Its bound, in its unit.
+        penalty: Points for a violation of 100 %, non-negative.
+    """
+
+    performance: str
+    bound: float
+    penalty: float = PENALTY
+
+    @property
+    def monotone(self) -> bool:
+        """Whether better performance never means less reward."""
+        return self.penalty >= 0
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Accuracy and the bounded metric."""
+        return ("accuracy", self.performance)
+
+    def __call__(self, values: Metrics) -> FloatArray:
+        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+        violation = relative_violation(self.performance, values[self.performance], self.bound)
+        return constrained(values["accuracy"], violation, self.penalty)
+
+
 @dataclass(frozen=True, eq=False)
 class Custom:
     """A user's function of the task's metrics, checked at every call.
@@ -144,27 +218,3 @@ class Custom:
             given = {name: float(column[row]) for name, column in values.items()}
             raise ValueError(f"reward must return finite numbers, got {result[row]} for {given}")
         return result
-
-
-def make_reward(reward: str | Callable[[Metrics], Any], task: Task, target: float | None = None) -> Reward:
-    """The reward of a name or a callable.
-
-    Args:
-        reward: ``"product"`` (:class:`Product`; plain accuracy when the task has no
-            other metric), ``"accuracy"``, or a callable (see :class:`Custom`).
-        task: The task.
-        target: Target of the product, in the unit of the task's second metric; by default the task's.
-
-    Raises:
-        ValueError: The name is unknown, the target is not a positive number, or the reward has no target.
-    """
-    if target is not None and (isinstance(target, bool) or not isinstance(target, Real)):
-        raise ValueError(f"target must be a positive number or None, got {target!r}")
-    if target is not None and not (math.isfinite(target) and target > 0):
-        raise ValueError(f"target must be positive and finite, got {target!r}")
-    name = None if callable(reward) else choose(reward, REWARDS, "reward")
-    if name == "product" and task.target is not None:
-        return Product(task.metrics[1], float(task.target if target is None else target))
-    if target is not None:
-        raise ValueError(f"target must be None: the reward {reward!r} of task {task.name!r} has none, got {target!r}")
-    return Custom(reward, task.metrics) if callable(reward) else Accuracy()

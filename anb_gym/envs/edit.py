@@ -1,0 +1,279 @@
+"""The environment that improves an architecture, one changed choice per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import index as to_int
+from typing import Any, Final
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from anb_gym._errors import choose
+from anb_gym.envs import rendering
+from anb_gym.envs.base import RENDER_MODES
+from anb_gym.envs.outcomes import Seeds, describe, first_row
+from anb_gym.rewards import Metrics
+from anb_gym.scoring import Scorer, Scores
+from anb_gym.space import SPACE, Architecture, Choices
+from anb_gym.tasks import get_task
+
+_Observation = NDArray[np.float32]
+_Info = dict[str, Any]
+
+#: The choice that each action changes, and the option that the choice gets: ``int64`` (71,).
+_POSITIONS: Final = np.repeat(np.arange(SPACE.n_choices), SPACE.cardinalities)
+_OPTIONS: Final = np.concatenate([np.arange(n) for n in SPACE.cardinalities])
+N_ACTIONS: Final = len(_POSITIONS)
+
+#: Steps of an episode: as many as there are choices, so every architecture can be reached from every other.
+HORIZON: Final = SPACE.n_choices
+#: Keys of the options of ``reset``.
+RESET_OPTIONS: Final = ("architecture",)
+
+
+class EditEnv(gymnasium.Env[_Observation, np.int64]):
+    """Improves an image classifier of the MnasNet space, one changed choice at a time.
+
+    ## Description
+
+    An episode begins with a complete architecture, random or given, as `BuildEnv` describes it. Each step sets one of
+    its 28 choices to one of the choice's options, and the reward is by how much the architecture became better. It is
+    local search, with the search left to the controller.
+
+    ## Action Space
+
+    `Discrete(71)`: the pairs of a choice and its option, in the order of the observation's cells. Action 2, for
+    instance, gives block 0 the expansion factor 6, whatever it has now. An action that names an option that the
+    architecture has already changes nothing, and its reward is 0; the mask leaves these 28 out, so a controller that
+    keeps to it changes something at every step. The mask is in
+    `info["action_mask"]` (`int8`, as `Discrete.sample(mask=...)` takes it) after `reset` and after every step but the
+    last, and `action_masks()` returns it as `bool` for MaskablePPO of sb3-contrib.
+
+    ## Observation Space
+
+    `Box(0, 1, (71,), float32)`: one-hot of the architecture's choices, 3 + 2 + 3 + 2 cells per block (block 5:
+    3 + 2 + 4 + 2). The number of steps is not in it, because the horizon belongs to the training and not to the task;
+    `gymnasium.wrappers.TimeAwareObservation` adds it to an environment that is made with `max_episode_steps` equal
+    to `horizon`.
+
+    ## Rewards
+
+    The task's reward of the architecture after the step less that before it, so the rewards of an episode add up to
+    what the last architecture has over the first. The task's reward, its `reward_scale`, `target` and `weights` are
+    those of `BuildEnv`: by default a unit takes random architectures' mean to the certified optimum.
+
+    The info of the last step contains:
+
+    | Key             | Content                                                                            |
+    |-----------------|------------------------------------------------------------------------------------|
+    | `start`         | The architecture that the episode began with, as a string                          |
+    | `architecture`  | The architecture now, as a string, see `Architecture.parse`                        |
+    | `index`         | Its index in the search space                                                      |
+    | `metrics`       | The task's metrics by name, as the reward saw them                                 |
+    | `raw_reward`    | The task's reward of the architecture before scaling                               |
+    | `regret`        | Only if the optimum is certified: how far the architecture is below it, 0 to about 1 |
+    | `exact_metrics` | Only with `noise=True`: the metrics without noise                                  |
+    | `noise_seed`    | Only with `noise=True`: `Benchmark.query(index, noise=noise_seed)` gives `metrics`   |
+
+    ## Starting State
+
+    A uniformly random architecture; the one in `start`; or that in `reset(options={"architecture": ...})`, for one
+    episode. It can be an `Architecture`, its string or its index. With `noise=True`, `reset` draws the seed of the
+    episode's measurement noise: an architecture measures the same whenever the episode comes to it.
+
+    ## Episode End
+
+    The episode is truncated after `horizon` steps and never terminates: bootstrap from the last observation.
+
+    ## Arguments
+
+    | Argument       | Default     | Meaning                                                                     |
+    |----------------|-------------|-----------------------------------------------------------------------------|
+    | `task`         | by the id   | Name in `anb_gym.tasks.TASKS`                                               |
+    | `surrogate`    | `None`      | Family: `"gp"`, `"xgb"` or `"lgb"`; `None`: `"gp"`, the best                |
+    | `reward`       | `"product"` | As for `BuildEnv`: a name or a function                                     |
+    | `reward_scale` | `"unit"`    | `"unit"` or `"raw"`                                                         |
+    | `target`       | `None`      | Target of the reward in the device metric's unit; `None`: the task's        |
+    | `weights`      | `None`      | Weights of `"weighted"` and `"chebyshev"`; `None`: equal ones               |
+    | `start`        | `None`      | String or index of every episode's first architecture; `None`: random       |
+    | `horizon`      | `28`        | Steps of an episode, at least 1                                             |
+    | `noise`        | `False`     | Whether metrics show the noise of one measurement                           |
+    | `render_mode`  | `None`      | `None`, `"ansi"` for a table or `"rgb_array"` for a picture of the network  |
+
+    A picture needs the extra `render`.
+
+    ```python
+    >>> import gymnasium as gym
+    >>> import anb_gym
+    >>> env = gym.make("anb_gym:AccelNAS-Edit-VCK190-v0")
+    >>> observation, info = env.reset(options={"architecture": anb_gym.EFFICIENTNET_B0})
+    >>> observation, reward, terminated, truncated, info = env.step(2)  # expansion 6 in block 0
+    >>> f"{reward:.3f}"
+    '-0.356'
+
+    ```
+
+    ## Vectorized environment
+
+    `gym.make_vec` makes Gymnasium's `SyncVectorEnv` or `AsyncVectorEnv` of copies; there is no other form.
+
+    ## Version History
+
+    * v0: First version.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
+
+    def __init__(
+        self,
+        task: str,
+        surrogate: str | None = None,
+        reward: str | Callable[[Metrics], Any] = "product",
+        reward_scale: str = "unit",
+        target: float | None = None,
+        weights: Sequence[float] | None = None,
+        start: str | int | None = None,
+        horizon: int = HORIZON,
+        noise: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        self.task = get_task(task)
+        self._scorer = Scorer(self.task, surrogate, reward, reward_scale, target, weights)
+        self._start = None if start is None else _parse(start, "start")
+        if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
+            raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}")
+        self._horizon = horizon
+        if not isinstance(noise, bool):
+            raise ValueError(f"noise must be True or False, got {noise!r}")
+        self._noisy = noise
+        self._seeds: Seeds = np.zeros(1, dtype=np.uint64)
+        self.render_mode = None if render_mode is None else choose(render_mode, RENDER_MODES, "render_mode")
+        self.action_space = spaces.Discrete(N_ACTIONS)
+        self.observation_space = spaces.Box(0.0, 1.0, (N_ACTIONS,), np.float32)
+        #: Steps made, None before the first reset; the architectures at the start and now; the latter's scores.
+        self._made: int | None = None
+        self._first = self._choices = np.zeros(SPACE.n_choices, dtype=np.int8)
+        self._scores: Scores
+        #: The choice that the last step named, and its reward, for ``render``.
+        self._changed: int | None = None
+        self._reward: float | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[_Observation, _Info]:
+        """Starts an episode.
+
+        Args:
+            seed: Seeds the generator of random architectures and noise seeds.
+            options: ``{"architecture": ...}`` to start from: an ``Architecture``, its string or its index.
+
+        Returns:
+            The first observation, and an info with the action mask.
+
+        Raises:
+            ValueError: An option is unknown, or its value is no architecture.
+        """
+        super().reset(seed=seed)
+        options = {} if options is None else options
+        for key in options:
+            choose(key, RESET_OPTIONS, "options")
+        # Both are drawn whether they are used or not: what is given does not change what is random.
+        drawn = SPACE.sample(1, self.np_random)[0]
+        self._seeds[0] = self.np_random.integers(2**63)
+        if "architecture" in options:
+            drawn = _parse(options["architecture"], 'options["architecture"]')
+        elif self._start is not None:
+            drawn = self._start
+        self._made, self._changed, self._reward = 0, None, None
+        self._first, self._choices = drawn.copy(), drawn.copy()
+        self._scores = self._score()
+        return self._observe(), {"action_mask": self._mask()}
+
+    def step(self, action: Any) -> tuple[_Observation, float, bool, bool, _Info]:
+        """Sets one choice to one of its options.
+
+        Args:
+            action: An integer in 0..70.
+
+        Returns:
+            Observation, improvement, False, whether this was the last step, and an info.
+
+        Raises:
+            ResetNeeded: The episode is over or was never started.
+            ValueError: The action is outside the action space.
+        """
+        if self._made is None or self._made == self._horizon:
+            state = "no episode has begun" if self._made is None else "it is over"
+            raise ResetNeeded(f"call reset() before step(): {state}")
+        number = _parse_action(action)
+        before = self._scores
+        self._changed = int(_POSITIONS[number])
+        if self._choices[self._changed] != _OPTIONS[number]:
+            self._choices[self._changed] = _OPTIONS[number]
+            self._scores = self._score()
+        self._reward = float(self._scores.reward[0] - before.reward[0])
+        self._made += 1
+        truncated = self._made == self._horizon
+        info = self._last_info() if truncated else {"action_mask": self._mask()}
+        return self._observe(), self._reward, False, truncated, info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions change the architecture, ``bool`` (71,): none before the first reset and after the end."""
+        over = self._made is None or self._made == self._horizon
+        return np.zeros(N_ACTIONS, dtype=np.bool_) if over else self._mask().astype(np.bool_)
+
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """The architecture now, as ``render_mode`` says: a table or a picture, with metrics and the last reward.
+
+        Raises:
+            ResetNeeded: No episode has begun.
+        """
+        choices = None if self._made is None else self._choices.tolist()
+        metrics = None if self._made is None else first_row(dict(self._scores.metrics))
+        surrogate = self._scorer.benchmark.surrogate
+        return rendering.render(self.render_mode, self.task, surrogate, choices, metrics, self._reward, self._changed)
+
+    def _score(self) -> Scores:
+        return self._scorer(SPACE.to_states(self._choices[None]), self._seeds if self._noisy else None)
+
+    def _chosen(self) -> NDArray[np.bool_]:
+        """The options that the architecture has, ``bool`` (71,)."""
+        chosen: NDArray[np.bool_] = self._choices[_POSITIONS] == _OPTIONS
+        return chosen
+
+    def _observe(self) -> _Observation:
+        return self._chosen().astype(np.float32)
+
+    def _mask(self) -> NDArray[np.int8]:
+        return (~self._chosen()).astype(np.int8)
+
+    def _last_info(self) -> _Info:
+        states, seeds = SPACE.to_states(self._choices[None]), self._seeds if self._noisy else None
+        start = str(Architecture.from_choices(self._first))
+        return {"start": start, **first_row(describe(states, self._scores, seeds))}
+
+
+def _parse_action(action: Any) -> int:
+    try:
+        number = to_int(action)
+    except TypeError:
+        number = -1
+    if not 0 <= number < N_ACTIONS:
+        raise ValueError(f"action must be an integer in 0..{N_ACTIONS - 1}, got {action!r}")
+    return number
+
+
+def _parse(architecture: Any, argument: str) -> Choices:
+    """Choices ``int8`` (28,) of an architecture, its string or its index."""
+    try:
+        if isinstance(architecture, Architecture):
+            return architecture.choices
+        if isinstance(architecture, str):
+            return Architecture.parse(architecture).choices
+        return Architecture.from_index(to_int(architecture)).choices
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{argument} must be an Architecture, its string or its index, got {architecture!r}: {error}"
+        ) from None

@@ -1,0 +1,236 @@
+"""Many copies of an environment as one vector environment of Stable-Baselines3.
+
+Stable-Baselines3 refuses Gymnasium's vector environments. :func:`make_vec_env`
+gives it the native ones of this package: everything they return equals what
+SB3's ``DummyVecEnv`` of single environments returns, many times as fast.
+
+Example:
+    >>> from anb_gym.envs.sb3 import make_vec_env
+    >>> envs = make_vec_env("AccelNAS-VCK190-v0", n_envs=64, seed=0)
+    >>> envs.reset().shape
+    (64, 100)
+    >>> observations, rewards, dones, infos = envs.step([0] * 64)
+    >>> infos[0]["action_mask"].tolist()  # of the kernel size, which has two options
+    [1, 1, 0, 0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from anb_gym._errors import integer
+from anb_gym._extras import require
+from anb_gym.envs.vector import ArchitectureVectorEnv
+
+require("stable_baselines3", "agents")
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv  # noqa: E402 - after the check of the extra
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices  # noqa: E402
+
+#: Methods of single environments that would change one copy behind the others' back.
+_REFUSED = ("reset", "step", "take_over")
+
+
+def make_vec_env(env_id: str, n_envs: int = 1, seed: int | None = None, **arguments: Any) -> VecEnv:
+    """Makes an environment of Stable-Baselines3 with many copies that step together.
+
+    It shows no statistics of episodes while it trains; ``VecMonitor`` of Stable-Baselines3 adds them.
+
+    Args:
+        env_id: Such as ``"AccelNAS-VCK190-v0"``, with a scalar reward.
+        n_envs: How many copies, at least 1.
+        seed: Copy i is seeded with ``seed + i`` at the first reset; None for fresh entropy. Algorithms that have a
+            seed of their own seed their environments.
+        **arguments: Keyword arguments of the environment.
+
+    Returns:
+        A :class:`NativeVecEnv`; for ids that have no vector environment of this package, as those of
+        :class:`~anb_gym.envs.edit.EditEnv`, SB3's ``DummyVecEnv``.
+
+    Raises:
+        ValueError: An argument has an unknown or impossible value, or the reward is a vector.
+        gymnasium.error.Error: The id is unknown.
+    """
+    n_envs = integer(n_envs, 1, "n_envs")
+    seed = None if seed is None else integer(seed, 0, "seed")
+    spec = gymnasium.spec(env_id.removeprefix("anb_gym:"))
+    envs: VecEnv
+    if str(spec.vector_entry_point).startswith("anb_gym."):
+        native = gymnasium.make_vec(env_id, n_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments)
+        envs = NativeVecEnv(cast(ArchitectureVectorEnv, native))
+    else:
+        envs = DummyVecEnv([lambda: gymnasium.make(env_id, disable_env_checker=True, **arguments)] * n_envs)
+    if seed is not None:
+        envs.seed(seed)
+        envs.action_space.seed(seed)
+    return envs
+
+
+class NativeVecEnv(VecEnv):
+    """A vector environment of this package in the form that Stable-Baselines3 takes.
+
+    Args:
+        env: With ``autoreset_mode="SameStep"`` and a scalar reward.
+
+    Attributes:
+        env: The same.
+
+    Raises:
+        ValueError: The vector environment is of another kind.
+    """
+
+    def __init__(self, env: ArchitectureVectorEnv) -> None:
+        if env.autoreset_mode is not AutoresetMode.SAME_STEP:
+            raise ValueError(f"env must have the autoreset mode 'SameStep', got {env.autoreset_mode.value!r}")
+        if env.rules.scoring.reward_dim is not None:
+            raise ValueError(
+                f"env must have a scalar reward: Stable-Baselines3 takes no vectors, got {env.rules.scoring.reward_dim}"
+                " objectives; use an id without -MO, or reward='weighted' or 'chebyshev'"
+            )
+        self.env = env
+        self._begun = False
+        self._actions: NDArray[Any] = np.empty(0)
+        #: What ``set_attr`` has set, by copy.
+        self._attributes: list[dict[str, Any]] = [{} for _ in range(env.num_envs)]
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self.metadata = env.single_env.metadata
+
+    def reset(self) -> NDArray[Any]:
+        """Starts an episode of every copy, with the seeds and options that were set for it.
+
+        Returns:
+            The first observations, (n_envs, cells).
+
+        Raises:
+            ValueError: The options do not fit the copies, or one has an impossible value.
+        """
+        if len(self._options) != self.num_envs:
+            raise ValueError(f"options must be a dict or {self.num_envs} of them, got {len(self._options)}")
+        # Copies with the same options start together: nearly always all of them.
+        together: dict[int, list[int]] = {}
+        for row, options in enumerate(self._options):
+            together.setdefault(id(options) if options else 0, []).append(row)
+        if len(together) > 1 and not self._begun:
+            self.env.reset()  # it refuses to start some copies before all have begun
+        for rows in together.values():
+            options = dict(self._options[rows[0]])
+            if len(together) > 1:
+                options["reset_mask"] = np.isin(np.arange(self.num_envs), rows)
+            observations, infos = self.env.reset(seed=self._seeds, options=options)
+            of_copies = _split(infos, self.num_envs)
+            for row in rows:
+                self.reset_infos[row] = of_copies[row]
+        self._begun = True
+        self._reset_seeds()
+        self._reset_options()
+        return observations
+
+    def step_async(self, actions: Any) -> None:
+        """Keeps the actions for :meth:`step_wait`."""
+        self._actions = np.asarray(actions)
+
+    def step_wait(self) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """Steps every copy, and starts those anew whose episode ends.
+
+        Returns:
+            Observations, rewards ``float32`` (n_envs,), whether episodes ended, ``bool`` (n_envs,), and an info per
+            copy, all fresh. The first info of the new episode is in ``reset_infos``.
+
+        Raises:
+            ValueError: The actions have another shape, are no integers or lie outside the action space.
+            ResetNeeded: No episode has begun.
+        """
+        observations, rewards, terminated, truncated, infos = self.env.step(self._actions)
+        dones = terminated | truncated
+        ends, last = infos.pop("final_info", {}), infos.pop("final_obs", None)
+        of_copies = _split(infos, self.num_envs)
+        if last is not None:
+            of_ends = _split(ends, self.num_envs)
+            for row in np.flatnonzero(dones).tolist():
+                self.reset_infos[row] = of_copies[row]
+                of_copies[row] = {**of_ends[row], "terminal_observation": last[row]}
+        for info, cut in zip(of_copies, (truncated & ~terminated).tolist(), strict=True):
+            info["TimeLimit.truncated"] = cut
+        return observations, rewards.astype(np.float32), dones, of_copies
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are valid now, ``bool`` (n_envs, actions)."""
+        return self.env.action_masks()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of copies: what ``set_attr`` set, else that of the environment in the copy's state.
+
+        Raises:
+            AttributeError: There is none of this name.
+        """
+        return [self._attribute(row, attr_name) for row in self._rows(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Sets an attribute that ``get_attr`` returns. As on a wrapped environment, episodes do not read it."""
+        for row in self._rows(indices):
+            self._attributes[row][attr_name] = value
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> Any:
+        """Calls a method of the environment in the state of each copy, such as ``action_masks`` or ``render``.
+
+        Raises:
+            ValueError: The method would start or step single copies.
+            AttributeError: There is none of this name.
+        """
+        if method_name in _REFUSED:
+            raise ValueError(
+                f"method_name must not be {method_name!r}: all copies step together; use step, reset, seed and "
+                "set_options of the vector environment"
+            )
+        if method_name == "action_masks":  # called at every step
+            masks = self.env.action_masks()
+            return [masks[row] for row in self._rows(indices)]
+        # Each copy's method is called before the next copy is looked at: they share one environment.
+        return [self._attribute(row, method_name)(*method_args, **method_kwargs) for row in self._rows(indices)]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """Falses: no copy is wrapped."""
+        return [False for _ in self._rows(indices)]
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """The pictures of all copies; needs ``render_mode="rgb_array"``."""
+        if self.render_mode != "rgb_array":
+            raise ValueError(f"render_mode must be 'rgb_array' for pictures, got {self.render_mode!r}")
+        pictures: list[NDArray[np.uint8]] = self.env_method("render")
+        return pictures
+
+    def close(self) -> None:
+        """Closes the vector environment."""
+        self.env.close()
+
+    def _attribute(self, row: int, name: str) -> Any:
+        own = self._attributes[row]
+        return own[name] if name in own else self.env.single(row).get_wrapper_attr(name)
+
+    def _rows(self, indices: VecEnvIndices) -> list[int]:
+        return [range(self.num_envs)[index] for index in self._get_indices(indices)]
+
+
+def _split(columns: Mapping[str, Any], n: int) -> list[dict[str, Any]]:
+    """The infos of n copies from those of a vector environment: columns, each with the mask of the rows that it has."""
+    infos: list[dict[str, Any]] = [{} for _ in range(n)]
+    for key, column in columns.items():
+        if f"_{key}" not in columns:  # a mask
+            continue
+        if isinstance(column, Mapping):
+            values: list[Any] = _split(column, n)
+        else:
+            values = column.tolist() if column.ndim == 1 else list(column)
+        for info, value, present in zip(infos, values, columns[f"_{key}"].tolist(), strict=True):
+            if present:
+                info[key] = value
+    return infos

@@ -1,0 +1,37 @@
+"""Rewards: small objects from metrics to numbers, arrays in, arrays out.
+
+A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
+:func:`make_reward` makes one from a name.
+"""
+
+from anb_gym.rewards.names import REWARDS, SCALARISATIONS, check_weights, front_extent, make_reward
+from anb_gym.rewards.objects import (
+    PENALTY,
+    Accuracy,
+    Chebyshev,
+    Constrained,
+    Custom,
+    FloatArray,
+    Metrics,
+    Product,
+    Reward,
+    WeightedSum,
+)
+
+__all__ = [
+    "PENALTY",
+    "REWARDS",
+    "SCALARISATIONS",
+    "Accuracy",
+    "Chebyshev",
+    "Constrained",
+    "Custom",
+    "FloatArray",
+    "Metrics",
+    "Product",
+    "Reward",
+    "WeightedSum",
+    "check_weights",
+    "front_extent",
+    "make_reward",
+]

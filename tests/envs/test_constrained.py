@@ -1,0 +1,72 @@
+"""The ids with a cost."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from anb_gym import SPACE, Benchmark
+from anb_gym.calibration import calibration
+from anb_gym.envs import constrained_id
+from anb_gym.envs.constrained import ConstrainedBuildEnv
+from anb_gym.rewards import Accuracy, Constrained
+from anb_gym.tasks import TASKS, Task
+
+PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
+EVERY_PAIR = pytest.mark.parametrize("task", PAIRS, ids=lambda task: task.name)
+
+
+@EVERY_PAIR
+def test_an_episode(task: Task) -> None:
+    env = gymnasium.make(f"anb_gym:{constrained_id(task)}")
+    for choices in SPACE.sample(4, np.random.default_rng(0)):
+        _, info = env.reset(seed=0)
+        assert info.keys() == {"action_mask"}
+        for step, choice in enumerate(choices):
+            _, reward, _, _, info = env.step(choice)
+            assert type(info["cost"]) is float
+            assert step == 27 or (info["cost"] == reward == 0.0)
+        assert info.keys() == {"architecture", "index", "metrics", "raw_reward", "cost"}
+        assert info["raw_reward"] == info["metrics"]["accuracy"]
+        assert reward == calibration(Accuracy(), "gp").to_unit(np.array([info["raw_reward"]]))[0]
+        ratio = info["metrics"][task.metrics[1]] / float(task.target or 0)
+        missed = 1.0 - ratio if task.kind == "throughput" else ratio - 1.0
+        assert info["cost"] == pytest.approx(max(0.0, missed), abs=1e-12)
+
+
+@EVERY_PAIR
+def test_the_certified_optimum_has_no_cost(task: Task) -> None:
+    best = Benchmark().optimum(Constrained(task.metrics[1], float(task.target or 0)))
+    env = ConstrainedBuildEnv(task.name, reward_scale="raw", granularity="network")
+    env.reset()
+    _, reward, _, _, info = env.step(best.architecture.choices)
+    assert info["cost"] == 0.0
+    assert reward == best.value
+    front = Benchmark().front(task.metrics[1]).objectives
+    better = front[front[:, 0] > reward, 1]
+    assert len(better)
+    assert (better < task.target).all() if task.kind == "throughput" else (better > task.target).all()
+
+
+def test_cost_is_of_the_noisy_metrics() -> None:
+    env = ConstrainedBuildEnv("TPUv3", granularity="network", noise=True, target=2000.0)
+    env.reset(seed=0)
+    info = env.step([0] * 28)[-1]
+    throughput = info["metrics"]["tpuv3/throughput"]
+    assert throughput != info["exact_metrics"]["tpuv3/throughput"]
+    assert info["cost"] == max(0.0, (2000.0 - throughput) / 2000.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"task": "Accuracy"}, "reward 'constrained' needs a task with two metrics"),
+        ({"target": -1.0}, "target must be positive"),
+        ({"reward_scale": "units"}, "reward_scale must be one of"),
+        ({"observation": "token"}, "observation must be one of .* did you mean 'tokens'"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConstrainedBuildEnv(**({"task": "VCK190"} | arguments))

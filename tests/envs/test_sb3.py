@@ -1,0 +1,299 @@
+"""The environment for Stable-Baselines3 equals its own vector environment of single ones; its agents train on it."""
+
+import pickle
+from itertools import product
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import NameNotFound, ResetNeeded
+from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.wrappers import OrderEnforcing
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor, VecNormalize
+
+from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
+from anb_gym.envs.encoding import OBSERVATIONS
+from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
+from anb_gym.envs.transition import GRANULARITIES
+from anb_gym.tasks import TASKS, get_task
+
+PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
+IDS = [
+    *[task.id for task in TASKS.values()],
+    *[preference_id(task) for task in PAIRS],
+    *[constrained_id(task) for task in PAIRS],
+    TRANSFER_ID,
+]
+VCK190 = get_task("VCK190")
+#: One id of every form.
+FORMS = [VCK190.id, preference_id(VCK190), constrained_id(VCK190), TRANSFER_ID]
+N = 3
+
+
+def single_ones(env_id: str, n: int = N, **arguments: Any) -> DummyVecEnv:
+    return DummyVecEnv([lambda: gymnasium.make(env_id, disable_env_checker=True, **arguments)] * n)
+
+
+def both(env_id: str, n: int = N, **arguments: Any) -> tuple[VecEnv, VecEnv]:
+    return make_vec_env(env_id, n, **arguments), single_ones(env_id, n, **arguments)
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    assert data_equivalence(ours, theirs, exact=True), f"{ours}\n{theirs}"
+
+
+def assert_same_episodes(ours: VecEnv, theirs: VecEnv, episodes: int = 2) -> int:
+    """Random actions until so many episodes have ended; returns the number of steps."""
+    assert_same(ours.reset(), theirs.reset())
+    assert_same(ours.reset_infos, theirs.reset_infos)
+    rng, steps = np.random.default_rng(0), 0
+    while episodes:
+        space = ours.action_space
+        shape, limit = (N, *space.shape), getattr(space, "n", getattr(space, "nvec", None))
+        actions = rng.integers(limit, size=shape)
+        transition = ours.step(actions)
+        assert_same(transition, theirs.step(actions))
+        assert_same(ours.reset_infos, theirs.reset_infos)
+        assert_same(ours.env_method("action_masks"), theirs.env_method("action_masks"))
+        steps, episodes = steps + 1, episodes - transition[2].any()
+    return steps
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_every_id(env_id: str) -> None:
+    ours, theirs = both(env_id, noise=True)
+    assert isinstance(ours, NativeVecEnv)
+    assert ours.observation_space == theirs.observation_space
+    assert ours.action_space == theirs.action_space
+    assert ours.metadata == theirs.metadata
+    for envs in (ours, theirs):
+        envs.seed(4)
+    assert assert_same_episodes(ours, theirs) == 56
+
+
+@pytest.mark.parametrize(("granularity", "observation"), list(product(GRANULARITIES, OBSERVATIONS)))
+@pytest.mark.parametrize("env_id", FORMS)
+def test_every_form(env_id: str, granularity: str, observation: str) -> None:
+    ours, theirs = both(env_id, granularity=granularity, observation=observation)
+    for envs in (ours, theirs):
+        envs.seed(5)
+    assert_same_episodes(ours, theirs, episodes=3)
+
+
+def test_seeds_count_once_and_generators_go_on() -> None:
+    ours, theirs = both(TRANSFER_ID, granularity="network")
+    assert ours.seed(2) == theirs.seed(2) == [2, 3, 4]
+    for _ in range(3):
+        assert_same_episodes(ours, theirs)
+    ours.seed(2)
+    assert ours.seed() != [2, 3, 4]
+
+
+def test_the_seed_of_make_vec_env_is_that_of_the_first_reset() -> None:
+    first, second = make_vec_env(TRANSFER_ID, N, seed=7), single_ones(TRANSFER_ID)
+    second.seed(7)
+    assert_same(first.reset(), second.reset())
+    again = make_vec_env(TRANSFER_ID, N, seed=7)
+    again.reset()
+    assert [again.action_space.sample() for _ in range(9)] == [first.action_space.sample() for _ in range(9)]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"preference": [0.25, 0.75]},
+        [{"preference": [0.25, 0.75]}, {}, {"preference": np.array([1.0, 0.0])}],
+        [{}, {}, {"preference": (0.5, 0.5)}],
+    ],
+    ids=["all", "each", "one"],
+)
+def test_options(options: Any, begun: bool) -> None:
+    ours, theirs = both(preference_id(VCK190), granularity="block", noise=True)
+    for envs in (ours, theirs):
+        envs.seed(1)
+        if begun:
+            envs.reset()
+        envs.set_options(options)
+        if not begun:
+            envs.seed(1)
+    assert_same_episodes(ours, theirs)
+    assert_same_episodes(ours, theirs)  # options count once
+
+
+def test_attributes_and_methods_are_those_of_the_copies() -> None:
+    ours, theirs = both(TRANSFER_ID, render_mode="ansi")
+    for envs in (ours, theirs):
+        envs.seed(3)
+        envs.reset()
+        envs.step(np.array([0, 1, 2]))
+        envs.set_attr("label", "some", indices=[0, 2])
+        envs.set_attr("label", "other", indices=1)
+    assert len({task.name for task in ours.get_attr("task")}) > 1
+    for name in ("task", "render_mode", "observation_space", "label"):
+        assert ours.get_attr(name) == theirs.get_attr(name)
+        assert ours.get_attr(name, 1) == theirs.get_attr(name, 1)
+        assert ours.get_attr(name, [2, -3]) == theirs.get_attr(name, [2, -3])
+    assert ours.env_method("render") == theirs.env_method("render")
+    assert ours.env_method("render", indices=2) == theirs.env_method("render", indices=2)
+    assert ours.env_method("has_wrapper_attr", "rules", indices=[0]) == [True]
+    for name in ("action_masks", "label", "task", "unknown"):
+        assert ours.has_attr(name) is theirs.has_attr(name) is (name != "unknown")
+    assert ours.env_is_wrapped(OrderEnforcing) == [False] * N
+    assert ours.env_is_wrapped(OrderEnforcing, indices=[1]) == [False]
+    assert_same(ours.action_masks(), np.stack(theirs.env_method("action_masks")))
+
+
+def test_pictures() -> None:
+    ours, theirs = both(VCK190.id, granularity="block", render_mode="rgb_array")
+    for envs in (ours, theirs):
+        envs.reset()
+        envs.step(np.array([1, 20, 35]))
+    picture = ours.render("rgb_array")
+    assert_same(picture, theirs.render("rgb_array"))
+    assert len(ours.get_images()) == N
+
+
+def test_nothing_returned_is_used_again() -> None:
+    ours, theirs = both(VCK190.id, granularity="block", noise=True)
+    for envs in (ours, theirs):
+        envs.seed(0)
+        envs.reset()
+    for step in range(15):
+        actions = np.full(N, step)
+        observations, rewards, dones, infos = ours.step(actions)
+        expected = theirs.step(actions)
+        assert_same((observations, rewards, dones, infos), expected)
+        actions[:], observations[:], rewards[:], dones[:] = 0, 7, 7, True
+        for info in (*infos, *ours.reset_infos):
+            info["action_mask"] = info.pop("terminal_observation", info.get("action_mask"))
+            info["action_mask"][:] = 9
+            info["new"] = 1
+        ours.action_masks()[:] = False
+
+
+def test_pickling_goes_on_from_the_same_step() -> None:
+    ours = make_vec_env(TRANSFER_ID, N, seed=3, noise=True)
+    ours.reset()
+    ours.step(np.zeros(N, dtype=np.int64))
+    twin = pickle.loads(pickle.dumps(ours))
+    for _ in range(40):
+        actions = np.array([ours.action_space.sample() for _ in range(N)])
+        assert_same(ours.step(actions), twin.step(actions))
+
+
+def test_wrappers_of_stable_baselines3() -> None:
+    ours, theirs = both(VCK190.id, granularity="block", noise=True)
+    wrapped = [VecNormalize(VecMonitor(envs), gamma=1.0) for envs in (ours, theirs)]
+    for envs in wrapped:
+        envs.seed(6)
+        envs.reset()
+    actions = np.array([3, 11, 30])
+    for _ in range(15):
+        (*mine, infos), (*reference, expected) = (envs.step(actions) for envs in wrapped)
+        assert_same(mine, reference)
+        for info in (*infos, *expected):
+            info.get("episode", {}).pop("t", None)  # seconds
+        assert_same(infos, expected)
+    assert_same(wrapped[0].obs_rms.mean, wrapped[1].obs_rms.mean)
+
+
+@pytest.mark.parametrize("algorithm", [PPO, MaskablePPO])
+def test_training_is_the_same(algorithm: Any) -> None:
+    settings = {"n_steps": 28, "batch_size": 28, "n_epochs": 2, "gamma": 1.0, "seed": 5, "device": "cpu"}
+    ours, theirs = both(VCK190.id)
+    first, second = (algorithm("MlpPolicy", VecMonitor(envs), **settings).learn(4 * 28 * N) for envs in (ours, theirs))
+    for mine, reference in zip(first.policy.parameters(), second.policy.parameters(), strict=True):
+        assert mine.equal(reference)
+    assert [e["r"] for e in first.ep_info_buffer] == [e["r"] for e in second.ep_info_buffer]
+
+
+def test_masked_agents_take_valid_actions_only() -> None:
+    class Record(NativeVecEnv):
+        def step_async(self, actions: Any) -> None:
+            assert self.action_masks()[np.arange(N), actions].all()
+            super().step_async(actions)
+
+    ours = make_vec_env(VCK190.id, N)
+    assert isinstance(ours, NativeVecEnv)
+    MaskablePPO("MlpPolicy", Record(ours.env), n_steps=28, batch_size=28, n_epochs=1, seed=0).learn(28 * N)
+
+
+def test_agents_with_replay_and_evaluation() -> None:
+    envs = VecMonitor(make_vec_env(VCK190.id, 4, granularity="block"))
+    model = DQN("MlpPolicy", envs, learning_starts=14, train_freq=1, buffer_size=100, seed=0).learn(140)
+    returns, lengths = evaluate_policy(model, envs, n_eval_episodes=8, return_episode_rewards=True)
+    assert lengths == [7] * 8
+    assert np.isfinite(returns).all()
+
+
+def test_ids_without_a_native_form_have_that_of_stable_baselines3() -> None:
+    envs = make_vec_env(edit_id(VCK190), N, seed=2, horizon=5)
+    assert isinstance(envs, DummyVecEnv)
+    reference = single_ones(edit_id(VCK190), horizon=5)
+    reference.seed(2)
+    assert_same(envs.reset(), reference.reset())
+    MaskablePPO("MlpPolicy", envs, n_steps=10, batch_size=30, n_epochs=1, seed=0).learn(30)
+
+
+def test_the_module_can_be_named() -> None:
+    assert make_vec_env(f"anb_gym:{VCK190.id}").num_envs == make_vec_env(f"anb_gym:{edit_id(VCK190)}").num_envs == 1
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments", "message"),
+    [
+        (VCK190.id, {"n_envs": 0}, "n_envs must be an integer of at least 1, got 0"),
+        (VCK190.id, {"n_envs": 2.0}, "n_envs must be an integer of at least 1, got 2.0"),
+        (edit_id(VCK190), {"n_envs": -1}, "n_envs must be an integer of at least 1, got -1"),
+        (VCK190.id, {"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        (VCK190.id, {"seed": "0"}, "seed must be an integer of at least 0, got '0'"),
+        (VCK190.id, {"granularity": "blocks"}, "granularity must be one of .* did you mean 'block'"),
+        (vector_reward_id(VCK190), {}, "env must have a scalar reward.* got 2 objectives; use an id without -MO"),
+    ],
+)
+def test_bad_arguments(env_id: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_vec_env(env_id, **arguments)
+
+
+def test_unknown_ids_and_arguments() -> None:
+    with pytest.raises(NameNotFound, match="AccelNAS-VCK190"):
+        make_vec_env("AccelNAS-VCK19-v0")
+    with pytest.raises(TypeError, match="tarjet"):
+        make_vec_env(VCK190.id, tarjet=1.0)
+
+
+def test_other_autoreset_modes_are_refused() -> None:
+    with pytest.raises(ValueError, match="env must have the autoreset mode 'SameStep', got 'NextStep'"):
+        NativeVecEnv(gymnasium.make_vec(VCK190.id, 2))
+
+
+def test_bad_calls() -> None:
+    envs = make_vec_env(preference_id(VCK190), N)
+    with pytest.raises(ResetNeeded, match=r"call reset\(\) before step\(\)"):
+        envs.step(np.zeros(N, dtype=np.int64))
+    envs.set_options([{}, {}])
+    with pytest.raises(ValueError, match="options must be a dict or 3 of them, got 2"):
+        envs.reset()
+    envs.set_options({"preference": [0.7, 0.7]})
+    with pytest.raises(ValueError, match="preference"):
+        envs.reset()
+    envs.set_options()
+    envs.reset()
+    for actions in (np.zeros(N - 1, dtype=np.int64), np.zeros(N), [0, 1, 4]):
+        with pytest.raises(ValueError, match="actions"):
+            envs.step(actions)
+    for name in ("reset", "step", "take_over"):
+        with pytest.raises(ValueError, match=f"method_name must not be '{name}': all copies step together"):
+            envs.env_method(name)
+    with pytest.raises(AttributeError, match="unknown"):
+        envs.get_attr("unknown")
+    with pytest.raises(IndexError):
+        envs.get_attr("task", indices=[3])
+    with pytest.raises(ValueError, match="render_mode must be 'rgb_array' for pictures, got None"):
+        envs.get_images()
