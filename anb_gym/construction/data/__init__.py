@@ -1,0 +1,7 @@
+"""Image sets to train on. Anything that has what :class:`Data` lists plugs in."""
+
+from anb_gym.construction.data.base import Batch, Data
+from anb_gym.construction.data.digits import Digits, digits
+from anb_gym.construction.data.folder import FolderData, imagenet
+
+__all__ = ["Batch", "Data", "Digits", "FolderData", "digits", "imagenet"]
