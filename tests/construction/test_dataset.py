@@ -111,6 +111,25 @@ def test_reads_values_and_units(tmp_path: Path) -> None:
     assert data.unique().records.tolist() == [0, 1]
 
 
+def test_reads_devices_of_ones_own(tmp_path: Path) -> None:
+    first, second = make_record(), make_record(Architecture.from_index(7))
+    first["platform_perf"]["throughput_my_board"] = {
+        "throughput_mean": 11.0,
+        "throughput_std": 1.0,
+        "throughput_repeats": [10.0, 11.0, 12.0],
+    }
+    second["platform_perf"]["latency_my_board"] = {"latency_mean": 3.0, "latency_std": None}
+    second["platform_perf"]["throughput_a100"]["throughput_repeats"] = [104.0]
+    data = load_dataset(write(tmp_path, first, second))
+    np.testing.assert_array_equal(data.metrics["my_board/throughput"], [11.0, np.nan])
+    np.testing.assert_array_equal(data.std["my_board/throughput"], [1.0, np.nan])
+    np.testing.assert_array_equal(data.metrics["my_board/latency"], [np.nan, 3.0])
+    np.testing.assert_array_equal(data.repeats["my_board/throughput"], [[10.0, 11.0, 12.0], [np.nan] * 3])
+    np.testing.assert_array_equal(data.repeats["a100/throughput"], [[np.nan], [104.0]])
+    assert set(data.repeats) == {"my_board/throughput", "a100/throughput"}
+    assert data.unique().repeats["a100/throughput"].shape == (2, 1)
+
+
 def test_rows_are_ordered_by_record_number(tmp_path: Path) -> None:
     path = tmp_path / "own.tar.gz"
     text = json.dumps(make_record()).encode()
@@ -253,6 +272,16 @@ A100 = ("platform_perf", "throughput_a100")
         (_set("metrics", "val_top1", value=float("nan")), "metrics.val_top1 must be finite and positive, got nan"),
         (_set(*A100, "throughput_mean", value=0), "throughput_a100.throughput_mean must be finite and positive, got 0"),
         (_set(*A100, "throughput_std", value=-1), "throughput_a100.throughput_std must be finite and not negative"),
+        (_set("platform_perf", "latency_3090", value={}), r"platform_perf has the unknown fields \['latency_3090'\]"),
+        (_set("platform_perf", "speed_mine", value={}), r"platform_perf has the unknown fields \['speed_mine'\]"),
+        (_set("platform_perf", "latency_Mine", value={}), r"platform_perf has the unknown fields \['latency_Mine'\]"),
+        (
+            _set("platform_perf", "latency_mine", value={}),
+            r"latency_mine lacks the fields \['latency_mean', ",
+        ),
+        (_set(*A100, "throughput_repeats", value=[]), r"throughput_repeats must be a list of numbers, got \[\]"),
+        (_set(*A100, "throughput_repeats", value=[1, None]), "throughput_repeats must be a list of numbers"),
+        (_set(*A100, "throughput_repeats", value=[0]), "throughput_repeats must be finite and positive, got 0"),
         (_set(*A100, value=7), "platform_perf.throughput_a100 must be an object, got 7"),
         (_set("model_info", "macs", value=None), "model_info.macs must be a number, got null"),
         (_set("architecture", "block0_l", value=4), r"not in the search space: layers\[0\] must be .*, got 4"),

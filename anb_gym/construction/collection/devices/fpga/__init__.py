@@ -1,0 +1,118 @@
+"""Throughput and latency of an FPGA's deep-learning processing unit (DPU), through Vitis AI.
+
+A network is quantised to 8 bits (``pytorch_nndct``), compiled for the DPU (``vai_c_xir``), and run on the board
+(VART). The first two run in the vendor's container, the last one on the board.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from anb_gym._errors import choose
+from anb_gym.construction.collection.devices.base import check_positive
+from anb_gym.construction.collection.devices.fpga.graph import to_nodes
+from anb_gym.construction.collection.devices.fpga.tools import Board, Compiler, Quantiser, ToolError, check_commands
+from anb_gym.construction.network import build_network
+from anb_gym.space import Architecture
+
+__all__ = ["FPGA", "TARGETS", "Board", "Compiler", "Quantiser", "Target", "ToolError"]
+
+
+class Target(NamedTuple):
+    """A board of the dataset.
+
+    Attributes:
+        arch: The description of its DPU in the container.
+        threads: Threads on the board when throughput is measured; latency is measured with one.
+    """
+
+    arch: str
+    threads: int
+
+
+#: DPUCZDX8G B4096 on the ZCU102, batch 1; DPUCVDX8G on the VCK190, batch 6.
+TARGETS: Final = {
+    "zcu102": Target("/opt/vitis_ai/compiler/arch/DPUCZDX8G/ZCU102/arch.json", 5),
+    "vck190": Target("/opt/vitis_ai/compiler/arch/DPUCVDX8G/VCK190/arch.json", 6),
+}
+
+
+@dataclass(frozen=True)
+class FPGA:
+    """Images per second with many threads, and milliseconds per call with one.
+
+    Attributes:
+        target: One of :data:`TARGETS`.
+        cache: Where compiled networks are kept for the next repeat.
+        name: In the names of the metrics; by default the target's, as in the dataset.
+        resolution: Side of the images in pixels.
+        seconds: How long each of the two is timed.
+        quantise: First step.
+        compile: Second step; by default for the target's DPU.
+        board: Third step.
+
+    Raises:
+        ValueError: The target is unknown, a number is not positive, or a command is missing.
+    """
+
+    target: str
+    cache: Path
+    name: str = ""
+    resolution: int = 224
+    seconds: float = 10.0
+    quantise: Quantiser = field(default_factory=Quantiser)
+    compile: Compiler | None = None
+    board: Board = field(default_factory=Board)
+
+    def __post_init__(self) -> None:
+        choose(self.target, TARGETS, "target")
+        check_positive(resolution=self.resolution, seconds=self.seconds)
+        here = ["ssh", "scp"] if self.board.host else [self.board.python]
+        check_commands([self.quantise.python, self._compiler.command, *here])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        name = self.name or self.target
+        return f"{name}/throughput", f"{name}/latency"
+
+    @property
+    def _compiler(self) -> Compiler:
+        return self.compile or Compiler(TARGETS[self.target].arch)
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            "device": self.target,
+            "name": self.name or self.target,
+            "resolution": self.resolution,
+            "seconds": self.seconds,
+            "precision": "int8",
+            "calibration_images": self.quantise.calibration_images,
+            "arch": self._compiler.arch,
+            "threads": {"throughput": TARGETS[self.target].threads, "latency": 1},
+        }
+
+    def machine(self) -> dict[str, Any]:
+        return {"board": self.board.host or "this machine"}
+
+    def measure(self, architecture: Architecture) -> dict[str, float]:
+        compiled = self._compiled(architecture)
+        many = self.board(compiled, TARGETS[self.target].threads, self.seconds)
+        one = self.board(compiled, 1, self.seconds)
+        calls = one["images"] / one["batch"]
+        throughput, latency = self.metrics
+        return {throughput: many["images"] / many["seconds"], latency: one["seconds"] / calls * 1000}
+
+    def _compiled(self, architecture: Architecture) -> Path:
+        """The compiled network, from the cache if it is there."""
+        path = self.cache / f"{architecture.index}-{self.resolution}.xmodel"
+        if not path.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.cache) as work:
+                nodes = to_nodes(build_network(architecture).eval())
+                quantised = self.quantise(nodes, self.resolution, Path(work))
+                shutil.move(self._compiler(quantised, Path(work)), path)
+        return path

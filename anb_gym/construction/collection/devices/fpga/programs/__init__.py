@@ -1,0 +1,1 @@
+"""Programs that other Pythons run: the vendor's container, and the board."""
