@@ -15,8 +15,9 @@ def test_every_requirement_is_pinned() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = dict(setup["options.extras_require"])
-    for own_environment in ("imagenet", "tpu"):  # torchvision does not load beside the pinned torch, torch_xla neither
-        del extras[own_environment]
+    # torchvision and torch_xla do not load beside the pinned torch; a cluster's packages belong on a cluster.
+    for elsewhere in ("imagenet", "tpu", "cluster"):
+        del extras[elsewhere]
     groups = [setup["options"]["install_requires"], *extras.values()]
     pins = {}
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():

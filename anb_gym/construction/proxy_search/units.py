@@ -1,0 +1,140 @@
+"""The unit of work of a proxy search: one architecture, trained with one scheme and one seed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from anb_gym.construction.schemes import Scheme
+from anb_gym.surrogates.store import write_atomically
+
+#: Folder of the records inside the folder of a search.
+RECORDS: Final = "records"
+#: Folder of what evaluations keep while they run, such as checkpoints.
+WORK: Final = "work"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one training is about.
+
+    Attributes:
+        architecture: Index in the search space.
+        scheme: How it is trained.
+        seed: Of everything random in the training.
+    """
+
+    architecture: int
+    scheme: Scheme
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.scheme}/{self.architecture:012}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a unit gives.
+
+    Attributes:
+        accuracy: Top-1 accuracy in percent.
+        seconds: Training time.
+
+    Raises:
+        ValueError: A value is not finite or out of range. Bounds on a scheme's mean time need times of at least 0.
+    """
+
+    accuracy: float
+    seconds: float
+
+    def __post_init__(self) -> None:
+        for name, high in (("accuracy", 100.0), ("seconds", np.inf)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+                raise ValueError(f"{name} must be a number in 0..{high:g}, got {value!r}")
+        if not np.isfinite(self.seconds):
+            raise ValueError(f"seconds must be finite, got {self.seconds!r}")
+
+
+class Evaluator(Protocol):
+    """Trains units. It is pickled and sent to the workers."""
+
+    def conditions(self) -> Mapping[str, Any]:
+        """All that decides an outcome beside the unit, such as the data and the width, as JSON has it."""
+        ...
+
+    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+        """Evaluates a unit; ``folder`` is its own, where an evaluation that was killed left its checkpoint."""
+        ...
+
+
+def complete(evaluator: Evaluator, unit: Unit, folder: Path) -> Outcome:
+    """Evaluates a unit and writes its record, unless the record is there. This is what workers run.
+
+    The record is written before the outcome is handed back, so whatever dies later, it is not lost; and a worker that
+    repeats the unit of one that died after writing finds it done.
+
+    Raises:
+        ValueError: There is a record of another scheme or of other conditions.
+        OSError: The record cannot be written.
+    """
+    conditions = evaluator.conditions()
+    outcome = read_record(folder, unit, conditions)
+    if outcome is None:
+        work = folder / WORK / str(unit)
+        outcome = evaluator(unit, work)
+        content = {**_identity(unit, conditions), **asdict(outcome)}
+        write_atomically(record_path(folder, unit), (json.dumps(content, indent=2) + "\n").encode())
+        shutil.rmtree(work, ignore_errors=True)
+    return outcome
+
+
+def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Outcome | None:
+    """The outcome of a unit, None if there is no record of it.
+
+    Raises:
+        ValueError: The record is damaged, or of another scheme or of other conditions; the message names the file and
+            what differs.
+    """
+    path = record_path(folder, unit)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; delete it to evaluate the unit again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: expected a record, got {content!r}; delete it to evaluate the unit again")
+    for name, expected in _identity(unit, conditions).items():
+        if (found := content.get(name)) != expected:
+            raise ValueError(
+                f"{path} is a record of another search: its {name} is {found!r}, this search has {expected!r}; "
+                "give another folder, or delete the records to evaluate them again"
+            )
+    try:
+        return Outcome(content["accuracy"], content["seconds"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}; delete it to evaluate the unit again") from error
+
+
+def record_path(folder: Path, unit: Unit) -> Path:
+    """The file of a unit's record."""
+    return folder / RECORDS / f"{unit}.json"
+
+
+def _identity(unit: Unit, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record must agree with to be that of a unit, as JSON gives it back."""
+    identity = {
+        "architecture": unit.architecture,
+        "seed": unit.seed,
+        "scheme": unit.scheme.to_dict(),
+        "conditions": dict(conditions),
+    }
+    decoded: dict[str, Any] = json.loads(json.dumps(identity))
+    return decoded
