@@ -34,6 +34,8 @@ PREDICTED: Final = {
     **{name: devices.KINDS[kind][0] for name, (_, kind) in devices.metrics().items()},
     "train_time": "s",
 }
+#: Those of the dataset alone.
+DATASET_METRICS: Final = tuple(name for name in PREDICTED if devices.device_of(name) is None)
 #: Metrics that are counted in closed form.
 COUNTED: Final = ("macs", "params")
 #: All metrics, in the order of results.

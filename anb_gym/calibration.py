@@ -104,7 +104,7 @@ def calibration(reward: Reward, surrogate: str) -> Calibration:
         ValueError: All architectures have the same reward, or it is not finite.
     """
     description, tables = _describe(reward), _checksums(reward, surrogate)
-    for record in _records().values():
+    for record in records().values():
         if record["reward"] == description and record["tables"] == tables:
             known = Calibration(**record["calibration"])
             # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
@@ -210,7 +210,7 @@ def front_scale(task: Task) -> FrontScale:
     """
     if len(task.metrics) != 2:
         raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
-    record = _records().get(task.name, {}).get("front")
+    record = records().get(task.name, {}).get("front")
     if record is None:
         raise NoFrontError(
             f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
@@ -249,34 +249,35 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
     if device is not None:
         choose(device, DEVICES, "device")
     family = FAMILIES[0]
-    records: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     for task in TASKS.values():
         if (task.device if task.device in DEVICES else None) != device:
             continue
         front = Benchmark(family).front(task.metrics[-1])
         reward = make_reward("product", task)
-        records[task.name] = {
+        measured[task.name] = {
             "reward": _describe(reward),
             "tables": _checksums(reward, family),
             "calibration": asdict(calibrate(reward, family)),
         }
         if len(task.metrics) > 1:
-            records[task.name]["front"] = asdict(measure_front(front))
+            measured[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
-    content = {"schema": 2, "surrogate": family, "random_mean_of": random, "tasks": records}
+    content = {"schema": 2, "surrogate": family, "random_mean_of": random, "tasks": measured}
     path = path or (DEVICES[device].folder / _FILE if device else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-    _records.cache_clear()
+    records.cache_clear()
     return path
 
 
 @lru_cache(maxsize=1)
-def _records() -> Mapping[str, Mapping[str, Any]]:
-    records: dict[str, Mapping[str, Any]] = {}
+def records() -> Mapping[str, Mapping[str, Any]]:
+    """What is recorded, by name of the task: read once per process."""
+    found: dict[str, Mapping[str, Any]] = {}
     for path in (_own_file(), *(device.folder / _FILE for device in DEVICES.values())):
         if path.exists():
-            records |= json.loads(path.read_text(encoding="utf-8"))["tasks"]
-    return records
+            found |= json.loads(path.read_text(encoding="utf-8"))["tasks"]
+    return found
 
 
 def _own_file() -> Path:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, Noise, complexity
-from anb_gym.benchmark import COUNTED, METRICS, PREDICTED
+from anb_gym.benchmark import COUNTED, DATASET_METRICS, METRICS, PREDICTED
 
 CHOICES = SPACE.sample(5000, np.random.default_rng(0))
 INDEX = SPACE.to_index(CHOICES)
@@ -40,7 +40,7 @@ def test_accuracies_are_those_of_the_proxy_scheme() -> None:
 
 def test_predictions_follow_the_measurements(dataset: Any) -> None:
     """By rank correlation: one record's train_time is an outlier."""
-    for metric in PREDICTED:
+    for metric in DATASET_METRICS:
         known = np.isfinite(dataset.metrics[metric])
         measured, predicted = dataset.metrics[metric][known], BENCH.query(dataset.choices[known], metric)[metric]
         ranks = np.argsort(np.argsort([measured, predicted], axis=1), axis=1)

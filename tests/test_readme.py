@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["query and loop", "front", "Stable-Baselines3"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["query and loop", "front", "Stable-Baselines3", "controller"])
 def test_examples_run(block: str) -> None:
     for extra in re.findall(r"^(?:import|from) (torch|stable_baselines3)", block, flags=re.MULTILINE):
         pytest.importorskip(extra)

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from anb_gym.cli import devices, fronts, proxy_search, reproduce, study, surrogates
+from anb_gym.cli import construction, devices, fronts, proxy_search, reproduce, study, surrogates
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anb-gym", description=sys.modules["anb_gym"].__doc__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (surrogates, fronts, devices, study, reproduce, proxy_search):
+    for module in (surrogates, fronts, devices, study, reproduce, construction, proxy_search):
         module.add_commands(commands)
     return parser

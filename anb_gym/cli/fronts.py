@@ -13,6 +13,7 @@ from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.benchmark import PREDICTED
+from anb_gym.devices import device_of
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS
 from anb_gym.surrogates.store import FAMILIES, write_atomically
@@ -66,7 +67,9 @@ def _solve(options: argparse.Namespace) -> None:
         size, nodes = f"{len(front):,} architectures", f"{front.certificate.nodes:,} nodes"
         print(f"{' and '.join(front.metrics)}: {size}, {nodes}, {what}", flush=True)
     if any_new and options.surrogate == FAMILIES[0]:
-        print("now run anb-gym calibrate: tasks.json records optima and reference points")
+        for owner in dict.fromkeys(map(device_of, metrics)):
+            command = f"anb-gym calibrate --device {owner.name}" if owner else "anb-gym calibrate"
+            print(f"now run {command}: tasks.json records optima and reference points")
 
 
 def _front(options: argparse.Namespace) -> None:

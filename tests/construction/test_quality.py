@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anb_gym.benchmark import PREDICTED
+from anb_gym.benchmark import DATASET_METRICS
 from anb_gym.construction.dataset import SHA256, default_split
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.fitting import Job, labelled
@@ -40,7 +40,7 @@ def test_default_surrogate_reaches_what_is_required(metric, dataset):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("metric", PREDICTED)
+@pytest.mark.parametrize("metric", DATASET_METRICS)
 def test_shipped_surrogates_are_those_that_the_configuration_makes(family, metric):
     manifest = read_manifest(artefact_path(ARTEFACTS, family, metric))
     assert manifest["hyperparameters"] == Job.configured(family, metric).hyperparameters
