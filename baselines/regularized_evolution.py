@@ -20,7 +20,8 @@ class RegularizedEvolution:
     member leaves it, however good it is. The sample is drawn with replacement, as in the paper.
 
     Their space has other mutations (of a hidden state, of an operation); one changed choice is the counterpart
-    here. Population and sample size are the paper's.
+    here. Their third mutation, the identity, has none: to evaluate the parent again would tell nothing new.
+    Population and sample size are the paper's.
 
     Args:
         problem: The problem.

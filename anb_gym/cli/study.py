@@ -22,6 +22,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     study.add_argument("--backend", default="loky", metavar="NAME", help=f"joblib's: one of {', '.join(_BACKENDS)}")
     study.add_argument("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://host:8786, for dask")
     study.add_argument("--report", action="store_true", help="write report.html and plots beside the results")
+    study.add_argument("--collect", action="store_true", help="write the table of the runs that are finished and stop")
     study.add_argument("--dry-run", action="store_true", help="check the file, print what would run and stop")
     study.set_defaults(run=_study)
 
@@ -46,6 +47,9 @@ def _study(options: argparse.Namespace) -> None:
     if options.dry_run:
         return
     folder = options.out or Path("runs/studies") / study.name
+    if options.collect:
+        print(f"finished runs in {runner.collect(study, folder)}")
+        return
     with _backend(options.backend, options.scheduler):
         outcome = runner.run_study(study, folder, options.workers, progress=True)
     finished = outcome.n_runs - len(outcome.failures)

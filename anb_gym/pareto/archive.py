@@ -65,16 +65,17 @@ class Archive:
             ValueError: ``points`` has the wrong shape or values.
         """
         gains = validate_points(points, "points", len(self._signs)) * self._signs
-        entered = np.zeros(len(gains), dtype=np.bool_)
-        for position, gain in enumerate(gains):
-            if (self._gains >= gain).all(axis=1).any():
-                continue
-            entered[position] = True
-            stays = (self._gains > gain).any(axis=1)
-            self._gains = np.vstack([self._gains[stays], gain])
-            self._rows = np.append(self._rows[stays], self._offered + position)
-        self._offered += len(gains)
-        return entered
+        return np.array([self._offer(gain) for gain in gains], dtype=np.bool_)
+
+    def _offer(self, gain: FloatArray) -> bool:
+        """Offers one point, to be maximised; whether it entered."""
+        self._offered += 1
+        if (self._gains >= gain).all(axis=1).any():
+            return False
+        stays = (self._gains > gain).any(axis=1)
+        self._gains = np.concatenate([self._gains[stays], gain[None]])
+        self._rows = np.concatenate([self._rows[stays], [self._offered - 1]])
+        return True
 
 
 def archive_trace(
@@ -107,12 +108,13 @@ def archive_trace(
         >>> archive_trace(points, ["max", "max"], lambda rows: hypervolume(points[rows], [0, 0], ["max", "max"]))
         array([1., 1., 2.])
     """
-    array = validate_points(points, "points", len(directions))
-    archive, trace = Archive(directions), np.full(len(array), np.nan)
-    chosen = set(range(1, len(array) + 1) if at is None else at)
+    archive = Archive(directions)
+    gains = validate_points(points, "points", len(directions)) * archive._signs
+    trace = np.full(len(gains), np.nan)
+    chosen = set(range(1, len(gains) + 1) if at is None else at)
     changed, last = False, np.nan
-    for position in range(len(array)):
-        changed |= bool(archive.add(array[position : position + 1])[0])
+    for position, gain in enumerate(gains):
+        changed |= archive._offer(gain)
         if changed and position + 1 in chosen:
             changed, last = False, indicator(archive.rows)
         trace[position] = last

@@ -19,9 +19,8 @@ from anb_gym._errors import choose
 from anb_gym.study.protocol import Controller, Problem
 
 
-@cache
 def load_class(path: str) -> type[Any]:
-    """The class at a path.
+    """The class at a path; of a file that was edited since, the class as it is now.
 
     Args:
         path: ``"module:Class"``, or ``"file.py:Class"`` with a path of a file.
@@ -33,10 +32,25 @@ def load_class(path: str) -> type[Any]:
     place, _, name = path.rpartition(":")
     if not place or not name.isidentifier():
         raise ValueError(f"controller must be the name of a baseline, 'module:Class' or 'file.py:Class', got {path!r}")
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    source = source_of(path)
+    module = _load_module(place) if source is None else _load_file(Path(place), source)
     classes = [key for key, value in vars(module).items() if isinstance(value, type)]
     found: type[Any] = getattr(module, choose(name, classes, f"the class in {place}"))
     return found
+
+
+def source_of(path: str) -> str | None:
+    """SHA-256 of the file of a controller ``"file.py:Class"``; None for one in a module, whose package has a version.
+
+    Raises:
+        ValueError: There is no such file.
+    """
+    file = Path(path.rpartition(":")[0])
+    if file.suffix != ".py":
+        return None
+    if not file.is_file():
+        raise ValueError(f"controller must be in a file that exists, there is no {str(file)!r}")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def make_controller(path: str, problem: Problem, rng: np.random.Generator, settings: Mapping[str, Any]) -> Controller:
@@ -74,11 +88,10 @@ def _load_module(name: str) -> ModuleType:
         raise ValueError(f"controller must be in a module that Python finds, there is no {name!r}") from None
 
 
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ValueError(f"controller must be in a file that exists, there is no {str(path)!r}")
+@cache
+def _load_file(path: Path, source: str) -> ModuleType:
     # A name of its own, so that two files of the same name, or a module of that name, do not meet.
-    name = f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    name = f"{path.stem}_{hashlib.sha256(f'{path.resolve()} {source}'.encode()).hexdigest()[:12]}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"controller must be in a Python file, got {str(path)!r}")

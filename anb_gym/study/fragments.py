@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from anb_gym.study.config import Run
+from anb_gym.study.controllers import source_of
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runs import Record
 from anb_gym.surrogates.store import write_atomically
@@ -51,6 +52,8 @@ class Folder:
             return
         try:
             present = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(present, dict):
+                raise ValueError(f"expected named fields, got {type(present).__name__}")
         except ValueError as error:
             raise ValueError(f"{file} is damaged, so its study cannot go on: {error}") from None
         if differences := list(_differences(present, json.loads(json.dumps(description)))):
@@ -70,6 +73,16 @@ class Folder:
     def has(self, run: Run) -> bool:
         """Whether a run is finished."""
         return self.fragment(run).exists()
+
+    def check_sources(self, runs: Sequence[Run]) -> None:
+        """Checks that the controllers' files are those that made the finished runs: versions must not mix.
+
+        Raises:
+            ResultsError: One was edited since, or a finished run's file is damaged.
+        """
+        for run in runs:
+            if source_of(run.controller.path) is not None and self.has(run):
+                self._record(run)
 
     def save(self, run: Run, data: bytes) -> None:
         """Keeps a finished run, see :func:`encode_run`."""
@@ -103,6 +116,11 @@ class Folder:
         record: dict[str, Any] = read_description(self.fragment(run), ("run",))["run"]
         if (record["task"], record["controller"], record["seed"]) != _order(run):
             raise ResultsError(f"{self.fragment(run)} is not of {run}; delete it and start the study again")
+        if record.get("source") != source_of(run.controller.path):
+            raise ResultsError(
+                f"{self.fragment(run)} was made before {run.controller.path.rpartition(':')[0]} was edited; "
+                "delete the runs of its controllers or choose another folder"
+            )
         return record
 
     def _tables(self, runs: Sequence[Run]) -> Iterator[Any]:
@@ -135,6 +153,7 @@ def encode_run(run: Run, record: Record) -> bytes:
         "controller_seconds": record.controller_seconds,
         "benchmark_seconds": record.benchmark_seconds,
         "total_seconds": record.total_seconds,
+        "source": source_of(run.controller.path),
     }
     return encode([pa.table(columns, schema=SCHEMA)], {"run": summary})
 

@@ -114,7 +114,11 @@ class Results:
         path = path / FILE if path.is_dir() else path
         description = read_description(path, FIELDS)
         table = read(path)
-        if table.num_rows != sum(run["evaluations"] for run in description["runs"]):
+        try:
+            evaluations = sum(run["evaluations"] for run in description["runs"])
+        except (KeyError, TypeError):
+            raise ResultsError(f"{path} is damaged: its metadata lacks the evaluations of its runs") from None
+        if table.num_rows != evaluations:
             raise ResultsError(f"{path} is damaged: it does not have as many rows as its runs have evaluations")
         return cls(table.to_pandas(), description)
 
@@ -195,5 +199,5 @@ def _parquet(path: Path) -> Iterator[Any]:
         try:
             with pq.ParquetFile(stream, page_checksum_verification=True) as file:
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise ResultsError(f"{path} is damaged or not a Parquet file: {str(error).splitlines()[0]}") from None

@@ -61,7 +61,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
 
     Raises:
         ValueError: ``workers`` is out of range, or the folder is that of another study.
-        ResultsError: A file of a finished run is damaged.
+        ResultsError: A file of a finished run is damaged, or its controller's file was edited since.
         OSError: A file cannot be written, or a process that worked on a run died.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
@@ -69,6 +69,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
     # Why a pair is skipped is for people to read, and may be worded anew.
     home.open({key: value for key, value in description.items() if key != "skipped"})
+    home.check_sources(runs)
     todo = [run for run in runs if not home.has(run)]
     found = len(runs) - len(todo)
     failures: list[Mapping[str, Any]] = []
@@ -83,6 +84,27 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
             bar.update()
     listed = [{key: failure[key] for key in failure if key != "traceback"} for failure in failures]
     return Outcome(home.merge(runs, {**description, "failed": listed}), len(runs), found, failures)
+
+
+def collect(study: StudyConfig, folder: Path | str) -> Path:
+    """Writes the table of those runs of a study that are finished so far, such as while others are still running.
+
+    Args:
+        study: The study.
+        folder: Where it is kept.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: No run is finished, or the folder is that of another study.
+        ResultsError: A file of a finished run is damaged.
+    """
+    home, description, runs = Folder(Path(folder)), describe(study), study.runs()
+    if not any(map(home.has, runs)):
+        raise ValueError(f"folder must have a finished run of {study.name}, {folder} has none")
+    home.open({key: value for key, value in description.items() if key != "skipped"})
+    return home.merge(runs, {**description, "failed": []})
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from reprlib import repr as shorten
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -149,7 +150,7 @@ def _to_states(choices: Any, n: int, run: Run, done: int) -> States:
     """Block states of proposals, which are checked."""
     shape = (n, SPACE.n_choices)
     if not isinstance(choices, np.ndarray) or choices.dtype != np.int8 or choices.shape != shape:
-        got = f"{choices.dtype} of shape {choices.shape}" if isinstance(choices, np.ndarray) else repr(choices)
+        got = f"{choices.dtype} of shape {choices.shape}" if isinstance(choices, np.ndarray) else shorten(choices)
         raise ControllerError(run, done + 1, f"ask({n}) must return an array int8 of shape {shape}, got {got}")
     try:
         return SPACE.to_states(choices)

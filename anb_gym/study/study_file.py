@@ -94,7 +94,7 @@ def _controller(node: Node, baselines: Mapping[str, str]) -> ControllerEntry:
                 path = f"{(node.path.parent / place).resolve()}:{default}"
         try:
             sources.load_class(path)
-        except (ValueError, ModuleNotFoundError):
+        except ValueError:
             raise
         except Exception as error:
             raise ValueError(f"controller {text!r} cannot be imported: {type(error).__name__}: {error}") from error

@@ -25,9 +25,9 @@ An architecture that is evaluated twice counts twice: a controller that repeats 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,7 +129,7 @@ def load_submission(path: Path | str) -> Submission:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SubmissionError(f"{path} is not JSON: {error}") from None
     try:
         _check_fields(content, "the submission", ("schema", "controller", "runs"), ("schema", "controller", "runs"))
@@ -235,14 +235,16 @@ def _check_claims(run: SubmittedRun, place: str) -> None:
         columns[f"{place}.reward"] = run.claims["reward"]
     for where, values in columns.items():
         if not isinstance(values, list) or len(values) != n or not all(map(_is_number, values)):
-            raise ValueError(f"{where} must be {n} numbers, one per evaluation")
+            raise ValueError(f"{where} must be {n} finite numbers, one per evaluation")
     regret = run.claims.get("regret", {})
     _check_fields(regret, f"{place}.regret", None, ())
     if regret and run.judge.n_objectives > 2:
         raise ValueError(f"{place}.regret must not be there: no exact front of more than two metrics is known")
     for budget, value in regret.items():
         if not (budget.isdecimal() and 1 <= int(budget) <= n and _is_number(value)):
-            raise ValueError(f'{place}.regret must be such as {{"50": 0.1}}, from evaluations in 1..{n} to numbers')
+            raise ValueError(
+                f'{place}.regret must be such as {{"50": 0.1}}, from evaluations in 1..{n} to finite numbers'
+            )
 
 
 def _check_fields(value: Any, place: str, known: Sequence[str] | None, required: Sequence[str]) -> None:
@@ -255,4 +257,5 @@ def _check_fields(value: Any, place: str, known: Sequence[str] | None, required:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Whether it is a finite number; JSON's reader also makes NaN, infinities and integers beyond any float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -46,6 +46,21 @@ def test_a_study_from_start_to_end(write, tmp_path, monkeypatch, capsys):
     assert "10 of 10 runs finished, 6 of them earlier" in capsys.readouterr().out
 
 
+def test_finished_runs_can_be_collected_at_any_time(write, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["study", str(write(FILE.replace(", TOYS:Flaky", ""))), "--workers", "1"]
+    assert main([*arguments, "--collect"]) == 1
+    assert "folder must have a finished run of small, runs/studies/small has none" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+    assert main(arguments) == 0
+    folder = tmp_path / "runs" / "studies" / "small"
+    next(folder.glob("runs/*/*/1.parquet")).unlink()  # as if it had been stopped before its last run
+    assert main([*arguments, "--collect"]) == 0
+    assert "finished runs in runs/studies/small/results.parquet" in capsys.readouterr().out
+    assert len(Results.load(folder).runs) == 5
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
@@ -73,7 +88,8 @@ def test_a_missing_file_is_one_line(tmp_path, capsys):
 
 def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch, capsys):
     text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
-    controller, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    controller, adapters, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     submission, *_ = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     lines = re.findall(r"`- (.*?my_file\.py.*?)`", text)
     monkeypatch.chdir(tmp_path)
@@ -88,6 +104,13 @@ def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch, capsys):
     table = Results.load("runs/studies/mine").table
     best = table.groupby("controller", observed=True)["reward"].max()
     assert min(best["Hill"], best["bold"]) > best["random_search"]
+
+    (tmp_path / "adapters.py").write_text(adapters)
+    (tmp_path / "adapted.yaml").write_text(
+        yaml.replace("seeds: 10", "seeds: 1").replace("evaluations: 200", "evaluations: 50")
+    )
+    assert main(["study", "adapted.yaml", "--workers", "1", "--out", "adapted"]) == 0
+    assert len(Results.load("adapted").runs) == 4 + 5
     capsys.readouterr()
     assert main(["validate", "submission.json"]) == 0
     assert capsys.readouterr().out.endswith("all claims agree\n")

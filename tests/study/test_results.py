@@ -82,6 +82,13 @@ def test_a_lack_in_the_metadata_is_named(path):
         Results.load(path)
 
 
+@pytest.mark.parametrize("runs", ["runs", [1], [{}], [{"evaluations": "1"}]], ids=str)
+def test_runs_that_are_none_are_noticed(path, runs):
+    _rewrite(path, lambda description: description.update(runs=runs))
+    with pytest.raises(ResultsError, match="lacks the evaluations of its runs"):
+        Results.load(path)
+
+
 def test_missing_rows_are_noticed(path):
     table = pq.read_table(path)
     pq.write_table(table.slice(1), path)

@@ -13,9 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anb_gym.study.controllers import source_of
 from anb_gym.study.fragments import Folder
 from anb_gym.study.results import Results, ResultsError, read
 from anb_gym.study.runner import run_study
+from anb_gym.study.study_file import load_study
+
+from .conftest import TOYS
 
 TASKS = "AccelNAS-VCK190-v0, {name: noisy, id: AccelNAS-VCK190-v0, noise: true}, AccelNAS-A100-MO-v0"
 
@@ -177,10 +181,25 @@ def test_a_folder_of_another_study_is_refused(study, tmp_path):
     (tmp_path / "out" / "study.json").write_text(json.dumps(description))
     with pytest.raises(ValueError, match=r"versions.surrogates.gp.accuracy is '0' there"):
         run_study(study("Toy"), tmp_path / "out", workers=1)
-    (tmp_path / "out" / "study.json").write_text("{")
-    with pytest.raises(ValueError, match="study.json is damaged"):
-        run_study(study("Toy"), tmp_path / "out", workers=1)
+    for text in ("{", "[]"):
+        (tmp_path / "out" / "study.json").write_text(text)
+        with pytest.raises(ValueError, match="study.json is damaged"):
+            run_study(study("Toy"), tmp_path / "out", workers=1)
     assert (tmp_path / "out" / "results.parquet").read_bytes() == present
+
+
+def test_runs_of_an_edited_controller_do_not_mix(write, tmp_path):
+    (tmp_path / "mine.py").write_text(TOYS.read_text())
+    file = write("name: a\nseeds: 2\nevaluations: 7\ncontrollers: [mine.py:Toy]\ntasks: [AccelNAS-VCK190-v0]\n")
+    runs = load_study(file, {}).runs()
+    run_study(load_study(file, {}), tmp_path / "out", workers=1)
+    Folder(tmp_path / "out").fragment(runs[1]).unlink()
+    (tmp_path / "mine.py").write_text(TOYS.read_text() + "# better\n")
+    with pytest.raises(ResultsError, match="0.parquet was made before .*mine.py was edited; delete the runs"):
+        run_study(load_study(file, {}), tmp_path / "out", workers=1)
+    Folder(tmp_path / "out").fragment(runs[0]).unlink()
+    outcome = run_study(load_study(file, {}), tmp_path / "out", workers=1)
+    assert {run["source"] for run in Results.load(outcome.path).runs} == {source_of(f"{tmp_path / 'mine.py'}:Toy")}
 
 
 def test_files_of_runs_are_checked(study, tmp_path):

@@ -127,9 +127,12 @@ def test_mistakes_name_the_line(write, old, new, line, message):
     assert message in str(error.value)
 
 
-def test_a_module_that_raises_names_the_line(write, tmp_path):
-    (tmp_path / "broken.py").write_text("1 / 0\n")
-    with pytest.raises(ConfigError, match="study.yaml:7: .*cannot be imported: ZeroDivisionError"):
+@pytest.mark.parametrize(
+    ("code", "error"), [("1 / 0", "ZeroDivisionError"), ("import nowhere", "ModuleNotFoundError: No module named 'now")]
+)
+def test_a_module_that_raises_names_the_line(write, tmp_path, code, error):
+    (tmp_path / "broken.py").write_text(f"{code}\n")
+    with pytest.raises(ConfigError, match=f"study.yaml:7: .*cannot be imported: {error}"):
         load_study(write(GOOD.replace("TOYS", "broken.py")), NAMES)
 
 

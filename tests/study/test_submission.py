@@ -118,10 +118,13 @@ def test_a_study_becomes_a_submission(study, tmp_path, capsys):
         ({"claim": {}}, "did you mean 'claims'"),
         ({"claims": {"regrets": {}}}, "did you mean 'regret'"),
         ({"claims": {"metrics": {"acuracy": []}}}, "did you mean 'accuracy'"),
-        ({"claims": {"metrics": {"accuracy": [1.0]}}}, "metrics.accuracy must be 60 numbers"),
-        ({"claims": {"reward": ["a"] * 60}}, "claims.reward must be 60 numbers"),
-        ({"claims": {"regret": {"61": 0.1}}}, r"from evaluations in 1..60 to numbers"),
-        ({"claims": {"regret": {"ten": 0.1}}}, r"from evaluations in 1..60 to numbers"),
+        ({"claims": {"metrics": {"accuracy": [1.0]}}}, "metrics.accuracy must be 60 finite numbers"),
+        ({"claims": {"reward": ["a"] * 60}}, "claims.reward must be 60 finite numbers"),
+        ({"claims": {"reward": [10**400] * 60}}, "claims.reward must be 60 finite numbers"),
+        ({"claims": {"regret": {"60": float("nan")}}}, r"from evaluations in 1..60 to finite numbers"),
+        ({"claims": {"regret": {"60": 10**400}}}, r"from evaluations in 1..60 to finite numbers"),
+        ({"claims": {"regret": {"61": 0.1}}}, r"from evaluations in 1..60 to finite numbers"),
+        ({"claims": {"regret": {"ten": 0.1}}}, r"from evaluations in 1..60 to finite numbers"),
         ({"task": "AccelNAS-VCK190-MO-v0", "claims": {"reward": [0.0] * 60}}, "the task has several objectives"),
     ],
 )
@@ -145,7 +148,7 @@ def test_mistakes_of_the_whole(save, fields, message):
         load_submission(save(**fields))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "\xff", "[" * 100_000], ids=["empty", "cut", "list", "binary", "deep"])
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "other.json"
     path.write_text(text, encoding="latin-1")

@@ -93,7 +93,7 @@ class WrongType(Toy):
 
 class NoArray(Toy):
     def ask(self, n):
-        return [1, 2, 3]
+        return list(range(1, 1000))
 
 
 class Outside(Toy):

@@ -175,6 +175,8 @@ def _curve(rows: Any, judge: Judge, measure: str, family: str | None, at: Sequen
     indicator = indicators[measure]
     if at is None and judge.n_objectives > 2:
         at = checkpoints(len(index))
+    if at is not None:  # a run that ended earlier, for want of hours, keeps its last archive
+        at = [min(budget, len(index)) for budget in at]
     return archive_trace(told, judge.directions, lambda members: indicator(exact[members]), at)
 
 

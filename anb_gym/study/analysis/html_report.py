@@ -142,7 +142,7 @@ def _by_budget(rows: Any, look: Mapping[str, Style], value: str, ends: tuple[str
         line = [_name(name, look)]
         for budget in budgets:
             row = cells[name, budget]
-            spread = f"[{_number(row[ends[0]])}, {_number(row[ends[1]])}]" if ends else ""
+            spread = _interval(row[ends[0]], row[ends[1]]) if ends else ""
             line.append({"text": _number(row[value]), "range": spread, "best": row[value] == best[budget]})
         body.append(line)
     return {"head": ["controller", *(f"{budget:,}" for budget in budgets)], "rows": body}
@@ -156,7 +156,7 @@ def _improvement(pairs: Any, look: Mapping[str, Style]) -> dict[str, Any]:
         line = [_name(one, look)]
         for two in names:
             row = cells.get((one, two))
-            spread = f"[{row['low']:.2f}, {row['high']:.2f}]" if row else ""
+            spread = f"[{row['low']:.2f}, {row['high']:.2f}]" if row and np.isfinite(row["low"]) else ""
             line.append({"text": f"{row['probability']:.2f}" if row else "", "range": spread})
         body.append(line)
     return {"head": ["probability of improvement", *names], "rows": body}
@@ -183,6 +183,11 @@ def _records(records: Iterable[Mapping[str, Any]], columns: list[str]) -> dict[s
 
 def _name(name: str, look: Mapping[str, Style]) -> Cell:
     return {"text": name, "colour": look[name].colour}
+
+
+def _interval(low: float, high: float) -> str:
+    """Both ends; nothing for an interval that one run does not have."""
+    return f"[{_number(low)}, {_number(high)}]" if np.isfinite(low) else ""
 
 
 def _number(value: float) -> str:

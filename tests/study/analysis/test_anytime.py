@@ -132,6 +132,15 @@ def test_runs_of_different_length_keep_their_last_value(judges: dict[str, Judge]
     np.testing.assert_allclose(quartiles(curves.values)[1, :4], [1.0, 0.9, 0.8, 0.7])
 
 
+def test_archives_of_runs_that_ended_before_a_budget_are_their_last(judges: dict[str, Judge]) -> None:
+    index = SPACE.to_index(SPACE.sample(9, np.random.default_rng(0)))
+    table = pd.concat([as_run(index[:4]), as_run(index, seed=1)])
+    expected = anytime(table, judges[VECTOR], "hypervolume_regret")["c"].at_evaluations([6, 9])
+    assert expected[0, 0] == expected[0, 1]
+    values = anytime(table, judges[VECTOR], "hypervolume_regret", at=[6, 9])["c"].at_evaluations([6, 9])
+    np.testing.assert_array_equal(values, expected)
+
+
 def test_scores_are_of_the_seeds_that_all_ran() -> None:
     values = np.array([[1.0], [2.0], [3.0]])
     curves = {

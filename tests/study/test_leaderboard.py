@@ -1,0 +1,112 @@
+"""What ships of a study: the page, the summaries and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anb_gym.baselines import BASELINES
+from anb_gym.cli import main
+from anb_gym.study.analysis.anytime import anytime
+from anb_gym.study.analysis.judging import Judge
+from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
+from anb_gym.study.leaderboard import ABOUT
+from anb_gym.study.results import Results
+from anb_gym.study.runner import run_study
+
+SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
+GROUPS = ["regret", "regret with noise", "regret under a bound", "hypervolume regret"]
+SCALARS, VECTORS = ("random_search", "local_search"), ("random_search", "archive_evolution")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with a task of each group whose best is known, and what its leaderboard wrote into ``docs``."""
+    home = tmp_path_factory.mktemp("leaderboard")
+    study = StudyConfig(
+        name="small",
+        controllers=[ControllerEntry(name, BASELINES[name].target) for name in dict.fromkeys(SCALARS + VECTORS)],
+        tasks=[
+            TaskEntry(SCALAR, SCALAR, controllers=SCALARS),
+            TaskEntry("noisy", SCALAR, noise=True, controllers=SCALARS),
+            TaskEntry("bound", SCALAR, {"reward": "constrained"}, controllers=SCALARS),
+            TaskEntry(VECTOR, VECTOR, controllers=VECTORS),
+        ],
+        seeds=range(3),
+        evaluations=120,
+    )
+    run_study(study, home, workers=1)
+    # One controller has fewer seeds, as in a study that was stopped.
+    results = Results.load(home)
+    keep = [run for run in results.runs if (run["controller"], run["seed"]) != ("local_search", 2)]
+    table = results.table
+    table = table[(table["controller"] != "local_search") | (table["seed"] != 2)]
+    Results(table, {**results.description, "runs": keep}).save(home / "results.parquet")
+    assert main(["leaderboard", str(home), "--out", str(home / "docs")]) == 0
+    return home
+
+
+def test_the_page_states_seeds_and_groups(folder: Path) -> None:
+    text = (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    assert "| `local_search` | 3 | 2 | 120 |" in text
+    assert "| `random_search` | 4 | 3 | 120 |" in text
+    assert [line[3:].lower() for line in text.splitlines() if line.startswith("## ")] == GROUPS
+    assert all(ABOUT[group] in text for group in GROUPS)
+
+
+def test_the_page_has_medians_and_marks_the_best(folder: Path) -> None:
+    results = Results.load(folder)
+    rows = results.table[results.table["task"] == "bound"]
+    judge = Judge.of(results.tasks["bound"])
+    known = judge.calibration
+    assert known is not None
+    medians = {
+        name: np.median(curves.values[:, 99]) * (known.best - known.random_mean)
+        for name, curves in anytime(rows, judge, "regret").items()
+    }
+    lines = (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("| bound | 50 |"))
+    heads = next(line for line in reversed(lines[:start]) if line.startswith("| task |")).split(" | ")
+    cells = dict(zip([head.strip("`| ") for head in heads[2:]], lines[start + 1].split(" | ")[2:], strict=True))
+    for name, median in medians.items():
+        cell = cells[name].strip(" |")
+        assert float(cell.strip("*")) == pytest.approx(median, rel=0.06)
+        assert cell.startswith("**") == (median == min(medians.values()))
+
+
+def test_summaries_have_every_cell(folder: Path) -> None:
+    summary = pd.read_csv(folder / "docs" / "leaderboard" / "summary.csv")
+    assert set(summary["task"]) == {SCALAR, "noisy", "bound", VECTOR}
+    assert sorted(summary["evaluations"].unique()) == [50, 100, 120]
+    runs = summary.groupby("controller")["runs"].unique().map(list).to_dict()
+    assert runs == {"archive_evolution": [3], "local_search": [2], "random_search": [3]}
+
+
+def test_curves_are_quartiles_that_never_rise(folder: Path) -> None:
+    curves = pd.read_parquet(folder / "docs" / "leaderboard" / "anytime.parquet")
+    assert len(curves.groupby(["task", "controller"], observed=True)) == 8
+    for (task, _), part in curves.groupby(["task", "controller"], observed=True):
+        assert (part["q25"] <= part["median"]).all()
+        assert (part["median"] <= part["q75"]).all()
+        assert part["evaluation"].is_monotonic_increasing
+        assert part["evaluation"].iloc[-1] == 120
+        assert task == "noisy" or (np.diff(part["median"]) <= 1e-6).all()
+
+
+def test_the_report_is_one_file(folder: Path) -> None:
+    text = (folder / "docs" / "leaderboard.html").read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert all(f"All tasks: {group}" in text for group in GROUPS)
+    assert 'src="http' not in text
+
+
+def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.parquet").write_text("nothing")
+    assert main(["leaderboard", str(tmp_path)]) == 1
+    assert main(["leaderboard", str(tmp_path / "nowhere")]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert "is damaged or not a Parquet file" in first
+    assert "nowhere" in second

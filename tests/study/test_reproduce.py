@@ -1,0 +1,157 @@
+"""The paper's tables and figures: on small studies, and what the documentation says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anb_gym.baselines import BASELINES
+from anb_gym.cli import main
+from anb_gym.construction.paper import TABLE_1, TABLE_2
+from anb_gym.construction.reproduce import PAPER, lines, table1, table2
+from anb_gym.space import EFFICIENTNET_B0
+from anb_gym.study.analysis.anytime import anytime
+from anb_gym.study.analysis.judging import Judge
+from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
+from anb_gym.study.difficulty import beats_efficientnet
+from anb_gym.study.reproduce import figure4, figure4_table, figure5, figure5_table
+from anb_gym.study.results import Results
+from anb_gym.study.runner import run_study
+from anb_gym.tasks import TASKS
+
+ROOT = Path(__file__).parents[2]
+DEVICE_TASKS = [task for task in TASKS.values() if task.device]
+
+
+def study(folder: Path, controllers: list[str], tasks: list[str], seeds: int, evaluations: int) -> Results:
+    entries = [ControllerEntry(name, BASELINES[name].target) for name in controllers]
+    config = StudyConfig("small", entries, [TaskEntry(id, id) for id in tasks], range(seeds), evaluations)
+    return Results.load(run_study(config, folder, workers=1).path)
+
+
+@pytest.fixture(scope="module")
+def accuracy(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The controllers of Figure 5b and local search, three seeds."""
+    names = ["random_search", "regularized_evolution", "reinforce", "local_search"]
+    return study(tmp_path_factory.mktemp("accuracy"), names, ["AccelNAS-Accuracy-v0"], 3, 1000)
+
+
+@pytest.fixture(scope="module")
+def devices(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Regularized evolution on every device's scalar reward, with the issue's budget."""
+    tasks = [task.id for task in DEVICE_TASKS]
+    return study(tmp_path_factory.mktemp("devices"), ["regularized_evolution"], tasks, 1, 1500)
+
+
+def regrets(results: Results) -> dict[str, np.ndarray]:
+    """Regret in accuracy points by controller, (runs, evaluations)."""
+    judge = Judge.of(results.tasks["AccelNAS-Accuracy-v0"])
+    known = judge.calibration
+    assert known is not None
+    curves = anytime(results.table, judge, "regret")
+    return {name: c.values * (known.best - known.random_mean) for name, c in curves.items()}
+
+
+def test_evolution_and_reinforce_beat_random_search(accuracy: Results) -> None:
+    found = {name: values[:, -1] for name, values in regrets(accuracy).items()}
+    assert found["regularized_evolution"].max() < found["random_search"].min()
+    assert found["reinforce"].max() < found["random_search"].min()
+
+
+def test_random_search_stagnates(accuracy: Results) -> None:
+    values = np.median(regrets(accuracy)["random_search"], axis=0)
+    assert values[99] - values[-1] < 0.25 * (values[0] - values[99])
+
+
+def test_local_search_comes_within_a_tenth_of_a_point(accuracy: Results) -> None:
+    assert np.median(regrets(accuracy)["local_search"][:, -1]) < 0.1
+
+
+def test_every_device_has_a_better_network_than_efficientnet(devices: Results) -> None:
+    for name, description in devices.tasks.items():
+        rows = devices.table[devices.table["task"] == name]
+        assert beats_efficientnet(rows, Judge.of(description)) <= 1500, name
+
+
+def test_figure5_has_means_over_seeds(accuracy: Results) -> None:
+    best = 67.0
+    text = "\n".join(figure5_table(accuracy))
+    assert text.startswith("| controller | 50 | 100 | 200 | 500 | 1,000 |")
+    assert all(f"| `{name}` |" in text for name in ("random_search", "regularized_evolution", "reinforce"))
+    row = next(line for line in text.splitlines() if "local_search" in line)
+    assert float(row.split("|")[-2].split("±")[0]) > best
+    (axes,) = figure5(accuracy).axes
+    assert axes.get_ylabel() == "best accuracy so far (%)"
+    assert len(axes.get_lines()) == 5
+
+
+def test_figure4_has_a_panel_and_a_row_per_task(devices: Results) -> None:
+    panels = [axes for axes in figure4(devices).axes if axes.get_title(loc="left")]
+    assert [axes.get_title(loc="left") for axes in panels] == list(devices.tasks)
+    rows = figure4_table(devices)[2:]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == list(devices.tasks)
+    assert all("1 of 1" in row for row in rows)
+    assert [row for row in rows if "+1.8, × 1.55" in row] == [row for row in rows if "AccelNAS-VCK190-v0" in row]
+
+
+def test_gains_of_figure4_are_those_of_the_best_network(devices: Results) -> None:
+    name = "AccelNAS-VCK190-Latency-v0"
+    judge = Judge.of(devices.tasks[name])
+    rows = devices.table[devices.table["task"] == name]
+    values = judge.values(rows["index"].to_numpy())
+    accuracy, latency = judge.values(np.array([EFFICIENTNET_B0.index]))[0]
+    gain = (values[values[:, 1] <= latency, 0] - accuracy).max()
+    ratio = (latency / values[values[:, 0] >= accuracy, 1]).max()
+    (row,) = [line for line in figure4_table(devices) if name in line]
+    assert f"| {gain:+.2f}, × {ratio:.2f} |" in row
+
+
+def test_a_seed_that_was_not_run_is_named(devices: Results) -> None:
+    with pytest.raises(ValueError, match=r"seed must be one of \[.*0.*\], got 7"):
+        figure4(devices, seed=7)
+
+
+def test_figure5_is_of_accuracy(devices: Results) -> None:
+    name = "AccelNAS-VCK190-v0"
+    one = Results(devices.table, {**devices.description, "tasks": {name: devices.tasks[name]}})
+    with pytest.raises(ValueError, match="results must be of the accuracy task, got AccelNAS-VCK190-v0"):
+        figure5(one)
+
+
+def test_tables_are_beside_the_papers() -> None:
+    one, two = table1(), table2()
+    assert {family: cells[PAPER] for family, cells in one.items() if PAPER in cells} == TABLE_1
+    assert {metric: cells[PAPER] for metric, cells in two.items()} == TABLE_2
+    assert all(len(cells) == 7 for cells in two.values())
+    # The paper's finding: boosted trees before the support vector machines before the forest.
+    assert one["xgb"]["anb_gym"].tau > one["nu_svr"]["anb_gym"].tau > one["rf"]["anb_gym"].tau
+
+
+def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="folder must hold the manifest of gp for accuracy"):
+        table1(tmp_path)
+
+
+def test_the_documentation_has_the_tables_that_ship() -> None:
+    text = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    for table in (table1(), table2()):
+        assert "\n".join(lines(table)) in text
+
+
+def test_the_command_prints_and_draws(tmp_path: Path, capsys: Any) -> None:
+    assert main(["reproduce", "table1", "table2", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "Table 1: accuracy on the test split" in out
+    assert "| xgb | 0.98" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.{suffix}" for name in ("table1", "table2") for suffix in ("png", "svg")
+    ]
+    assert (tmp_path / "table1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_name_is_one_line(capsys: Any) -> None:
+    assert main(["reproduce", "figure6"]) == 1
+    assert "NAME must be one of" in capsys.readouterr().err
