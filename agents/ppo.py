@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import integer
 from anb_gym._extras import require
 
 require("stable_baselines3", "agents")
 import torch  # noqa: E402 - after the check that the extra is installed
 from stable_baselines3 import PPO  # noqa: E402
 from stable_baselines3.common.callbacks import BaseCallback  # noqa: E402
-from stable_baselines3.common.vec_env import DummyVecEnv  # noqa: E402
+from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
+
+from anb_gym.envs.sb3 import make_vec_env  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,7 @@ class PPOSettings:
 
     def __post_init__(self) -> None:
         for name in ("n_envs", "n_steps", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a positive integer, got {value!r}")
+            integer(getattr(self, name), 1, name)
         if self.n_envs * self.n_steps % self.batch_size:
             steps = self.n_envs * self.n_steps
             raise ValueError(f"batch_size must divide n_envs * n_steps = {steps}, got {self.batch_size}")
@@ -161,22 +161,15 @@ def train_ppo(
         ValueError: ``episodes``, ``seed`` or ``threads`` is out of range.
         gymnasium.error.Error: The id is unknown.
     """
-    _require_integer("seed", seed, 0)
-    _require_integer("threads", threads, 1)
-    _require_integer("episodes", episodes, 1)
-
-    def make() -> gymnasium.Env[Any, Any]:
-        # SB3 copies infos and checks shapes itself.
-        return gymnasium.make(env_id, disable_env_checker=True, **(env_arguments or {}))
-
-    steps = episodes * _episode_length(make())
+    seed, threads, episodes = integer(seed, 0, "seed"), integer(threads, 1, "threads"), integer(episodes, 1, "episodes")
+    environments = make_vec_env(env_id, settings.n_envs, **(env_arguments or {}))
+    steps = episodes * _episode_length(environments)
     per_update = settings.n_envs * settings.n_steps
     if steps % per_update:
         unit = "episodes must be whole updates: n_envs * n_steps"
         raise ValueError(f"{unit} = {per_update} must divide their {steps} steps, got {episodes} episodes")
 
     arguments = {name: value for name, value in asdict(settings).items() if name != "n_envs"}
-    environments = DummyVecEnv([make] * settings.n_envs)
     with _torch_threads(threads), _bar(episodes, f"PPO on {env_id}", progress) as show:
         model = PPO("MlpPolicy", environments, seed=seed, device="cpu", **arguments)
         recorder = Recorder(show)
@@ -184,18 +177,14 @@ def train_ppo(
     return model, recorder.evaluations()
 
 
-def _require_integer(name: str, value: object, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
-
-
-def _episode_length(env: gymnasium.Env[Any, Any]) -> int:
+def _episode_length(environments: VecEnv) -> int:
     """Steps of an episode, which are always as many."""
-    env.reset(seed=0)
+    environments.reset()
     length, over = 0, False
     while not over:
-        _, _, terminated, truncated, _ = env.step(0)
-        length, over = length + 1, terminated or truncated
+        actions = [environments.action_space.sample() for _ in range(environments.num_envs)]
+        _, _, dones, _ = environments.step(np.array(actions))
+        length, over = length + 1, bool(dones.any())
     return length
 
 

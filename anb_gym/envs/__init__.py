@@ -49,8 +49,7 @@ def register() -> None:
             preferred = named | {"reward": "chebyshev", "preference": "sampled"}
             _register(preference_id(task), "build:BuildEnv", preferred, reward_threshold=REWARD_THRESHOLD)
             _register(constrained_id(task), "constrained:ConstrainedBuildEnv", named)
-        if edit_id(task) not in gymnasium.registry:
-            gymnasium.register(edit_id(task), entry_point="anb_gym.envs.edit:EditEnv", kwargs={"task": task.name})
+        _register(edit_id(task), "edit:EditEnv", named, vector_entry="edit_vector:EditVectorEnv")
     # Devices from folders are not among them: what an observation means must not depend on the installation.
     names = [task.name for task in TASKS.values() if task.device and task.device not in DEVICES]
     _register(TRANSFER_ID, "transfer:TransferBuildEnv", {"tasks": names}, reward_threshold=REWARD_THRESHOLD)
@@ -60,13 +59,16 @@ def _id(task: Task, form: str) -> str:
     return f"AccelNAS-{task.name}{form}-v{task.version}"
 
 
-def _register(env_id: str, entry: str, kwargs: dict[str, Any], **arguments: Any) -> None:
-    """Registers an environment class of this package with its vector environment, unless the id is known."""
+def _register(
+    env_id: str, entry: str, kwargs: dict[str, Any], vector_entry: str | None = None, **arguments: Any
+) -> None:
+    """Registers a class of this package with its vector environment, by default beside it, unless the id is known."""
     if env_id not in gymnasium.registry:
+        vector_entry = vector_entry or f"{entry.removesuffix('Env')}VectorEnv"
         gymnasium.register(
             env_id,
             entry_point=f"anb_gym.envs.{entry}",
-            vector_entry_point=f"anb_gym.envs.{entry.removesuffix('Env')}VectorEnv",
+            vector_entry_point=f"anb_gym.envs.{vector_entry}",
             kwargs=kwargs,
             **arguments,
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym.envs import rendering
 from anb_gym.envs.encoding import Encoding, make_encoding
+from anb_gym.envs.inputs import check_options
 from anb_gym.envs.outcomes import Outcome, Scoring, Seeds, first_row
 from anb_gym.envs.transition import Transition, transition
 from anb_gym.rewards import FloatArray
@@ -42,9 +43,9 @@ class Rules:
         """Whether a reset draws anything."""
         return self.noisy or self.scoring.n_context > 0
 
-    def draw(self, rng: np.random.Generator, options: dict[str, Any] | None) -> tuple[FloatArray, int]:
+    def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[FloatArray, int]:
         """The context of a new episode and the seed of its noise, 0 without noise."""
-        context = self.scoring.draw(rng, options or {})
+        context = self.scoring.draw(rng, options)
         return context, int(rng.integers(2**63)) if self.noisy else 0
 
     def score(self, choices: Choices, context: FloatArray, seeds: Seeds) -> list[Outcome]:
@@ -94,6 +95,16 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         #: Metrics and reward of the complete architecture, for ``render``.
         self._outcome: tuple[dict[str, float], Any] | None = None
 
+    @property
+    def n_steps(self) -> int:
+        """Steps of an episode."""
+        return self.rules.transition.n_steps
+
+    @property
+    def reset_options(self) -> tuple[str, ...]:
+        """Names of the options of ``reset``."""
+        return self.rules.scoring.options
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -101,14 +112,15 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
         Args:
             seed: Seeds the generator of all that is random.
-            options: What the class's documentation lists under Starting State; others are ignored.
+            options: What the class's documentation lists under Starting State.
 
         Returns:
             The first observation, and an info with the action mask.
 
         Raises:
-            ValueError: An option has an impossible value.
+            ValueError: An option is unknown or has an impossible value.
         """
+        options = check_options(options, self.reset_options)
         super().reset(seed=seed)
         rules = self.rules
         self._context[0], self._noise_seeds[0] = rules.draw(self.np_random, options)

@@ -12,10 +12,11 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer
 from anb_gym.envs import rendering
 from anb_gym.envs.base import RENDER_MODES
-from anb_gym.envs.outcomes import Seeds, describe, first_row
+from anb_gym.envs.inputs import check_options, parse_action
+from anb_gym.envs.outcomes import Columns, Seeds, architecture_strings, describe, first_row
 from anb_gym.rewards import Metrics
 from anb_gym.scoring import Scorer, Scores
 from anb_gym.space import SPACE, Architecture, Choices
@@ -25,14 +26,12 @@ _Observation = NDArray[np.float32]
 _Info = dict[str, Any]
 
 #: The choice that each action changes, and the option that the choice gets: ``int64`` (71,).
-_POSITIONS: Final = np.repeat(np.arange(SPACE.n_choices), SPACE.cardinalities)
-_OPTIONS: Final = np.concatenate([np.arange(n) for n in SPACE.cardinalities])
-N_ACTIONS: Final = len(_POSITIONS)
+POSITIONS: Final = np.repeat(np.arange(SPACE.n_choices), SPACE.cardinalities)
+OPTIONS: Final = np.concatenate([np.arange(n) for n in SPACE.cardinalities])
+N_ACTIONS: Final = len(POSITIONS)
 
 #: Steps of an episode: as many as there are choices, so every architecture can be reached from every other.
 HORIZON: Final = SPACE.n_choices
-#: Keys of the options of ``reset``.
-RESET_OPTIONS: Final = ("architecture",)
 
 
 class EditEnv(gymnasium.Env[_Observation, np.int64]):
@@ -119,7 +118,8 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
 
     ## Vectorized environment
 
-    `gym.make_vec` makes Gymnasium's `SyncVectorEnv` or `AsyncVectorEnv` of copies; there is no other form.
+    `gym.make_vec` makes `anb_gym.envs.edit_vector.EditVectorEnv`, which steps many copies at once, equal to Gymnasium's
+    `SyncVectorEnv` of them in every value.
 
     ## Version History
 
@@ -127,6 +127,8 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
+    #: Names of the options of ``reset``.
+    reset_options: Final = ("architecture",)
 
     def __init__(
         self,
@@ -144,9 +146,8 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self.task = get_task(task)
         self._scorer = Scorer(self.task, surrogate, reward, reward_scale, target, weights)
         self._start = None if start is None else _parse(start, "start")
-        if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
-            raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}")
-        self._horizon = horizon
+        #: Steps of an episode.
+        self.n_steps = integer(horizon, 1, "horizon")
         if not isinstance(noise, bool):
             raise ValueError(f"noise must be True or False, got {noise!r}")
         self._noisy = noise
@@ -175,20 +176,10 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         Raises:
             ValueError: An option is unknown, or its value is no architecture.
         """
+        options = check_options(options, self.reset_options)
         super().reset(seed=seed)
-        options = {} if options is None else options
-        for key in options:
-            choose(key, RESET_OPTIONS, "options")
-        # Both are drawn whether they are used or not: what is given does not change what is random.
-        drawn = SPACE.sample(1, self.np_random)[0]
-        self._seeds[0] = self.np_random.integers(2**63)
-        if "architecture" in options:
-            drawn = _parse(options["architecture"], 'options["architecture"]')
-        elif self._start is not None:
-            drawn = self._start
-        self._made, self._changed, self._reward = 0, None, None
-        self._first, self._choices = drawn.copy(), drawn.copy()
-        self._scores = self._score()
+        first, noise_seed = self.draw(self.np_random, options)
+        self.take_over(0, first, first, noise_seed)
         return self._observe(), {"action_mask": self._mask()}
 
     def step(self, action: Any) -> tuple[_Observation, float, bool, bool, _Info]:
@@ -204,24 +195,68 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
             ResetNeeded: The episode is over or was never started.
             ValueError: The action is outside the action space.
         """
-        if self._made is None or self._made == self._horizon:
+        if self._made is None or self._made == self.n_steps:
             state = "no episode has begun" if self._made is None else "it is over"
             raise ResetNeeded(f"call reset() before step(): {state}")
-        number = _parse_action(action)
+        number = parse_action(action, N_ACTIONS)
         before = self._scores
-        self._changed = int(_POSITIONS[number])
-        if self._choices[self._changed] != _OPTIONS[number]:
-            self._choices[self._changed] = _OPTIONS[number]
-            self._scores = self._score()
+        self._changed = int(POSITIONS[number])
+        if self._choices[self._changed] != OPTIONS[number]:
+            self._choices[self._changed] = OPTIONS[number]
+            self._scores = self.score(self._choices[None], self._seeds)
         self._reward = float(self._scores.reward[0] - before.reward[0])
         self._made += 1
-        truncated = self._made == self._horizon
-        info = self._last_info() if truncated else {"action_mask": self._mask()}
-        return self._observe(), self._reward, False, truncated, info
+        truncated = self._made == self.n_steps
+        if not truncated:
+            return self._observe(), self._reward, False, False, {"action_mask": self._mask()}
+        info = self.last_info(self._first[None], self._choices[None], self._scores, self._seeds)
+        return self._observe(), self._reward, False, True, first_row(info)
+
+    def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Choices, int]:
+        """The architecture that a new episode begins with, ``int8`` (28,), and the seed of its noise."""
+        # Both are drawn whether they are used or not: what is given does not change what is random.
+        drawn, noise_seed = SPACE.sample(1, rng)[0], int(rng.integers(2**63))
+        if "architecture" in options:
+            return _parse(options["architecture"], 'options["architecture"]'), noise_seed
+        return drawn if self._start is None else self._start, noise_seed
+
+    def take_over(
+        self,
+        made: int,
+        first: Choices,
+        choices: Choices,
+        noise_seed: int,
+        changed: int | None = None,
+        reward: float | None = None,
+    ) -> None:
+        """Takes over an episode, new or from a vector environment.
+
+        Args:
+            made: Steps made, negative before the first episode.
+            first: The architecture at its start, ``int8`` (28,).
+            choices: That now.
+            noise_seed: Seed of the measurement noise.
+            changed: The choice that the last step named, None at the start.
+            reward: Its reward.
+        """
+        self._made = None if made < 0 else made
+        self._first, self._choices = first.copy(), choices.copy()
+        self._seeds[0] = noise_seed
+        self._changed, self._reward = changed, reward
+        self._scores = self.score(self._choices[None], self._seeds)
+
+    def score(self, choices: Choices, seeds: Seeds) -> Scores:
+        """Scores of architectures ``int8`` (n, 28) that are measured with these noise seeds, if there is noise."""
+        return self._scorer(SPACE.to_states(choices), seeds if self._noisy else None)
+
+    def last_info(self, first: Choices, choices: Choices, scores: Scores, seeds: Seeds) -> Columns:
+        """What the last infos of episodes contain, from their first and last architectures ``int8`` (n, 28)."""
+        info = describe(SPACE.to_states(choices), scores, seeds if self._noisy else None)
+        return {"start": architecture_strings(SPACE.to_states(first)), **info}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions change the architecture, ``bool`` (71,): none before the first reset and after the end."""
-        over = self._made is None or self._made == self._horizon
+        over = self._made is None or self._made == self.n_steps
         return np.zeros(N_ACTIONS, dtype=np.bool_) if over else self._mask().astype(np.bool_)
 
     def render(self) -> str | NDArray[np.uint8] | None:
@@ -235,12 +270,9 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         surrogate = self._scorer.benchmark.surrogate
         return rendering.render(self.render_mode, self.task, surrogate, choices, metrics, self._reward, self._changed)
 
-    def _score(self) -> Scores:
-        return self._scorer(SPACE.to_states(self._choices[None]), self._seeds if self._noisy else None)
-
     def _chosen(self) -> NDArray[np.bool_]:
         """The options that the architecture has, ``bool`` (71,)."""
-        chosen: NDArray[np.bool_] = self._choices[_POSITIONS] == _OPTIONS
+        chosen: NDArray[np.bool_] = self._choices[POSITIONS] == OPTIONS
         return chosen
 
     def _observe(self) -> _Observation:
@@ -248,21 +280,6 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
 
     def _mask(self) -> NDArray[np.int8]:
         return (~self._chosen()).astype(np.int8)
-
-    def _last_info(self) -> _Info:
-        states, seeds = SPACE.to_states(self._choices[None]), self._seeds if self._noisy else None
-        start = str(Architecture.from_choices(self._first))
-        return {"start": start, **first_row(describe(states, self._scores, seeds))}
-
-
-def _parse_action(action: Any) -> int:
-    try:
-        number = to_int(action)
-    except TypeError:
-        number = -1
-    if not 0 <= number < N_ACTIONS:
-        raise ValueError(f"action must be an integer in 0..{N_ACTIONS - 1}, got {action!r}")
-    return number
 
 
 def _parse(architecture: Any, argument: str) -> Choices:

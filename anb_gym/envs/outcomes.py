@@ -46,6 +46,7 @@ class Scoring(ABC):
         reward_dim: How many objectives a vector reward has, None for a scalar reward.
         n_context: Numbers in a context; all lie in 0..1 and are shown in the observation.
         fractions: Whether these can lie between 0 and 1.
+        options: Names of the options of ``reset`` that set the context.
         running: What the infos of all steps but the last contain beside the mask.
     """
 
@@ -53,6 +54,7 @@ class Scoring(ABC):
     reward_dim: int | None = None
     n_context: int = 0
     fractions: bool = False
+    options: tuple[str, ...] = ()
     running: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod

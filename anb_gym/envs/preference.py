@@ -1,7 +1,66 @@
-"""Rewards that differ from episode to episode: by weights of the objectives, or by the bound of a metric.
+"""Rewards whose preference differs from episode to episode: weights of the objectives, or the bound of a metric.
 
-With two metrics a preference is one number u in 0..1: the weights are (u, 1 - u),
-the bound lies at u on the way from the nadir of the device metric to its ideal.
+## Description
+
+The ids with `-Preference` are `BuildEnv` with `preference="sampled"`: each episode draws what it asks for, shows it in
+the observation and scores by it, so that one policy can learn the whole Pareto front. With two metrics a preference is
+one number u in 0..1: the weights are (u, 1 - u), accuracy first; the bound lies at u on the way from the nadir of the
+device metric, its worst value on the exact front, to its ideal, the best.
+
+## Action Space
+
+As for `BuildEnv`: by default `Discrete(4)`, with masks.
+
+## Observation Space
+
+As for `BuildEnv`, then two cells with the weights, or one with u for a bound: by default `Box(0, 1, (102,), float32)`.
+
+## Rewards
+
+0 until the last step, then:
+
+| `reward`        | Formula                                    | Optima                                               |
+|-----------------|--------------------------------------------|------------------------------------------------------|
+| `"chebyshev"`   | Minus the largest weight * (1 - objective) | Every member of the front, for some weights          |
+| `"weighted"`    | Sum of weight * objective                  | The members of the front on its convex hull          |
+| `"constrained"` | As for `BuildEnv`, with the bound          | The most accurate architecture that meets the bound  |
+
+Objectives, units and the info of the last step are those of `BuildEnv`; `info["preference"]` has the weights, or the
+bound in the metric's unit. With `reward_scale="unit"` every preference has the random mean 0 and the certified optimum
+1; the mean is measured at 129 preferences and interpolated linearly.
+
+## Starting State
+
+No choice is made. `reset` draws u uniformly; with `noise=True` it then draws the seed of the episode's measurement
+noise. `reset(options={"preference": [0.3, 0.7]})` sets the weights, `reset(options={"preference": 3000.0})` the bound.
+
+## Episode End
+
+The episode terminates when all 28 choices are made. It is never truncated.
+
+## Arguments
+
+`task` (by the id: one with two metrics), `surrogate`, `reward` (by the id `"chebyshev"`), `reward_scale`,
+`granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`. `target` and `weights` are what is sampled,
+and cannot be given.
+
+```python
+>>> import gymnasium as gym
+>>> env = gym.make("anb_gym:AccelNAS-VCK190-Preference-v0", reward="constrained", granularity="network")
+>>> observation, info = env.reset(options={"preference": 3000.0})  # images/s, at least
+>>> observation, reward, terminated, truncated, info = env.step([0] * 28)
+>>> info["preference"], info["metrics"]["vck190/throughput"] > 3000.0, info["raw_reward"] == info["metrics"]["accuracy"]
+(3000.0, True, True)
+
+```
+
+## Vectorized environment
+
+`gym.make_vec` makes `anb_gym.envs.build.BuildVectorEnv`, whose copies differ in their preferences.
+
+## Version History
+
+* v0: First version.
 """
 
 from __future__ import annotations
@@ -163,6 +222,7 @@ class PreferenceScoring(Scoring):
     """
 
     fractions = True
+    options = ("preference",)
 
     def __init__(self, scorer: PreferenceScorer) -> None:
         self._scorer = scorer

@@ -102,6 +102,8 @@ class TransferScoring(Scoring):
         scorers: One per task.
     """
 
+    options = ("task", "device")
+
     def __init__(self, scorers: Sequence[Scorer]) -> None:
         self._scorings = [TaskScoring(scorer) for scorer in scorers]
         self._tasks = [scorer.task for scorer in scorers]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import index as to_int
 from typing import Any, Final
 
 import numpy as np
@@ -18,12 +17,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym.envs.inputs import Actions, parse_action, parse_actions
 from anb_gym.space import CHOICE_NAMES, N_BLOCKS, SPACE, Choices
 
 #: What one step decides: a choice, a block of four choices or the whole network.
 GRANULARITIES: Final = ("choice", "block", "network")
 
-Actions = NDArray[np.integer[Any]]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete
 
 
@@ -72,14 +71,8 @@ class Transition:
             ValueError: It is outside the action space.
         """
         if self.n_actions is None:
-            return self._parse(action, self.limits.shape, "action")[None]
-        try:
-            number = to_int(action)
-        except TypeError:
-            number = -1
-        if not 0 <= number < self.n_actions:
-            raise ValueError(f"action must be an integer in 0..{self.n_actions - 1}, got {action!r}")
-        return np.array([number])
+            return parse_actions(action, self.limits.shape, self.limits, "action")[None]
+        return np.array([parse_action(action, self.n_actions)])
 
     def parse_batch(self, actions: Any, n: int) -> Actions:
         """The actions of ``n`` environments as an array.
@@ -87,22 +80,7 @@ class Transition:
         Raises:
             ValueError: They have another shape or are no integers, or one is outside the action space.
         """
-        return self._parse(actions, (n, *self.limits.shape), "actions")
-
-    def _parse(self, actions: Any, shape: tuple[int, ...], name: str) -> Actions:
-        try:
-            array = np.asarray(actions)
-        except ValueError:  # rows of different lengths
-            raise ValueError(f"{name} must be integers of shape {shape}, got {actions!r}") from None
-        if array.shape != shape or array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must be integers of shape {shape}, got {array.dtype} {array.shape}: {actions!r}")
-        outside = (array < 0) | (array >= self.limits)
-        if outside.any():
-            place = tuple(np.argwhere(outside)[0].tolist())
-            limit = np.broadcast_to(self.limits, shape)[place]
-            where = ", ".join(map(str, place))
-            raise ValueError(f"{name}[{where}] must be in 0..{limit - 1}, got {array[place]}")
-        return array
+        return parse_actions(actions, (n, *self.limits.shape), self.limits)
 
 
 def transition(granularity: str) -> Transition:

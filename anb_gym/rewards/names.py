@@ -50,6 +50,8 @@ def make_reward(
     name = None if callable(reward) else choose(reward, REWARDS, "reward")
     if name in (*SCALARISATIONS, "constrained") and len(task.metrics) != 2:
         raise ValueError(f"reward {name!r} needs a task with two metrics, {task.name!r} has {task.metrics}")
+    if name == "product" and len(task.metrics) > 2:
+        raise ValueError(f"reward 'product' needs a task with at most two metrics, {task.name!r} has {task.metrics}")
     if target is not None and (name not in ("product", "constrained") or task.target is None):
         raise ValueError(f"target must be None: the reward {reward!r} of task {task.name!r} has none, got {target!r}")
     if weights is not None and name not in SCALARISATIONS:

@@ -1,19 +1,29 @@
-"""Prints what environment steps cost: of one copy beside CartPole, and of many beside Gymnasium's vector environment.
+"""Prints what environment steps cost: of one copy, of many at once, and while an agent trains.
 
 All is averaged over whole episodes and measured in turns, so that other load on the machine meets all alike. A single
-environment is measured by Gymnasium's own ``benchmark_step``. The native vector environment and ``SyncVectorEnv`` of
-the same environment take the same actions; a step of all copies counts once per copy.
+environment is measured by Gymnasium's own ``benchmark_step``, beside CartPole. The native vector environment and
+``SyncVectorEnv`` of the same environment take the same actions; a step of all copies counts once per copy. PPO of
+Stable-Baselines3 trains in the recommended settings, on the native environment and on SB3's ``DummyVecEnv``.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import gymnasium
+import numpy as np
+import torch
 from gymnasium.utils.performance import benchmark_step
 from gymnasium.vector import VectorEnv
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from anb_gym.agents.ppo import SETTINGS
+from anb_gym.envs.sb3 import make_vec_env
 
 REFERENCE = "CartPole-v1"
 
@@ -28,6 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     compare_single(arguments.id, arguments.seconds, arguments.rounds)
     compare_vector(arguments.id, arguments.copies, arguments.rounds)
+    compare_training(arguments.id, arguments.rounds)
 
 
 def compare_single(env_id: str, seconds: int, rounds: int) -> None:
@@ -59,6 +70,47 @@ def compare_vector(env_id: str, copies: int, rounds: int) -> None:
         print(f"{f'{name}, {copies} copies':40} {median(values):12,.0f} steps per second")
     ratios = [fast / slow for fast, slow in zip(speeds[native], speeds[synchronous], strict=True)]
     print(f"{'ratio':40} {median(ratios):12.1f}")
+
+
+def compare_training(env_id: str, rounds: int) -> None:
+    """Prints how many frames a second SB3 makes, without an agent and while PPO trains, on one core."""
+
+    def make() -> gymnasium.Env[Any, Any]:
+        return gymnasium.make(env_id, disable_env_checker=True)
+
+    torch.set_num_threads(1)
+    copies, n_steps = SETTINGS.n_envs, SETTINGS.n_steps
+    settings = {name: value for name, value in asdict(SETTINGS).items() if name != "n_envs"}
+    environments: dict[str, VecEnv] = {
+        "make_vec_env": make_vec_env(env_id, copies),
+        "DummyVecEnv": DummyVecEnv([make] * copies),
+    }
+    agents = {
+        name: PPO("MlpPolicy", envs, seed=0, device="cpu", **settings).learn(copies * n_steps)
+        for name, envs in environments.items()
+    }
+    for title, updates, run in (
+        ("SB3 without agent", 10, lambda name, steps: _step_all(environments[name], steps)),
+        ("SB3's PPO", 2, lambda name, steps: agents[name].learn(steps * copies)),
+    ):
+        speeds: dict[str, list[float]] = {name: [] for name in environments}
+        for _ in range(rounds):
+            for name, values in speeds.items():
+                start = perf_counter()
+                run(name, updates * n_steps)
+                values.append(updates * n_steps * copies / (perf_counter() - start))
+        for name, values in speeds.items():
+            print(f"{f'{title}, {name}, {copies} copies':40} {median(values):12,.0f} frames per second")
+        ratios = [fast / slow for fast, slow in zip(*speeds.values(), strict=True)]
+        print(f"{'ratio':40} {median(ratios):12.2f}")
+
+
+def _step_all(envs: VecEnv, steps: int) -> None:
+    """Steps without choosing actions, which would take longer than the steps."""
+    envs.reset()
+    actions = np.zeros((envs.num_envs, *envs.action_space.shape), dtype=np.int64)
+    for _ in range(steps):
+        envs.step(actions)
 
 
 def _steps_per_second(envs: VectorEnv, episodes: int) -> float:

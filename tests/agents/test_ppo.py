@@ -88,8 +88,8 @@ def test_unknown_id() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_envs": 0}, "n_envs must be a positive integer, got 0"),
-        ({"n_steps": 2.5}, "n_steps must be a positive integer, got 2.5"),
+        ({"n_envs": 0}, "n_envs must be an integer of at least 1, got 0"),
+        ({"n_steps": 2.5}, "n_steps must be an integer of at least 1, got 2.5"),
         ({"batch_size": 1000}, r"batch_size must divide n_envs \* n_steps = 1792, got 1000"),
     ],
 )

@@ -363,6 +363,7 @@ def test_step_before_reset_and_after_the_end() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"task": "All"}, "reward 'product' needs a task with at most two metrics"),
         ({"task": "VCK-190"}, "task must be one of .* did you mean 'VCK190'"),
         ({"surrogate": "gpp"}, "surrogate must be one of .* did you mean 'gp'"),
         ({"reward": "prodct"}, "reward must be one of .* did you mean 'product'"),

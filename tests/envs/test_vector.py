@@ -13,27 +13,34 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
-import anb_gym.tasks
-from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
+from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.envs.build import BuildVectorEnv
+from anb_gym.envs.copies import CopiesVectorEnv
 from anb_gym.envs.encoding import OBSERVATIONS
 from anb_gym.envs.transition import GRANULARITIES
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
-from anb_gym.tasks import TASKS, get_task
+from anb_gym.tasks import ALL_DEVICES, TASKS, get_task
 
 PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
 IDS = [
     *[task.id for task in TASKS.values()],
-    *[vector_reward_id(task) for task in TASKS.values()],
+    *[vector_reward_id(task) for task in (*TASKS.values(), ALL_DEVICES)],
     *[preference_id(task) for task in PAIRS],
     *[constrained_id(task) for task in PAIRS],
     TRANSFER_ID,
+    *[edit_id(task) for task in TASKS.values()],
 ]
-#: One id of every form.
+#: One id of every form that builds, and one that edits.
 FORMS = [form(get_task("VCK190")) for form in (lambda t: t.id, vector_reward_id, preference_id, constrained_id)]
 FORMS.append(TRANSFER_ID)
+EDIT = edit_id(get_task("TPUv3"))
 MODES = [mode.value for mode in AutoresetMode]
 N = 3
+
+
+def with_steps(n: int, env_id: str) -> dict[str, Any]:
+    """The arguments that make an episode 7 steps, or 1 step, long."""
+    return {"horizon": n} if env_id == EDIT else {"granularity": {7: "block", 1: "network"}[n]}
 
 
 def native(env_id: str, mode: str = "NextStep", n: int = N, **arguments: Any) -> VectorEnv:
@@ -65,7 +72,7 @@ def assert_same_episodes(env_id: str, mode: str, seed: Any = 5, masks: bool = Fa
     assert_same(ours.reset(seed=seed), theirs.reset(seed=seed))
     assert ours.np_random_seed == theirs.np_random_seed or seed is None
     rng = np.random.default_rng(0)
-    n_steps = ours.unwrapped.rules.transition.n_steps
+    n_steps = ours.unwrapped.n_steps
     ours.action_space.seed(1)
     over = np.zeros(N, dtype=np.bool_)
     for step in range(3 * n_steps + 4):
@@ -82,7 +89,7 @@ def assert_same_episodes(env_id: str, mode: str, seed: Any = 5, masks: bool = Fa
         mine, reference = ours.step(actions), theirs.step(actions)
         assert_same(mine, reference)
         assert mine[0] in ours.observation_space
-        over = mine[2] if mode != "SameStep" else over
+        over = mine[2] | mine[3] if mode != "SameStep" else over
 
 
 def _masks(envs: SyncVectorEnv) -> np.ndarray:
@@ -101,6 +108,20 @@ def test_every_id_in_every_mode(env_id: str, mode: str) -> None:
 def test_every_form_in_every_mode(env_id: str, mode: str, granularity: str, observation: str) -> None:
     assert_same_episodes(env_id, mode, granularity=granularity, observation=observation)
     assert_same_episodes(env_id, mode, masks=True, granularity=granularity, observation=observation, noise=True)
+
+
+@pytest.mark.parametrize("arguments", [{"horizon": 1}, {"horizon": 6, "noise": True, "reward_scale": "raw"}], ids=str)
+@pytest.mark.parametrize("mode", MODES)
+def test_editing_in_every_mode(mode: str, arguments: dict[str, Any]) -> None:
+    assert_same_episodes(EDIT, mode, masks=True, **arguments)
+
+
+@pytest.mark.parametrize("env_id", [FORMS[0], EDIT])
+def test_a_function_as_reward(env_id: str) -> None:
+    def slow(metrics: Any) -> Any:
+        return metrics["accuracy"] - np.log(metrics[list(metrics)[1]])
+
+    assert_same_episodes(env_id, "SameStep", reward=slow, reward_scale="raw")
 
 
 @pytest.mark.parametrize("seed", [None, 0, [3, None, 3], (1, 2, 3), np.array([1, 2, 3])], ids=str)
@@ -126,24 +147,24 @@ def test_unseeded_copies_differ() -> None:
     assert len(set(envs.np_random_seed)) == 50
 
 
-@pytest.mark.parametrize("options", [{"preference": [0.25, 0.75]}, {"unknown": 1}, {}])
-def test_options_go_to_all_copies(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{"preference": [0.25, 0.75]}, {}, None])
+def test_options_go_to_all_copies(options: dict[str, Any] | None) -> None:
     ours, theirs = native(FORMS[2]), synchronous(FORMS[2])
-    before = dict(options)
-    assert_same(ours.reset(seed=1, options=options), theirs.reset(seed=1, options=dict(options)))
+    given = dict(options or {})
+    assert_same(ours.reset(seed=1, options=options), theirs.reset(seed=1, options=options))
     mask = np.array([False, True, False])
     for envs in (ours, theirs):
         envs.step(np.zeros(N, dtype=np.int64))
     assert_same(
-        ours.reset(options=options | {"reset_mask": mask}), theirs.reset(options=options | {"reset_mask": mask.copy()})
+        ours.reset(options=given | {"reset_mask": mask}), theirs.reset(options=given | {"reset_mask": mask.copy()})
     )
-    assert options == before
+    assert given == (options or {})
 
 
-@pytest.mark.parametrize("env_id", FORMS)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
 @pytest.mark.parametrize("dump", [pickle.dumps, cloudpickle.dumps], ids=["pickle", "cloudpickle"])
 def test_pickle_in_the_middle(env_id: str, dump: Any) -> None:
-    envs = native(env_id, "SameStep", granularity="block", noise=True)
+    envs = native(env_id, "SameStep", noise=True, **with_steps(7, env_id))
     envs.reset(seed=3)
     rng = np.random.default_rng(0)
     for step in range(20):
@@ -155,9 +176,9 @@ def test_pickle_in_the_middle(env_id: str, dump: Any) -> None:
             assert_same(twin.step(actions), result)
 
 
-@pytest.mark.parametrize("env_id", FORMS)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
 def test_results_belong_to_the_caller(env_id: str) -> None:
-    ours, twin = native(env_id, "SameStep", granularity="block"), native(env_id, "SameStep", granularity="block")
+    ours, twin = (native(env_id, "SameStep", **with_steps(7, env_id)) for _ in range(2))
 
     def spoil(data: Any) -> None:
         for value in data.values() if isinstance(data, dict) else data:
@@ -168,23 +189,25 @@ def test_results_belong_to_the_caller(env_id: str) -> None:
 
     spoil(ours.reset(seed=0))
     twin.reset(seed=0)
+    assert_same(ours.action_masks(), twin.action_masks())
     for _ in range(15):
         result = ours.step(np.zeros(N, dtype=np.int64))
         assert_same(result, twin.step(np.zeros(N, dtype=np.int64)))
         spoil(result)
 
 
-@pytest.mark.parametrize("env_id", FORMS)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
 @pytest.mark.parametrize("arguments", [{}, {"reward_scale": "raw", "surrogate": "xgb"}], ids=str)
 def test_many_copies_score_as_few(env_id: str, arguments: dict[str, Any]) -> None:
     """Batches of any size, across the chunks in which surrogates and optima are evaluated."""
     n = 1500
-    envs = native(env_id, "Disabled", n, granularity="network", **arguments)
+    arguments = arguments | with_steps(1, env_id)
+    envs = native(env_id, "Disabled", n, **arguments)
     envs.reset(seed=0)
     envs.action_space.seed(0)
     actions = envs.action_space.sample()
     _, rewards, _, _, infos = envs.step(actions)
-    single = gymnasium.make(env_id, granularity="network", **arguments)
+    single = gymnasium.make(env_id, **arguments)
     for row in (0, 63, 64, 1023, 1024, n - 1):
         single.reset(seed=row)
         _, reward, _, _, info = single.step(actions[row])
@@ -210,9 +233,9 @@ def test_mode_is_in_the_metadata(mode: Any) -> None:
     assert BuildVectorEnv.metadata == {}
 
 
-@pytest.mark.parametrize("env_id", FORMS)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
 def test_spec_makes_the_same(env_id: str) -> None:
-    envs = native(env_id, noise=True, granularity="block")
+    envs = native(env_id, noise=True, **with_steps(7, env_id))
     assert envs.spec is not None
     again = gymnasium.make_vec(gymnasium.envs.registration.EnvSpec.from_json(envs.spec.to_json()))
     assert type(again) is type(envs)
@@ -253,9 +276,9 @@ def test_vector_wrappers_of_mo_gymnasium() -> None:
     assert infos["episode"]["dr"] == pytest.approx(0.9**27 * result[1])
 
 
-@pytest.mark.parametrize("env_id", FORMS)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
 def test_render(env_id: str) -> None:
-    arguments = {"render_mode": "ansi", "granularity": "block"}
+    arguments = {"render_mode": "ansi", **with_steps(7, env_id)}
     ours, theirs = native(env_id, **arguments), synchronous(env_id, **arguments)
     with pytest.raises(ResetNeeded, match="before render"):
         ours.render()
@@ -295,6 +318,26 @@ def test_bad_actions(actions: Any, granularity: str, message: str) -> None:
     assert envs.step(valid)[2].all() == (granularity == "network"), "the failed call has changed nothing"
 
 
+def test_bad_actions_of_editing() -> None:
+    envs = native(EDIT)
+    first, _ = envs.reset(seed=0)
+    outside, short = r"actions\[1\] must be in 0\.\.70, got 71", r"actions must be integers of shape \(3,\), got"
+    for actions, message in (([0, 71, 0], outside), ([0, 1], short)):
+        with pytest.raises(ValueError, match=message):
+            envs.step(actions)
+    assert_same(first, envs.reset(seed=0)[0])
+
+
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
+def test_bad_options(env_id: str) -> None:
+    single = gymnasium.make(env_id)
+    for envs in (native(env_id), single):
+        with pytest.raises(ValueError, match="options must be .*, got 'unknown'"):
+            envs.reset(options={"unknown": 1})
+        with pytest.raises(ValueError, match=r"options must be a dict or None, got \[1\]"):
+            envs.reset(options=[1])
+
+
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
@@ -312,7 +355,7 @@ def test_bad_reset_mask(mask: Any, message: str) -> None:
         envs.reset(options={"reset_mask": mask})
 
 
-@pytest.mark.parametrize("seed", [[1, 2], "abcd", [1, 2, 3, 4], {0: 1}, 1.5])
+@pytest.mark.parametrize("seed", [[1, 2], "abc", "abcd", [1, 2, 3, 4], [1, 2.5, None], {0: 1}, 1.5])
 def test_bad_seeds(seed: Any) -> None:
     with pytest.raises(ValueError, match="seed must be an integer, None or 3 of these, got"):
         native(FORMS[0]).reset(seed=seed)
@@ -346,12 +389,13 @@ def test_stepping_at_the_wrong_time() -> None:
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        gymnasium.make_vec("AccelNAS-VCK190-v0", **arguments)
+    for env_id in ("AccelNAS-VCK190-v0", *([EDIT] if arguments.keys() & {"num_envs", "autoreset_mode"} else [])):
+        with pytest.raises(ValueError, match=message):
+            gymnasium.make_vec(env_id, **arguments)
 
 
 def test_every_id_has_a_vector_environment() -> None:
-    build = {env_id for env_id in gymnasium.registry if env_id.startswith("AccelNAS-") and "-Edit-" not in env_id}
-    assert build == {*IDS, vector_reward_id(anb_gym.tasks.ALL_DEVICES)}
-    for env_id in build:
-        assert gymnasium.spec(env_id).vector_entry_point.endswith("BuildVectorEnv")
+    ids = {env_id for env_id in gymnasium.registry if env_id.startswith("AccelNAS-")}
+    assert ids == set(IDS)
+    for env_id in ids:
+        assert isinstance(native(env_id), CopiesVectorEnv)

@@ -1,0 +1,175 @@
+"""Writes docs/environments: one page per family of environments, from docstrings, and what their rewards are worth.
+
+Run it when a docstring or a task has changed, and with ``--worst`` when surrogates have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import gymnasium
+from reward_tables import (
+    BENCHMARK,
+    COLUMNS,
+    PAIRS,
+    SHIPPED_TASKS,
+    WORST,
+    Row,
+    constrained_rows,
+    scalar_rows,
+    search_worst,
+    vector_rows,
+)
+
+from anb_gym import SPACE
+from anb_gym.calibration import N_RANDOM
+from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
+from anb_gym.surrogates.store import write_atomically
+from anb_gym.tasks import ALL_DEVICES
+
+FOLDER: Final = WORST.parent
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that a docstring fills.
+
+    Attributes:
+        name: Of the file, without its suffix.
+        title: Its heading.
+        source: The module whose docstring it is, or a class in it after a colon.
+        ids: The ids that it describes.
+    """
+
+    name: str
+    title: str
+    source: str
+    ids: Sequence[str] = ()
+
+    @property
+    def docstring(self) -> str:
+        """The docstring, as Markdown."""
+        module, _, name = self.source.partition(":")
+        source = import_module(module)
+        text = inspect.getdoc(getattr(source, name) if name else source) or ""
+        text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)  # Sphinx's references
+        return re.sub(r"``([^`]+)``", r"`\1`", text)
+
+
+PAGES: Final = (
+    Page("build", "Building an architecture", "anb_gym.envs.build:BuildEnv", [task.id for task in SHIPPED_TASKS]),
+    Page(
+        "vector_reward",
+        "Vector rewards",
+        "anb_gym.envs.vector_reward:MOBuildEnv",
+        [vector_reward_id(task) for task in (*SHIPPED_TASKS, ALL_DEVICES)],
+    ),
+    Page("preference", "Sampled preferences", "anb_gym.envs.preference", [preference_id(task) for task in PAIRS]),
+    Page(
+        "constrained",
+        "Constraints as costs",
+        "anb_gym.envs.constrained:ConstrainedBuildEnv",
+        [constrained_id(task) for task in PAIRS],
+    ),
+    Page("transfer", "Transfer between devices", "anb_gym.envs.transfer:TransferBuildEnv", [TRANSFER_ID]),
+    Page("edit", "Editing an architecture", "anb_gym.envs.edit:EditEnv", [edit_id(task) for task in SHIPPED_TASKS]),
+    Page("multi_agent", "Many agents", "anb_gym.envs.accelnas_v0"),
+    Page("vector", "Vector environments", "anb_gym.envs.vector"),
+    Page("sb3", "Stable-Baselines3", "anb_gym.envs.sb3"),
+)
+
+OVERVIEW: Final = """# Environments
+
+<!-- written by scripts/make_docs.py -->
+
+{families}
+
+## What rewards are worth
+
+In the formula's own number, `reward_scale="raw"`, and in parentheses in unit scale, the default. All is without noise
+and as the default surrogate, `"{surrogate}"`, sees it. *Worst* and *best* are exact over all {size:,} architectures: no
+reward here falls when a metric improves, so the best architecture lies on the certified Pareto front, and the worst on
+the front of the worst, which the same search finds. The *random mean* is that of {n_random:,} uniformly random
+architectures. Throughput is in images/s, latency in ms.
+
+{scalar}
+
+A step of an `AccelNAS-Edit` id has the reward of the architecture after it, less that before it. In unit scale every
+preference has the random mean 0 and the best 1. `anb_gym.envs.accelnas_v0` has the rewards of the task's id.
+
+### Vector rewards
+
+A row per objective, each metric for itself: no architecture is the best, or the worst, in all. With `"raw"` the
+objective is the negative of a latency.
+
+{vector}
+
+### Constraints
+
+The best accuracy is that of the architectures that meet the bound, whose cost is 0. The worst reward and the worst cost
+belong to different architectures.
+
+{constrained}
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and writes the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worst", action="store_true", help="first search for the smallest rewards: a minute or two")
+    if parser.parse_args(arguments).worst:
+        search_worst()
+    for name, text in pages().items():
+        write_atomically(FOLDER / name, text.encode())
+
+
+def pages() -> dict[str, str]:
+    """The text of every page by file name."""
+    return {"README.md": overview(), **{f"{page.name}.md": page_text(page) for page in PAGES}}
+
+
+def overview() -> str:
+    """The page that lists all families and what their rewards are worth."""
+    families = [[f"[{page.title}]({page.name}.md)", page.docstring.partition("\n")[0]] for page in PAGES]
+    return OVERVIEW.format(
+        families=table(("Family", ""), families),
+        surrogate=BENCHMARK.surrogate,
+        size=SPACE.size,
+        n_random=N_RANDOM,
+        scalar=table(COLUMNS, scalar_rows()),
+        vector=table(COLUMNS, vector_rows()),
+        constrained=table(COLUMNS, constrained_rows()),
+    )
+
+
+def page_text(page: Page) -> str:
+    """A page: ids and spaces, then what the docstring says."""
+    parts = [f"# {page.title}", "<!-- written by scripts/make_docs.py from the docstring -->"]
+    if page.ids:
+        env = gymnasium.make(page.ids[0])
+        assert env.spec is not None
+        rows = [
+            ["Import", f'`gymnasium.make("anb_gym:{page.ids[0]}")`'],
+            ["Action space", f"`{env.action_space}`"],
+            ["Observation space", f"`{env.observation_space}`"],
+            ["Class", f"`{env.spec.entry_point}`".replace(":", ".")],
+            ["Ids", ", ".join(f"`{env_id}`" for env_id in page.ids)],
+        ]
+        parts.append(table(("", ""), rows))
+    return "\n\n".join([*parts, page.docstring]) + "\n"
+
+
+def table(heading: Sequence[str], rows: Sequence[Row]) -> str:
+    """A table in Markdown."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
