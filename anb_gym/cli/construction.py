@@ -27,8 +27,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     accuracy.add_argument("--device", default="cpu", help="PyTorch's name, such as cpu (default) or cuda")
     accuracy.add_argument("--threads", type=int, default=1, help="threads per network on a CPU, by default 1")
     accuracy.add_argument("--processes", type=int, default=1, help="GPUs that train one network together")
-    accuracy.add_argument("--width", type=float, help="factor on the network's channels")
-    accuracy.add_argument("--stem-stride", type=int, help="1 for small images")
+    accuracy.add_argument(
+        "--network", action="append", default=[], metavar="KEY=YAML", help="such as width=0.125 or activation=silu"
+    )
     accuracy.add_argument("--executor", default="local", help="local (default), dask, mpi or submitit")
     accuracy.add_argument("--workers", type=int, default=1, help="networks at once")
     accuracy.add_argument(
@@ -71,16 +72,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _accuracy(options: argparse.Namespace) -> None:
     collection = require("anb_gym.construction.collection", _EXTRA)
     executors = require("anb_gym.construction.proxy_search.executors", _EXTRA)
-    network = {"width": options.width, "stem_stride": options.stem_stride}
     trainer = require("anb_gym.construction.proxy_search.trainer", _EXTRA).Trainer(
         data=options.data,
         device=options.device,
         threads=options.threads,
         processes=options.processes,
-        network={name: value for name, value in network.items() if value is not None},
+        network=_pairs(options.network, "--network"),
     )
     scheme = require("anb_gym.construction.schemes", _EXTRA).load_scheme(options.scheme)
-    settings = dict(_pair(text) for text in options.executor_option)
+    settings = _pairs(options.executor_option, "--executor-option")
     with executors.open_executor(options.executor, options.workers, **settings) as executor:
         steps = collection.collect_accuracy(
             options.out,
@@ -146,8 +146,12 @@ def _export(options: argparse.Namespace) -> None:
     print(f"{count} records in {options.archive}")
 
 
-def _pair(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise ValueError(f"--executor-option must be KEY=VALUE, got {text!r}")
-    return name, require("yaml", _EXTRA).safe_load(value)
+def _pairs(texts: Iterable[str], argument: str) -> dict[str, Any]:
+    """Options that are given as ``KEY=YAML``, such as ``width=0.125``."""
+    pairs = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise ValueError(f"{argument} must be KEY=VALUE, got {text!r}")
+        pairs[name] = require("yaml", _EXTRA).safe_load(value)
+    return pairs

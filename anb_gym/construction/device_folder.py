@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from anb_gym.construction.collection.export import export
+from anb_gym.construction.collection import Collection, export
 from anb_gym.construction.dataset import Dataset, load_dataset
 from anb_gym.devices import KINDS, Device, DeviceError, DeviceMetric, check_names
 from anb_gym.surrogates.store import write_atomically
@@ -36,17 +36,20 @@ def create_device(folder: Path, collections: Sequence[Path], name: str, label: s
         rounded to two significant digits; its noise is that of the repeats.
 
     Raises:
-        DeviceError: A name is malformed or taken, or there are no measurements of such a device.
-        CollectionError: A collection cannot be read.
+        DeviceError: A name is malformed or taken, a collection is of another device, or they are of several machines.
+        CollectionError: A collection cannot be read, or has no record.
     """
     check_names(name, label)
+    manifests = [Collection(path).manifest for path in collections]
+    for path, manifest in zip(collections, manifests, strict=True):
+        if not {f"{name}/{kind}" for kind in KINDS} & set(manifest["metrics"]):
+            raise DeviceError(f"{path} must have measurements of {name!r}, it has {', '.join(manifest['metrics'])}")
+        if manifest["machine"] != manifests[0]["machine"]:
+            raise DeviceError(f"{path} and {collections[0]} must be of one machine and the same versions")
     archive = folder / MEASUREMENTS
     records = export(collections, archive)
     dataset = load_dataset(archive)
     metrics = {kind: _describe(dataset, f"{name}/{kind}") for kind in KINDS if f"{name}/{kind}" in dataset.metrics}
-    if not metrics:
-        raise DeviceError(f"name must be of a device in {', '.join(map(str, collections))}, got {name!r}")
-    manifests: list[dict[str, Any]] = json.loads(archive.with_name("measurements.json").read_text(encoding="utf-8"))
     description = {
         "protocol": [manifest["protocol"] for manifest in manifests],
         "machine": manifests[0]["machine"],

@@ -113,6 +113,11 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     split = split_of(dataset)
     fitted = labelled(dataset, job.metric, np.concatenate([split["train"], split["val"]]), for_fit=True)
     held_out = labelled(dataset, job.metric, split["test"])
+    if len(np.unique(held_out[1])) < 2:
+        raise ValueError(
+            f"{job.metric} must have two different labels among the {len(split['test'])} test records at least, so "
+            f"that a fit can be scored, got {held_out[1]}; collect more architectures"
+        )
     with threadpool_limits(1):
         target, model = fit_model(job, *fitted)
         labels = held_out[1]

@@ -147,14 +147,21 @@ class TestFolder:
         assert len(set(slopes)) > 20
 
     @pytest.mark.parametrize("workers", [0, 1])
-    @pytest.mark.parametrize("damage", ["truncated", "text", "missing"])
+    @pytest.mark.parametrize("damage", ["truncated", "text", "chunk", "missing"])
     def test_broken_image_is_named(self, folder: Path, damage: str, workers: int) -> None:
         data = imagenet(folder, workers=workers)
         path = folder / "val" / "dog" / "1.png"
+        content = path.read_bytes()
+        start = content.index(b"IDAT")
+        damaged = {
+            "truncated": content[:60],
+            "text": b"not an image",
+            "chunk": content[: start - 4] + (4).to_bytes(4, "big") + content[start:],  # a length that is wrong
+        }
         if damage == "missing":
             path.unlink()
         else:
-            path.write_bytes(path.read_bytes()[:60] if damage == "truncated" else b"not an image")
+            path.write_bytes(damaged[damage])
         with pytest.raises(ValueError, match="cannot read the image .*val/dog/1.png"):
             list(data.validation_batches(32, 4))
 

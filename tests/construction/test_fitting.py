@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -112,13 +113,18 @@ def test_tuning_resumes_and_keeps_to_its_budget(made_up, tmp_path):
     assert set(best) <= set(tuning.load_config("rf").search)
 
 
-def test_report_puts_the_paper_beside(made_up, tmp_path):
+def test_report_puts_the_paper_beside_the_published_dataset(made_up, tmp_path, monkeypatch):
     list(
         fit_all([Job("xgb", metric, 0, SMALL["xgb"]) for metric in ("accuracy", "a100/throughput")], made_up, tmp_path)
     )
-    text = report.report(tmp_path, made_up)
-    assert "| accuracy (%) |" in text
-    assert "0.984 | 0.922 | 0.306" in text
+    own = report.report(tmp_path, made_up)
+    monkeypatch.setattr(report, "SHA256", made_up.sha256)
+    published = report.report(tmp_path, made_up)
+    for text, is_published in ((own, False), (published, True)):
+        assert "| accuracy (%) |" in text
+        assert ("0.984 | 0.922 | 0.306" in text) == is_published
+        assert ("a random test split." in text) != is_published
+        assert ("The paper's Table 1" in text) == is_published
     with pytest.raises(ValueError, match="found none in"):
         report.report(tmp_path / "nowhere")
 
@@ -127,3 +133,30 @@ def test_report_puts_the_paper_beside(made_up, tmp_path):
 def test_labels_that_cannot_be_fitted(labels):
     with pytest.raises(ValueError, match="labels of accuracy must be positive, finite and not all equal"):
         Target.of("accuracy", np.array(labels))
+
+
+def test_too_few_test_labels_to_score(made_up, tmp_path):
+    metrics = {"accuracy": np.where(made_up.records < 151, made_up.metrics["accuracy"], np.nan)}
+    with pytest.raises(ValueError, match="accuracy must have two different labels among the 50 test records at least"):
+        fit_job(Job("gp", "accuracy", 0, SMALL["gp"]), dataclasses.replace(made_up, metrics=metrics), tmp_path)
+
+
+def test_the_ceiling_is_what_repeats_allow(made_up, tmp_path):
+    """The labels of test records are means of four repeats; two records have one repeat only, which says nothing."""
+    metric = "a100/throughput"
+    fit_job(Job("gp", metric, 0, SMALL["gp"]), made_up, tmp_path)
+    ceilings = []
+    for relative in (0.001, 0.05, 0.2):
+        labels = made_up.metrics[metric]
+        repeats = np.repeat(labels[:, None], 4, axis=1)
+        repeats[150:152, 1:] = np.nan
+        std = np.where(np.isnan(repeats[:, 1]), np.nan, relative * labels)
+        repeated = dataclasses.replace(made_up, std={metric: std}, repeats={metric: repeats})
+        ceilings.append(report.noise_ceiling(tmp_path, "gp", metric, repeated))
+    assert [c.tau for c in ceilings] == sorted((c.tau for c in ceilings), reverse=True)
+    assert 0.97 < ceilings[0].tau < 1
+    assert ceilings[2].tau < 0.8
+    # Half the relative deviation of one repeat remains in a mean of four, and |normal| has mean sqrt(2 / pi).
+    expected = 0.05 / 2 * np.sqrt(2 / np.pi) * np.nanmean(made_up.metrics[metric][152:])
+    assert ceilings[1].mae == pytest.approx(expected, rel=0.1)
+    assert report.noise_ceiling(tmp_path, "gp", "accuracy", repeated) is None

@@ -255,7 +255,7 @@ from test_training import SCHEME, few_digits, run
 import torch
 
 torch.set_num_threads(1)
-scheme = replace(SCHEME, epochs=40, resize_finish_epoch=40, finish_resolution=32)
+scheme = replace(SCHEME, epochs=20, resize_finish_epoch=20, finish_resolution=32)
 few_digits()  # read before the clock runs
 
 def start(folder):
@@ -288,7 +288,7 @@ def test_killed_ten_times(tmp_path: Path) -> None:
     assert int(output) >= 9
     results = [json.loads((folder / "result.json").read_text())["result"] for folder in (undisturbed, killed)]
     for result in results:
-        assert len(result["history"]) == 40
+        assert len(result["history"]) == 20
         assert result.pop("seconds") == pytest.approx(sum(epoch.pop() for epoch in result["history"]))
     assert results[0] == results[1]
     assert_equal_weights(undisturbed, killed)

@@ -46,8 +46,8 @@ def collect_accuracy(
         What happened, in order of completion, beginning with what was there already.
 
     Raises:
-        CollectionError: The folder has another collection, the disk is full, the executor died, or models in a row
-            failed.
+        CollectionError: The folder has another collection, an argument does not suit the training, an image cannot be
+            read, the disk is full, the executor died, or models in a row failed.
     """
     manifest = {
         "kind": "accuracy",
@@ -89,8 +89,13 @@ def _finish(collection: Collection, number: int, future: Future[Any]) -> Step:
         result = future.result()
     except (BrokenExecutor, CancelledError):
         raise
-    except Exception as error:
+    except (ValueError, OSError) as error:  # of the arguments, the images or the disk: all models would fail
         raise_if_general(error, collection.folder)
+        raise CollectionError(
+            f"record {number} cannot be trained: {error}; all records so far are in {collection.folder}: when that is "
+            "mended, run the same command again"
+        ) from error
+    except Exception as error:
         return collection.fail(number, error)
     record = new_record(collection.architectures[number])
     step = collection.write(number, with_training(record, result.accuracy, result.top5, result.seconds))

@@ -116,7 +116,7 @@ class _Images(Dataset[tuple[Tensor, int]]):
         path, label = self._images.samples[request.image]
         try:
             image = self._images.loader(path)
-        except OSError as error:  # also what PIL raises for files that are no images, or stop in the middle
+        except (OSError, SyntaxError) as error:  # what PIL raises for what is no image, ends early, or is no valid PNG
             raise ValueError(f"cannot read the image {path}: {error}") from error
         v2, side = require("torchvision.transforms.v2", "imagenet"), request.resolution
         if request.seeds is None:

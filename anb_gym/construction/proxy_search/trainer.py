@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 import subprocess
@@ -83,6 +84,8 @@ class Trainer:
 
     def _train(self, unit: Unit, folder: Path) -> Any:
         module = require("anb_gym.construction.training", "construction")
+        for name in self.network:
+            choose(name, module.NetworkOptions.__annotations__, "an option of the network")
         return module.train(
             Architecture.from_index(unit.architecture),
             unit.scheme,
@@ -107,7 +110,7 @@ class Trainer:
         done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             errors = re.findall(r"\w+Error: .*", done.stderr) or [done.stderr[-2000:]]
-            kind = FloatingPointError if errors[0].startswith("FloatingPointError") else RuntimeError
+            kind = getattr(builtins, errors[0].partition(":")[0], RuntimeError)
             raise kind(f"training with {self.processes} processes failed: {errors[0]}")
 
 

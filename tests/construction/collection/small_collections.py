@@ -81,7 +81,7 @@ def throughput(folder: Path, device: Abacus | None = None, **options: Any) -> li
     return list(collect_throughput(folder, device or Abacus(), **{"n": 4, "seed": 5, "passes": 2, **options}))
 
 
-def accuracy(folder: Path, trainer: SmallTrainer | None = None, **options: Any) -> list[Step]:
+def accuracy(folder: Path, trainer: Trainer | None = None, **options: Any) -> list[Step]:
     with ThreadPoolExecutor(1) as executor:
         steps = collect_accuracy(folder, SCHEME, trainer or small_trainer(), executor, **{"n": 2, "seed": 5, **options})
         return list(steps)

@@ -59,6 +59,7 @@ def test_status_names_failures_and_outliers(tmp_path: Path, capsys: pytest.Captu
         (("accuracy", "--data", "mnist"), "data must be one of 'digits', 'imagenet'"),
         (("accuracy", "--executor", "locl"), "did you mean 'local'"),
         (("accuracy", "--executor-option", "address"), "--executor-option must be KEY=VALUE, got 'address'"),
+        (("accuracy", "--network", "width"), "--network must be KEY=VALUE, got 'width'"),
     ],
 )
 def test_bad_arguments(tmp_path: Path, arguments: tuple[object, ...], message: str) -> None:

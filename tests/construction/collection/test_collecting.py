@@ -31,6 +31,7 @@ from anb_gym.construction.collection import (
     sample_architectures,
     status,
 )
+from anb_gym.construction.proxy_search.trainer import Trainer
 from anb_gym.construction.record_format import DatasetError
 
 
@@ -192,6 +193,12 @@ def test_a_full_disk_in_a_training_is_no_failure_of_a_model(tmp_path: Path) -> N
     trainer = small_trainer(full=sample_architectures(2, 5)[1].index)
     with pytest.raises(CollectionError, match="No space left on device"):
         accuracy(tmp_path, trainer)
+    assert status(tmp_path).failures == {}
+
+
+def test_images_that_cannot_be_read_are_no_failure_of_a_model(tmp_path: Path) -> None:
+    with pytest.raises(CollectionError, match=r"record 0 cannot be trained: there is no folder .*nowhere/train;"):
+        accuracy(tmp_path, Trainer(f"imagenet:{tmp_path / 'nowhere'}"))
     assert status(tmp_path).failures == {}
 
 

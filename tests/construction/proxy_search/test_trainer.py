@@ -37,6 +37,11 @@ def test_a_training_that_diverges_ranks_last(tmp_path: Path, monkeypatch: pytest
     assert TRAINER(UNIT, tmp_path).accuracy == 0
 
 
+def test_unknown_options_of_the_network_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="an option of the network must be one of .*did you mean 'width'"):
+        Trainer(network={"widht": 0.1})(UNIT, tmp_path)
+
+
 def test_several_processes_train_a_unit_together(tmp_path: Path) -> None:
     together = Trainer.from_dict({**vars(TRAINER), "processes": 2})
     assert together.conditions() == TRAINER.conditions()
@@ -52,7 +57,10 @@ def test_processes_that_fail_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(subprocess, "run", fail)
     error = "ValueError: device must be one that PyTorch knows"
-    with pytest.raises(RuntimeError, match="^training with 2 processes failed: ValueError: device must be one"):
+    with pytest.raises(ValueError, match="^training with 2 processes failed: ValueError: device must be one"):
+        together(UNIT, tmp_path)
+    error = "torch.OutOfMemoryError: CUDA out of memory"
+    with pytest.raises(RuntimeError, match="^training with 2 processes failed: OutOfMemoryError: CUDA out of memory"):
         together(UNIT, tmp_path)
     error = "FloatingPointError: the training loss is nan"
     assert together(UNIT, tmp_path).accuracy == 0

@@ -1,0 +1,198 @@
+"""The leaderboard of a study: summaries small enough to ship, a page of Markdown and the HTML report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._extras import require
+from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
+from anb_gym.study.analysis.anytime import quartiles
+from anb_gym.study.analysis.html_report import write_report
+from anb_gym.study.analysis.tables import aggregate_table
+from anb_gym.study.markdown import number, table
+from anb_gym.study.protocol import FloatArray
+from anb_gym.study.results import Results
+from anb_gym.surrogates.store import write_atomically
+
+#: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
+ABOUT: Final = {
+    "regret": "0 is the certified optimum, 1 the mean of random architectures.",
+    "regret with noise": "Controllers are told one noisy measurement of each architecture. What looked best is judged "
+    "without noise.",
+    "regret under a bound": "Accuracy subject to at least so much throughput or at most so much latency. In accuracy "
+    "points, because random architectures break the bound.",
+    "hypervolume regret": "The share of what the exact front dominates that the archive does not.",
+    "hypervolume regret of 9 objectives": "Accuracy and all eight device metrics at once. Against the largest "
+    "hypervolume of any run here: with nine objectives no exact front is known, and hypervolumes are approximate.",
+}
+#: The controller that all others should beat.
+RANDOM: Final = "random_search"
+#: Points of a shipped curve, evenly spread over the logarithm of the evaluations.
+CURVE_POINTS: Final = 100
+
+
+def write_leaderboard(results: Results, folder: Path, *, seed: int = 0, progress: bool = False) -> list[Path]:
+    """Analyses a study and writes what ships of it.
+
+    Args:
+        results: The study's results.
+        folder: Where to, such as ``docs``.
+        seed: Seed of the bootstrap's resamples.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The files: ``leaderboard.md``; ``leaderboard.html``, the whole report; ``leaderboard/summary.csv``, all numbers
+        of the tables; and ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations.
+
+    Raises:
+        ValueError: The results have no finished run.
+        ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
+    """
+    analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
+    files = {
+        folder / "leaderboard.md": "\n".join(page(results, analysis, seed)).encode(),
+        folder / "leaderboard" / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
+        folder / "leaderboard" / "anytime.parquet": _parquet(anytime_table(analysis)),
+    }
+    for path, data in files.items():
+        write_atomically(path, data)
+    return [*files, write_report(results, folder / "leaderboard.html", analysis=analysis)]
+
+
+def anytime_table(analysis: Analysis) -> Any:
+    """Quartiles of the main measure over evaluations, of every task and controller.
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns ``task``, ``controller``, ``measure``, ``runs``, ``evaluation``,
+        ``q25``, ``median`` and ``q75``; the last three are ``float32``.
+    """
+    pd = require("pandas", "study")
+    parts = []
+    for task in analysis.tasks.values():
+        for controller, curves in task.curves[task.main].items():
+            known = np.flatnonzero(np.isfinite(curves.values).all(axis=0)) + 1
+            points = np.unique(np.geomspace(known[0], known[-1], CURVE_POINTS).round().astype(np.int64))
+            q25, median, q75 = quartiles(curves.at_evaluations(points)).astype(np.float32)
+            names = {"task": task.name, "controller": controller, "measure": task.main, "runs": len(curves.seeds)}
+            columns = {"evaluation": points.astype(np.int32), "q25": q25, "median": median, "q75": q75}
+            parts.append(pd.DataFrame({**names, **columns}))
+    result = pd.concat(parts, ignore_index=True)
+    return result.astype(dict.fromkeys(["task", "controller", "measure"], "category"))
+
+
+def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
+    """Lines of the Markdown page."""
+    lines = [
+        "# Leaderboard",
+        "",
+        "`anb-gym leaderboard` writes this page from the results of",
+        f"`anb-gym study configs/studies/{results.name}.yaml`:",
+        f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
+        "Nothing here is tuned: controllers have their default settings, mostly their papers'.",
+        "[leaderboard.html](leaderboard.html) has curves, fronts and tests, and works offline;",
+        "[leaderboard/](leaderboard/) has all numbers.",
+        "",
+        *_runs(results),
+        "",
+        "Tables of suites give the interquartile mean over all runs of all tasks with its 95 % bootstrap interval,",
+        "tables of tasks the median of the runs. The best of each budget is bold. Less is better.",
+        "[studies.md](studies.md) says how to run a study and submit results, [tasks.md](tasks.md) how hard tasks are.",
+    ]
+    rng = np.random.default_rng(seed)
+    for group in sorted(analysis.matrices, key=lambda group: (*ABOUT, group).index(group)):
+        tasks = [task for task in analysis.tasks.values() if task.group == group]
+        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([ABOUT[group], ""] if group in ABOUT else [])]
+        lines += [*_overall(tasks, analysis.matrices[group], rng), "", *_per_task(tasks, analysis)]
+        lines += _no_better_than_random(tasks, analysis)
+    return [*lines, ""]
+
+
+def _runs(results: Results) -> list[str]:
+    """How many seeds each controller has."""
+    frame = require("pandas", "study").DataFrame(results.runs)
+    rows = []
+    for controller, runs in frame.groupby("controller", sort=True):
+        seeds = runs.groupby("task")["seed"].nunique()
+        span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()}–{seeds.max()}"
+        evaluations = sorted(runs["evaluations"].unique())
+        span_of_evaluations = "–".join(f"{n:,}" for n in dict.fromkeys([evaluations[0], evaluations[-1]]))
+        rows.append([f"`{controller}`", str(len(seeds)), span, span_of_evaluations])
+    head = ["controller", "tasks", "seeds per task", "evaluations per run"]
+    return table(head, rows)
+
+
+def _overall(tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, FloatArray]], rng: Any) -> list[str]:
+    """Interquartile means over all runs of a group's tasks."""
+    scale = np.array([_unit(task) for task in tasks])
+    scaled = {budget: {name: m * scale for name, m in found.items()} for budget, found in matrices.items() if found}
+    if not scaled:
+        return []
+    frame = aggregate_table(scaled, rng).set_index(["controller", "evaluations"])
+    best = frame.groupby("evaluations")["iqm"].min()
+    last = max(scaled)
+    rows = []
+    for name in sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"])):
+        cells = [frame.loc[(name, budget)] for budget in scaled]
+        texts = [
+            _bold(number(cell["iqm"]), cell["iqm"] == best[budget]) + _range(cell["iqm_low"], cell["iqm_high"])
+            for budget, cell in zip(scaled, cells, strict=True)
+        ]
+        rows.append([f"`{name}`", f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
+    return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
+
+
+def _per_task(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
+    """Medians of every task after every budget."""
+    names = list(dict.fromkeys(name for task in tasks for name in task.curves[task.main]))
+    summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
+    rows = []
+    for task in tasks:
+        frame = summary[(summary["task"] == task.name) & (summary["measure"] == task.main)]
+        known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
+        for budget in task.budgets:
+            found = [known.get((name, budget), np.nan) * _unit(task) for name in names]
+            cells = [_bold(number(value), value == np.nanmin(found)) for value in found]
+            rows.append([task.name if budget == task.budgets[0] else "", f"{budget:,}", *cells])
+    return table(["task", "evaluations", *(f"`{name}`" for name in names)], rows)
+
+
+def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
+    """Which controllers are not clearly better than random search, and where: intervals at the end that meet."""
+    summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        at_end = (summary["task"] == task.name) & (summary["evaluations"] == task.budgets[-1])
+        frame = summary[at_end & (summary["measure"] == task.main)].set_index("controller")
+        if RANDOM not in frame.index:
+            continue
+        for name, high in frame["iqm_high"].drop(RANDOM).items():
+            if high >= frame.loc[RANDOM, "iqm_low"]:
+                found.setdefault(str(name), []).append(task.name)
+    texts = [f"`{name}` on {', '.join(names)}" for name, names in found.items()]
+    end = "At the end not clearly better than `random_search`, as 95 % intervals of interquartile means say: "
+    return ["", f"{end}{'; '.join(texts)}."] if texts else []
+
+
+def _unit(task: TaskAnalysis) -> float:
+    """What the tables of a task's group count in, as a factor: with a bound accuracy points."""
+    known = task.judge.calibration
+    return known.best - known.random_mean if known and task.bounded else 1.0
+
+
+def _range(low: float, high: float) -> str:
+    return f" [{number(low)}, {number(high)}]" if np.isfinite(low) else ""
+
+
+def _bold(text: str, best: bool) -> str:
+    return f"**{text}**" if best else text
+
+
+def _parquet(frame: Any) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()

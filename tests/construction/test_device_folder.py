@@ -1,0 +1,149 @@
+"""From measurements to an environment id: the device's folder, its command, and the surrogate that is fitted in it."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anb_gym.cli import main
+from anb_gym.complexity import macs
+from anb_gym.construction.collection import Collection, CollectionError
+from anb_gym.construction.collection.records import Record, encode, new_record, with_repeat, with_training
+from anb_gym.construction.collection.throughput import collect_throughput
+from anb_gym.construction.dataset import load_dataset
+from anb_gym.construction.device_folder import MEASUREMENTS, create_device
+from anb_gym.devices import VARIABLE, DeviceError, DeviceMetric, read_device
+from anb_gym.space import Architecture
+
+
+@dataclasses.dataclass(frozen=True)
+class Toy:
+    """A device of two metrics that are exact functions of the size; repeats differ by a known factor."""
+
+    kinds: tuple[str, ...] = ("throughput", "latency")
+    cores: int = 2
+    name: str = "toy"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}/{kind}" for kind in self.kinds)
+
+    def protocol(self) -> dict[str, str]:
+        return {"device": "toy"}
+
+    def machine(self) -> dict[str, int]:
+        return {"cores": self.cores}
+
+    def measure(self, architecture: Architecture) -> dict[str, float]:
+        seconds = float(macs(architecture)[0]) * 1e-11
+        return {m: 1 / seconds if m.endswith("throughput") else 1e3 * seconds for m in self.metrics}
+
+
+def collection(folder: Path, n: int = 40, passes: int = 1, **options: object) -> Path:
+    for _ in collect_throughput(folder, Toy(**options), n=n, seed=1, passes=passes):  # type: ignore[arg-type]
+        pass
+    return folder
+
+
+def test_the_folder_describes_the_measurements(tmp_path: Path) -> None:
+    folder = tmp_path / "device"
+    made = create_device(folder, [collection(tmp_path / "toy")], "toy", "Toy")
+    dataset = load_dataset(folder / MEASUREMENTS)
+    throughput, latency = (dataset.metrics[f"toy/{kind}"] for kind in ("throughput", "latency"))
+    # Seven tenths of all architectures miss the target, within the rounding to two digits.
+    assert made.metrics["throughput"].target == pytest.approx(np.quantile(throughput, 0.7), rel=0.05)
+    assert made.metrics["latency"].target == pytest.approx(np.quantile(latency, 0.3), rel=0.05)
+    assert made.metrics["latency"] == DeviceMetric(made.metrics["latency"].target, None)  # one repeat has no noise
+    assert made.description == {
+        "protocol": [{"device": "toy"}],
+        "machine": {"cores": 2},
+        "measurements": {"records": 40, "seed": 1, "sha256": dataset.sha256},
+    }
+    assert read_device(folder) == made
+
+
+def test_noise_is_that_of_the_repeats(tmp_path: Path) -> None:
+    folder = collection(tmp_path / "toy", n=20)
+    for path in (folder / "records").iterdir():
+        record: Record = json.loads(path.read_text())
+        for metric in Toy().metrics:
+            kind = metric.partition("/")[2]
+            first = record["platform_perf"][f"{kind}_toy"][f"{kind}_mean"]
+            record = with_repeat(record, metric, first * 1.02)
+        path.write_bytes(encode(record))
+    made = create_device(tmp_path / "device", [folder], "toy", "Toy")
+    expected = 0.02 / np.sqrt(2) / 1.01  # the sample standard deviation of 1 and 1.02 by their mean
+    for metric in made.metrics.values():
+        assert metric.cv == pytest.approx((expected,) * 3)
+
+
+def test_throughput_and_latency_may_be_collected_apart(tmp_path: Path) -> None:
+    parts = [collection(tmp_path / kind, n=4, kinds=(kind,)) for kind in ("throughput", "latency")]
+    made = create_device(tmp_path / "device", parts, "toy", "Toy")
+    assert list(made.metrics) == ["throughput", "latency"]
+    assert made.description["protocol"] == [{"device": "toy"}] * 2
+
+
+def test_collections_that_do_not_make_a_device(tmp_path: Path) -> None:
+    throughput = collection(tmp_path / "a", n=2, kinds=("throughput",))
+    elsewhere = collection(tmp_path / "b", n=2, kinds=("latency",), cores=3)
+    trained = tmp_path / "trained"
+    manifest = Collection(throughput).manifest
+    accuracies = Collection.begin(trained, {**manifest, "kind": "accuracy", "metrics": ["accuracy"]})
+    accuracies.write(0, with_training(new_record(accuracies.architectures[0]), 50.0, 90.0, 1.0))
+    for collections, name, label, message in (
+        ([throughput], "other", "Toy", "a must have measurements of 'other', it has toy/throughput"),
+        ([throughput, trained], "toy", "Toy", "trained must have measurements of 'toy', it has accuracy"),
+        ([throughput, elsewhere], "toy", "Toy", "b and .*a must be of one machine and the same versions"),
+        ([throughput], "a100", "Toy", "must not be one of the dataset's"),
+        ([throughput], "toy", "a toy", "label must be letters and digits"),
+    ):
+        with pytest.raises(DeviceError, match=message):
+            create_device(tmp_path / "device", collections, name, label)
+    with pytest.raises(CollectionError, match="has no collection"):
+        create_device(tmp_path / "device", [tmp_path / "nowhere"], "toy", "Toy")
+    assert not (tmp_path / "device").exists()
+
+
+def test_the_command_needs_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["device", str(tmp_path / "toy"), "--name", "toy", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"anb-gym: --label is needed to make a device from {tmp_path / 'toy'}\n"
+
+
+def test_from_a_collection_to_an_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "device"
+    collected = collection(tmp_path / "toy", passes=2, kinds=("throughput",))
+    arguments = ["device", str(collected), "--name", "toy", "--label", "Toy", "--out", str(folder)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    for words in ("Toy in", "40 measured architectures", f"{VARIABLE}=", "fit --device toy", "solve --metrics toy/thr"):
+        assert words in printed
+    code = """
+import gymnasium as gym
+from anb_gym.cli import main
+from anb_gym.construction.families import config
+
+short = config.Config.hyperparameters
+config.Config.hyperparameters = lambda self, metric: short(self, metric) | {"order": 2, "iterations": 10}
+assert main(["device"]) == 0
+assert main(["fit", "--device", "toy"]) == 0
+env = gym.make("AccelNAS-Toy-v0", granularity="network", reward="accuracy")
+env.reset(seed=0)
+info = env.step(env.action_space.sample())[-1]
+assert info["metrics"]["toy/throughput"] > 0
+"""
+    environment = os.environ | {VARIABLE: str(folder)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "toy: Toy, throughput (target " in run.stdout
+    assert "gp toy/throughput: R²" in run.stdout
+    assert "ceiling of toy/throughput: R² 1.0000, τ 1.0000, MAE 0" in run.stdout  # repeats are equal
+    manifest = json.loads((folder / "surrogates" / "gp" / "toy-throughput.json").read_text())
+    assert manifest["test"]["records"] == 8  # a fifth of 40
+    assert manifest["test"]["tau"] > 0.5
+    assert manifest["dataset_sha256"] == read_device(folder).description["measurements"]["sha256"]
