@@ -29,7 +29,8 @@ def test_the_table_has_every_task() -> None:
         unit = PREDICTED[task.metrics[-1]]
         expected.append((task.id, task.kind, f"{task.target:,g} {unit}" if task.target else ""))
     rows = [
-        [cell.strip(" `") for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| `.*$", README, re.MULTILINE)
+        [cell.strip(" `") for cell in row.split("|")[1:-1]]
+        for row in re.findall(r"^\| `Accel.*$", README, re.MULTILINE)
     ]
     assert [(row[0], row[2]) for row in rows] == [(task_id, target) for task_id, _, target in expected]
     assert all(kind in row[1] for row, (_, kind, _) in zip(rows, expected, strict=True))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from anb_gym.baselines import BASELINES, make
-from anb_gym.study.controllers import load_class
 from anb_gym.study.protocol import Problem
 
 PAIRS = [(name, m) for name, baseline in BASELINES.items() for m in (1, 2, 3) if baseline.suits(m)]
@@ -128,7 +127,6 @@ def test_bad_generator(name: str) -> None:
     [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch")],
 )
 def test_missing_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_class.cache_clear()
     monkeypatch.delitem(sys.modules, BASELINES[name].target.split(":")[0], raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'anb_gym\[study\]'"):
