@@ -69,11 +69,13 @@ class CPU:
         return {**host(), **{package: version(package) for package in _PACKAGES[self.runtime]}}
 
     def measure(self, architecture: Architecture) -> dict[str, float]:
-        # In a thread of its own: ONNX Runtime leaves the one that it runs in rounding denormal numbers to zero.
+        # In a thread of its own, which rounds denormal numbers to zero; the caller's goes on as it is.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(self._measure, architecture).result()
 
     def _measure(self, architecture: Architecture) -> dict[str, float]:
+        # Random weights can let values fade out until they are denormal, which are slow: trained networks have none.
+        torch.set_flush_denormal(True)
         network = build_network(architecture, seed=0).eval()
         images = torch.rand(self.batch, 3, self.resolution, self.resolution, generator=torch.Generator().manual_seed(0))
         if self.runtime == "onnxruntime":
@@ -110,7 +112,7 @@ def _session(model: bytes, images: Tensor, threads: int) -> Callable[[], object]
     onnxruntime = require("onnxruntime", "construction")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # Random weights can let values fade out until they are denormal, which are slow: trained networks have none.
+    # For the session's other threads; the calling one gets it with the first session of the process only.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: images.numpy()}
