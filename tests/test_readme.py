@@ -30,7 +30,7 @@ def test_the_table_has_every_task() -> None:
         expected.append((task.id, task.kind, f"{task.target:,g} {unit}" if task.target else ""))
     rows = [
         [cell.strip(" `") for cell in row.split("|")[1:-1]]
-        for row in re.findall(r"^\| `Accel.*$", README, re.MULTILINE)
+        for row in re.findall(r"^\| `Accel.*$", README.partition("Other forms")[0], re.MULTILINE)
     ]
     assert [(row[0], row[2]) for row in rows] == [(task_id, target) for task_id, _, target in expected]
     assert all(kind in row[1] for row, (_, kind, _) in zip(rows, expected, strict=True))

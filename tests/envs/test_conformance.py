@@ -19,12 +19,8 @@ from gymnasium.utils.env_match import check_environments_match
 
 import anb_gym
 from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
-from anb_gym.envs.build import BuildEnv
-from anb_gym.envs.constrained import ConstrainedBuildEnv
 from anb_gym.envs.encoding import OBSERVATIONS
-from anb_gym.envs.transfer import TransferBuildEnv
 from anb_gym.envs.transition import GRANULARITIES
-from anb_gym.envs.vector_reward import MOBuildEnv
 from anb_gym.tasks import TASKS, get_task
 
 PAIRS = [task for task in TASKS.values() if task.device]
@@ -241,20 +237,3 @@ def test_maskable_ppo_in_every_granularity(granularity: str) -> None:
     model = contrib.MaskablePPO("MlpPolicy", env, n_steps=14, batch_size=14, n_epochs=1, seed=0, device="cpu")
     model.learn(28)
     assert len(model.ep_info_buffer) == {"block": 4, "network": 28}[granularity]
-
-
-@pytest.mark.parametrize("cls", [BuildEnv, MOBuildEnv, ConstrainedBuildEnv, TransferBuildEnv])
-def test_class_is_documented_in_gymnasiums_order(cls: type) -> None:
-    doc = cls.__doc__ or ""
-    headings = [line.strip("# ").strip() for line in doc.splitlines() if line.strip().startswith("## ")]
-    assert headings == [
-        "Description",
-        "Action Space",
-        "Observation Space",
-        "Rewards",
-        "Starting State",
-        "Episode End",
-        "Arguments",
-        "Vectorized environment",
-        "Version History",
-    ]
