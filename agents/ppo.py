@@ -14,11 +14,11 @@ from anb_gym._errors import integer
 from anb_gym._extras import require
 
 require("stable_baselines3", "agents")
-import torch  # noqa: E402 - after the check that the extra is installed
-from stable_baselines3 import PPO  # noqa: E402
+from stable_baselines3 import PPO  # noqa: E402 - after the check that the extra is installed
 from stable_baselines3.common.callbacks import BaseCallback  # noqa: E402
 from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
 
+from anb_gym._torch import torch_threads  # noqa: E402
 from anb_gym.envs.sb3 import make_vec_env  # noqa: E402
 
 
@@ -170,7 +170,7 @@ def train_ppo(
         raise ValueError(f"{unit} = {per_update} must divide their {steps} steps, got {episodes} episodes")
 
     arguments = {name: value for name, value in asdict(settings).items() if name != "n_envs"}
-    with _torch_threads(threads), _bar(episodes, f"PPO on {env_id}", progress) as show:
+    with torch_threads(threads), _bar(episodes, f"PPO on {env_id}", progress) as show:
         model = PPO("MlpPolicy", environments, seed=seed, device="cpu", **arguments)
         recorder = Recorder(show)
         model.learn(steps, callback=recorder)
@@ -186,16 +186,6 @@ def _episode_length(environments: VecEnv) -> int:
         _, _, dones, _ = environments.step(np.array(actions))
         length, over = length + 1, bool(dones.any())
     return length
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

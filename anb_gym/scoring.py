@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import calibration, certified_calibration
+from anb_gym.calibration import Calibration, calibration, certified_calibration
 from anb_gym.fronts import NoFrontError
 from anb_gym.noise import perturb
 from anb_gym.rewards import Accuracy, FloatArray, Metrics, Reward, make_reward
@@ -81,10 +81,12 @@ class Scorer:
         self.reward: Reward = make_reward(reward, task, target, weights)
         family = self.benchmark.surrogate
         #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
-        self._unit = (
-            calibration(self.reward, family) if choose(scale, REWARD_SCALES, "reward_scale") == "unit" else None
-        )
-        self._certified = certified_calibration(self.reward, family)
+        self._unit: Calibration | None = None
+        if choose(scale, REWARD_SCALES, "reward_scale") == "unit":
+            self._unit = calibration(self.reward, family)
+            self._certified: Calibration | None = self._unit if self._unit.certified else None
+        else:
+            self._certified = certified_calibration(self.reward, family)
 
     def __call__(self, states: States, noise_seeds: NDArray[np.uint64] | None = None) -> Scores:
         """Scores architectures.

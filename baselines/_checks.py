@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from anb_gym.study.protocol import FloatArray, Problem
-
-
-def integer(name: str, value: object, minimum: int = 1) -> int:
-    """Returns a setting as an ``int`` of at least ``minimum``, or raises a ``ValueError`` that names it."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
-    return int(value)
 
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:

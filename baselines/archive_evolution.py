@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, require_objectives, told
+from ._checks import require_objectives, told
 from .regularized_evolution import mutate
 
 
@@ -36,7 +37,7 @@ class ArchiveEvolution:
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, n_random: int = 10) -> None:
         require_objectives(problem, "archive_evolution", 2)
-        self._n_random = integer("n_random", n_random)
+        self._n_random = integer(n_random, 1, "n_random")
         self._problem = problem
         self._rng = rng
         self._choices = np.empty((0, SPACE.n_choices), dtype=np.int8)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, told
+from ._checks import told
 
 
 class FunctionController:
@@ -50,7 +51,7 @@ class FunctionController:
     ) -> None:
         if not callable(propose):
             raise ValueError(f"propose must be a function of (rng, choices, objectives, n), got {propose!r}")
-        self.batch_size = integer("batch_size", batch_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
         self._problem = problem
         self._rng = rng
         self._propose = propose

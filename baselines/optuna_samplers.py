@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, require_objectives, told
+from ._checks import require_objectives, told
 
 require("optuna", "study")
 import optuna  # noqa: E402 - after the check that the extra is installed
@@ -44,7 +45,7 @@ class OptunaController:
         sampler: Callable[[int], BaseSampler],
         batch_size: int = 1,
     ) -> None:
-        self.batch_size = integer("batch_size", batch_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
         self._problem = problem
         made = sampler(int(rng.integers(2**32)))
         if not isinstance(made, BaseSampler):
@@ -85,8 +86,8 @@ class _ParzenEstimator(OptunaController):
     ) -> None:
         require_objectives(problem, self._name, self._fewest, self._most)
         arguments = {
-            "n_startup_trials": integer("n_startup_trials", n_startup_trials),
-            "n_ei_candidates": integer("n_ei_candidates", n_ei_candidates),
+            "n_startup_trials": integer(n_startup_trials, 1, "n_startup_trials"),
+            "n_ei_candidates": integer(n_ei_candidates, 1, "n_ei_candidates"),
             "multivariate": True,
             # It is for several proposals at a time, and takes time.
             "constant_liar": False,

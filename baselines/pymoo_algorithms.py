@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, number, require_objectives, told
+from ._checks import number, require_objectives, told
 
 require("pymoo", "study")
 from pymoo.algorithms.moo.moead import MOEAD  # noqa: E402 - after the check that the extra is installed
@@ -50,7 +51,7 @@ class PymooController:
     def __init__(self, problem: Problem, rng: np.random.Generator, *, algorithm: Any, batch_size: int = 1) -> None:
         if not (hasattr(algorithm, "setup") and hasattr(algorithm, "ask") and hasattr(algorithm, "tell")):
             raise ValueError(f"algorithm must be an algorithm of pymoo, got {algorithm!r}")
-        self.batch_size = integer("batch_size", batch_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
         self._problem = problem
         self._rng = rng
         limits = SPACE.cardinalities - 1
@@ -111,7 +112,7 @@ class NSGA2Controller(PymooController):
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, population_size: int = 100) -> None:
         require_objectives(problem, "nsga2", 2)
-        size = integer("population_size", population_size, 2)
+        size = integer(population_size, 2, "population_size")
         super().__init__(problem, rng, algorithm=NSGA2(pop_size=size, **operators(size, rng)), batch_size=size)
 
 
@@ -143,7 +144,7 @@ class MOEADController(PymooController):
         directions = reference_directions(problem.n_objectives, population_size)
         algorithm = MOEAD(
             directions,
-            n_neighbors=integer("n_neighbours", n_neighbours, 2),
+            n_neighbors=integer(n_neighbours, 2, "n_neighbours"),
             prob_neighbor_mating=number("neighbour_mating", neighbour_mating, 0.0, 1.0),
             **operators(len(directions), rng),
         )
@@ -164,7 +165,7 @@ class SMSEMOAController(PymooController):
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, population_size: int = 100) -> None:
         require_objectives(problem, "sms_emoa", 2, 5)
-        size = integer("population_size", population_size, 2)
+        size = integer(population_size, 2, "population_size")
         super().__init__(problem, rng, algorithm=SMSEMOA(pop_size=size, n_offsprings=1, **operators(size, rng)))
 
 
@@ -212,7 +213,7 @@ def reference_directions(n_objectives: int, most: int) -> FloatArray:
         >>> [len(reference_directions(m, 100)) for m in (2, 3, 9)]
         [100, 91, 90]
     """
-    integer("population_size", most, n_objectives)
+    integer(most, n_objectives, "population_size")
 
     def finest(room: int) -> int:
         """The number of partitions of the finest grid with no more than ``room`` points."""

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import Problem
-
-from ._checks import integer
 
 
 class RandomSearch:
@@ -32,7 +31,7 @@ class RandomSearch:
     """
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, batch_size: int = 100) -> None:
-        self.batch_size = integer("batch_size", batch_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
         self._rng = rng
 
     def ask(self, n: int) -> Choices:

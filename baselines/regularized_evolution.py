@@ -6,10 +6,11 @@ from collections import deque
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, require_objectives, told
+from ._checks import require_objectives, told
 
 
 class RegularizedEvolution:
@@ -41,9 +42,9 @@ class RegularizedEvolution:
         batch_size: int = 1,
     ) -> None:
         require_objectives(problem, "regularized_evolution", 1, 1)
-        self.batch_size = integer("batch_size", batch_size)
-        self._population_size = integer("population_size", population_size)
-        self._sample_size = integer("sample_size", sample_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
+        self._population_size = integer(population_size, 1, "population_size")
+        self._sample_size = integer(sample_size, 1, "sample_size")
         self._problem = problem
         self._rng = rng
         # Oldest first; a deque that is full drops its first member when another is added.

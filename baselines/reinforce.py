@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import FloatArray, Problem
 
-from ._checks import integer, number, require_objectives, told
+from ._checks import number, require_objectives, told
 
 require("torch", "study")
 import torch  # noqa: E402 - after the check that the extra is installed
 from torch import Tensor, nn  # noqa: E402
 
+from anb_gym._torch import torch_threads  # noqa: E402
+
 #: Half width of the uniform distribution of initial weights (Pham et al. 2018, section 3.1).
 _INITIAL: Final = 0.1
 _MOST_OPTIONS: Final = int(SPACE.cardinalities.max())
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Makes torch use one thread: on matrices this small, two take ten times as long."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Reinforce:
@@ -77,24 +67,24 @@ class Reinforce:
         entropy_weight: float = 1e-5,
     ) -> None:
         require_objectives(problem, "reinforce", 1, 1)
-        self.batch_size = integer("batch_size", batch_size)
+        self.batch_size = integer(batch_size, 1, "batch_size")
         self._decay = number("baseline_decay", baseline_decay, 0.0, 1.0)
         self._entropy_weight = number("entropy_weight", entropy_weight, 0.0)
         learning_rate = number("learning_rate", learning_rate, 0.0)
         self._problem = problem
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        sizes = integer("hidden_size", hidden_size), integer("embedding_size", embedding_size)
+        sizes = integer(hidden_size, 1, "hidden_size"), integer(embedding_size, 1, "embedding_size")
         self._policy = Policy(*sizes, self._generator)
         self._optimiser = torch.optim.Adam(self._policy.parameters(), lr=learning_rate)
         self._baseline: float | None = None
 
-    @_one_thread()
+    @torch_threads(1)
     def ask(self, n: int) -> Choices:
         """Writes ``n`` architectures, ``int8`` (n, 28)."""
         choices: Choices = self._policy.sample(n, self._generator).numpy().astype(np.int8)
         return choices
 
-    @_one_thread()
+    @torch_threads(1)
     def tell(self, choices: Choices, objectives: FloatArray) -> None:
         """Makes one step towards choices that scored more than the baseline.
 

@@ -18,6 +18,7 @@ import torch  # noqa: E402 - after the check that the extra is installed
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from anb_gym._torch import torch_threads  # noqa: E402
 from anb_gym.construction.checkpoint import TrainingFolder  # noqa: E402
 from anb_gym.construction.data import Data  # noqa: E402
 from anb_gym.construction.network import NetworkOptions, build_network  # noqa: E402
@@ -287,11 +288,10 @@ def _identity(
 @contextmanager
 def _settings(threads: int) -> Iterator[None]:
     """Sets the number of threads, and lets cuDNN choose its fastest kernels, inside."""
-    before = torch.get_num_threads(), torch.backends.cudnn.benchmark
-    torch.set_num_threads(threads)
+    before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
-        yield
+        with torch_threads(threads):
+            yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.backends.cudnn.benchmark = before[1]
+        torch.backends.cudnn.benchmark = before

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._torch import torch_threads
 from anb_gym.construction.collection.devices.base import best_time, check_positive, host
 from anb_gym.construction.network import build_network
 from anb_gym.space import Architecture
@@ -81,13 +82,8 @@ class CPU:
         if self.runtime == "onnxruntime":
             seconds = best_time(_session(to_onnx(network, images), images, self.threads), self.seconds)
         else:
-            threads = torch.get_num_threads()
-            torch.set_num_threads(self.threads)
-            try:
-                with torch.inference_mode():
-                    seconds = best_time(lambda: network(images), self.seconds)
-            finally:
-                torch.set_num_threads(threads)
+            with torch_threads(self.threads), torch.inference_mode():
+                seconds = best_time(lambda: network(images), self.seconds)
         return {self.metrics[0]: self.batch / seconds}
 
 
