@@ -1,7 +1,7 @@
 """Prints where the time of a study's runs goes: controller, benchmark, and all else, per evaluation.
 
 Every baseline that can take the task makes the same number of evaluations, in turns with the others, in this process;
-the median of the rounds counts.
+the median of the rounds counts. `optuna` is Optuna's own sampler, whose proposals are those of `tpe` and `motpe`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 from statistics import median
 
+import numpy as np
+from optuna.samplers import TPESampler
+
 from anb_gym.baselines import BASELINES
+from anb_gym.baselines.optuna_samplers import OptunaController
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry
 from anb_gym.study.problems import make_scorer
+from anb_gym.study.protocol import Problem
 from anb_gym.study.runs import Record, execute
 
 
@@ -26,6 +31,8 @@ def main() -> None:
 
     n_objectives = make_scorer(arguments.id, {}).n_objectives
     names = arguments.controllers or [name for name, baseline in BASELINES.items() if baseline.suits(n_objectives)]
+    if not {"tpe", "motpe"}.isdisjoint(names):
+        names.append("optuna")
     for name in names:
         _run(name, arguments.id, 10)  # imports modules and reads tables
     records = [
@@ -42,8 +49,18 @@ def main() -> None:
         print(f"{name:24} {' '.join(f'{1e6 * part / arguments.evaluations:12.1f}' for part in parts)} {total:12.2f}")
 
 
+class Peer(OptunaController):
+    """Optuna's sampler as it is."""
+
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        super().__init__(
+            problem, rng, sampler=lambda seed: TPESampler(seed=seed, multivariate=True, constant_liar=False)
+        )
+
+
 def _run(name: str, id: str, evaluations: int) -> Record:
-    return execute(Run(ControllerEntry(name, BASELINES[name].target), TaskEntry(id, id), 0, evaluations, None))
+    path = f"{__file__}:Peer" if name == "optuna" else BASELINES[name].target
+    return execute(Run(ControllerEntry(name, path), TaskEntry(id, id), 0, evaluations, None))
 
 
 if __name__ == "__main__":

@@ -9,19 +9,41 @@ import pytest
 from anb_gym.baselines.optuna_samplers import MOTPE, TPE, OptunaController
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.pareto import hypervolume
-from anb_gym.study.protocol import Problem
+from anb_gym.space import SPACE, Choices
+from anb_gym.study.protocol import FloatArray, Problem
+
+
+@pytest.mark.parametrize("n_startup_trials", [1, 10])
+@pytest.mark.parametrize(("cls", "m"), [(TPE, 1), (MOTPE, 2)])
+def test_proposals_are_those_of_optuna_s_own_sampler(
+    cls: Any, m: int, n_startup_trials: int, search: Any, toy: Any
+) -> None:
+    """Ours is faster, and changes nothing; not even where scores are equal or proposals come again."""
+    problem = Problem(m, 250)
+
+    def evaluate(choices: Choices) -> FloatArray:
+        return np.round(toy(m)(choices), 1)
+
+    ours, objectives = search(cls(problem, np.random.default_rng(0), n_startup_trials=n_startup_trials), evaluate, 250)
+    plain = OptunaController(
+        problem,
+        np.random.default_rng(0),
+        sampler=lambda seed: optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, constant_liar=False, n_startup_trials=n_startup_trials
+        ),
+    )
+    np.testing.assert_array_equal(search(plain, evaluate, 250)[0], ours)
+    assert len(np.unique(objectives, axis=0)) < len(objectives)
 
 
 @pytest.mark.parametrize(("cls", "m"), [(TPE, 1), (MOTPE, 2)])
-def test_proposals_are_those_of_optuna_s_own_sampler(cls: Any, m: int, search: Any, toy: Any) -> None:
-    """Remembering what was encoded before saves time, and changes nothing."""
-    ours, _ = search(cls(Problem(m, 60), np.random.default_rng(0)), toy(m), 60)
-    plain = OptunaController(
-        Problem(m, 60),
-        np.random.default_rng(0),
-        sampler=lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=False),
-    )
-    np.testing.assert_array_equal(search(plain, toy(m), 60)[0], ours)
+def test_proposals_that_were_never_told(cls: Any, m: int, search: Any, toy: Any) -> None:
+    controller = cls(Problem(m, 60), np.random.default_rng(0))
+    for _ in range(20):
+        controller.ask(1)
+        choices = controller.ask(2)
+        controller.tell(choices, toy(m)(choices))
+    assert search(controller, toy(m), 10)[0].shape == (10, SPACE.n_choices)
 
 
 def test_tpe_beats_random_search(search: Any, accuracy: Any) -> None:
