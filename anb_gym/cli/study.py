@@ -40,7 +40,8 @@ def _study(options: argparse.Namespace) -> None:
     for (task, controller), reason in study.skipped.items():
         skipped.setdefault((controller, reason), []).append(task)
     for (controller, reason), tasks in skipped.items():
-        print(f"skipped: {controller} on {', '.join(tasks)}: {reason}")
+        more = f" and {len(tasks) - 3} more" if len(tasks) > 3 and not options.dry_run else ""
+        print(f"skipped: {controller} on {', '.join(tasks[:3] if more else tasks)}{more}: {reason}")
     runs = study.runs()
     limits = [f"{study.evaluations:,} evaluations" * bool(study.evaluations), f"{study.hours} h" * bool(study.hours)]
     print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(filter(None, limits))}", flush=True)
