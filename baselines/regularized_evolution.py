@@ -53,7 +53,7 @@ class RegularizedEvolution:
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28): random ones until the population is full, then children."""
-        n_random = min(n, self._population_size - len(self._members))
+        n_random = min(n, self._population_size - len(self._members)) if self._members else n
         proposals = SPACE.sample(n, self._rng)
         for row in range(n_random, n):
             proposals[row] = mutate(self._parent(), self._rng)

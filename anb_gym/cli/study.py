@@ -43,8 +43,9 @@ def _study(options: argparse.Namespace) -> None:
         more = f" and {len(tasks) - 3} more" if len(tasks) > 3 and not options.dry_run else ""
         print(f"skipped: {controller} on {', '.join(tasks[:3] if more else tasks)}{more}: {reason}")
     runs = study.runs()
-    limits = [f"{study.evaluations:,} evaluations" * bool(study.evaluations), f"{study.hours} h" * bool(study.hours)]
-    print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(filter(None, limits))}", flush=True)
+    limits = [f"{study.evaluations:,} evaluations"] if study.evaluations else []
+    limits += [f"{study.hours} h"] if study.hours else []
+    print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(limits)}", flush=True)
     if options.dry_run:
         return
     folder = options.out or Path("runs/studies") / study.name

@@ -96,7 +96,7 @@ def _controller(node: Node, baselines: Mapping[str, str]) -> ControllerEntry:
             sources.load_class(path)
         except ValueError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(f"controller {text!r} cannot be imported: {type(error).__name__}: {error}") from error
     name = _name(fields.pop("name")) if "name" in fields else _checked_name(where, default)
     settings = {key: value.data(key) for key, value in fields.items()}
@@ -176,7 +176,7 @@ def _refusal(entry: ControllerEntry, problem: Problem) -> str | None:
         sources.make_controller(entry.path, problem, np.random.default_rng(0), entry.settings)
     except ValueError as error:
         return str(error)
-    except Exception:
+    except (Exception, SystemExit):
         return None
     return None
 

@@ -65,7 +65,8 @@ def page(found: Mapping[str, tuple[Judge, Difficulty]], summary: Any) -> list[st
     scalar = {name: pair for name, pair in found.items() if pair[0].n_objectives == 1}
     vector = {name: pair for name, pair in found.items() if pair[0].n_objectives > 1}
     others = [name for name in dict.fromkeys(summary["task"]) if name not in found]
-    least = summary["runs"].min(), summary["runs"].max()
+    fewest, most = summary["runs"].min(), summary["runs"].max()
+    span = f"{most}" if fewest == most else f"{fewest} to {most}"
     return [
         "# How hard the tasks are",
         "",
@@ -79,7 +80,7 @@ def page(found: Mapping[str, tuple[Judge, Difficulty]], summary: Any) -> list[st
         "## How far apart the baselines lie",
         "",
         "From the leaderboard's interquartile means: how many pairs of baselines have 95 % intervals that do not meet,",
-        f"and the best and the worst baseline. Cells have {least[0]} to {least[1]} runs; few runs mean wide intervals,",
+        f"and the best and the worst baseline. Cells have {span} runs; few runs mean wide intervals,",
         "and a baseline with one run does not count.",
         "",
         *_separation([*scalar, *vector, *others], summary),

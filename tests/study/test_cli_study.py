@@ -114,3 +114,10 @@ def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["validate", "submission.json"]) == 0
     assert capsys.readouterr().out.endswith("all claims agree\n")
+
+
+def test_a_budget_of_hours_alone(write, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = write("name: small\nhours: 60\nseeds: 1\ncontrollers: [random_search]\ntasks: [AccelNAS-VCK190-v0]\n")
+    assert main(["study", str(file), "--dry-run"]) == 0
+    assert "small: 1 runs of up to 60.0 h" in capsys.readouterr().out
