@@ -59,7 +59,7 @@ class Page:
         source = import_module(module)
         text = inspect.getdoc(getattr(source, name) if name else source) or ""
         text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)  # Sphinx's references
-        return re.sub(r"``([^`]+)``", r"`\1`", text)
+        return re.sub(r"(?<!`)``([^`]+)``(?!`)", r"`\1`", text)  # and its literals; fences stay
 
 
 PAGES: Final = (
