@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Real
 
 
 def choose(value: object, options: Collection[str], argument: str) -> str:
@@ -29,3 +30,27 @@ def integer(value: object, minimum: int, argument: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{argument} must be an integer of at least {minimum}, got {value!r}")
     return int(value)
+
+
+def number(value: object, argument: str) -> float:
+    """Returns ``value`` as a ``float`` if it is a finite number.
+
+    Raises:
+        ValueError: It is not; the message names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"{argument} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def positive(value: object, argument: str) -> float:
+    """Returns ``value`` as a ``float`` if it is a positive and finite number.
+
+    Raises:
+        ValueError: It is not; the message names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{argument} must be a positive number, got {value!r}")
+    if not (math.isfinite(value) and float(value) > 0):
+        raise ValueError(f"{argument} must be positive and finite, got {value!r}")
+    return float(value)

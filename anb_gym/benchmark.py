@@ -173,11 +173,12 @@ class Benchmark:
             solve: As in :meth:`front`.
 
         Raises:
-            ValueError: The reward is not monotone.
+            ValueError: The reward is not monotone, or not a finite number everywhere on the front.
             NoFrontError: It reads more than accuracy and one device metric, or no front ships for this
                 surrogate; the message names the command that makes it.
         """
-        if not (callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")):
+        is_one = callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")
+        if isinstance(reward, type) or not is_one:
             raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {reward!r}")
         others = [metric for metric in reward.metrics if metric != "accuracy"]
         if len(others) > 1 or not set(others) <= set(DEVICE_METRICS):

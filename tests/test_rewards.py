@@ -1,5 +1,6 @@
 """Rewards as functions of metrics."""
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -239,3 +240,69 @@ def test_target_without_a_use(reward: Any, task: str) -> None:
 def test_unknown_reward(reward: Any) -> None:
     with pytest.raises(ValueError, match="reward must be one of 'product', 'weighted', .*'accuracy', got"):
         make_reward(reward, get_task("VCK190"))
+
+
+NAN, INF = float("nan"), float("inf")
+PAIR = {"metrics": METRICS, "weights": (0.5, 0.5), "ideal": IDEAL, "nadir": NADIR}
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (
+            Product,
+            {"performance": "vck190/troughput"},
+            "performance must be one of .* did you mean 'vck190/throughput'",
+        ),
+        (Product, {"performance": "accuracy"}, "performance must be one of .* got 'accuracy'"),
+        *((Product, {"target": value}, "target must be positive and finite, got") for value in (0, -3000.0, NAN, INF)),
+        *((Product, {"target": value}, "target must be a positive number, got") for value in ("3000", None, True)),
+        *(
+            (Product, {"exponent": value}, "exponent must be a finite number, got")
+            for value in (NAN, INF, "0.07", None)
+        ),
+        (Constrained, {"performance": 3}, "performance must be one of .* got 3"),
+        *((Constrained, {"bound": value}, "bound must be positive and finite, got") for value in (0.0, -1, NAN, INF)),
+        (Constrained, {"penalty": -1.0}, "penalty must not be negative, got -1.0"),
+        (Constrained, {"penalty": NAN}, "penalty must be a finite number, got nan"),
+        (WeightedSum, {"metrics": ("accuracy", "macs/s")}, "metrics must be one of .* got 'macs/s'"),
+        (WeightedSum, {"metrics": ()}, r"metrics must be one or more different names, got \(\)"),
+        (WeightedSum, {"metrics": "accuracy"}, "metrics must be one or more different names, got 'accuracy'"),
+        (WeightedSum, {"metrics": ("accuracy", "accuracy")}, "metrics must be one or more different names, got"),
+        (WeightedSum, {"weights": (0.5, 0.6)}, "weights must be 2 non-negative numbers with the sum 1, got"),
+        (Chebyshev, {"weights": (-1.0, 2.0)}, "weights must be 2 non-negative numbers"),
+        (Chebyshev, {"weights": (1.0,)}, "weights must be 2 non-negative numbers"),
+        (Chebyshev, {"ideal": (70.0,)}, r"ideal must be 2 numbers, one per metric, got \(70.0,\)"),
+        (Chebyshev, {"nadir": (60.0, NAN)}, "nadir must be a finite number, got nan"),
+        (Chebyshev, {"ideal": (60.0, 1.0)}, "ideal must be better than nadir in 'accuracy', got 60.0 and 60.0"),
+        (Chebyshev, {"ideal": (70.0, 6.0)}, "ideal must be better than nadir in 'vck190/latency', got 6.0 and 5.0"),
+        (Custom, {"function": 3}, "function must be a function of metrics, got 3"),
+        (Custom, {"metrics": ()}, "metrics must be one or more different names"),
+        (Custom, {"metrics": ("acuracy",)}, "metrics must be one of .* did you mean 'accuracy'"),
+        (Custom, {"monotone": "yes"}, "monotone must be True or False, got 'yes'"),
+    ],
+)
+def test_rewards_check_themselves(make: Any, arguments: dict[str, Any], message: str) -> None:
+    valid: dict[Any, dict[str, Any]] = {
+        Product: {"performance": "vck190/throughput", "target": 3000.0},
+        Constrained: {"performance": "vck190/throughput", "bound": 3000.0},
+        Custom: {"function": len, "metrics": METRICS},
+    }
+    make(**valid.get(make, PAIR))
+    with pytest.raises(ValueError, match=message):
+        make(**(valid.get(make, PAIR) | arguments))
+
+
+def test_equal_rewards_are_equal_whatever_they_are_made_of() -> None:
+    made = WeightedSum(list(METRICS), np.array([0.5, 0.5]), list(IDEAL), np.array(NADIR))  # type: ignore[arg-type]
+    assert made == WeightedSum(**PAIR)
+    assert hash(made) == hash(WeightedSum(**PAIR))
+    assert repr(Product("vck190/throughput", np.float32(3000))) == repr(Product("vck190/throughput", 3000.0))
+    assert pickle.loads(pickle.dumps(made)) == made
+
+
+@pytest.mark.parametrize("name", ["throughput", "vck190/troughput", 3])
+def test_a_metric_that_a_function_is_not_given(name: Any) -> None:
+    reward = make_reward(lambda values: values[name], get_task("VCK190"))
+    with pytest.raises(KeyError, match="that reward reads must be one of 'accuracy', 'vck190/throughput', got"):
+        reward({name: VALUES[name] for name in reward.metrics})

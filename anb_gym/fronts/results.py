@@ -105,13 +105,20 @@ class CertifiedFront:
         """The members with the largest reward: the optimum of a monotone reward of these metrics lies on the front.
 
         Raises:
-            ValueError: The reward is not monotone, or reads other metrics.
+            ValueError: The reward is not monotone, reads other metrics, or does not give a finite number per member.
         """
         if not reward.monotone:
             raise ValueError(f"reward must be monotone for a certified optimum; {reward!r} does not say that it is")
         if not set(reward.metrics) <= set(self.metrics):
             raise ValueError(f"reward must read some of {self.metrics}, got {reward.metrics}")
-        values = reward(dict(zip(self.metrics, self.objectives.T, strict=True)))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the check below says more
+            values = np.asarray(reward(dict(zip(self.metrics, self.objectives.T, strict=True))))
+        if values.shape != (len(self),) or values.dtype.kind not in "biuf":
+            raise ValueError(f"reward must give {len(self)} numbers, got {values.dtype} {values.shape} from {reward!r}")
+        if not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values)))
+            given = dict(zip(self.metrics, self.objectives[row].tolist(), strict=True))
+            raise ValueError(f"reward must be finite on the front, got {values[row]} for {given} from {reward!r}")
         rows = np.flatnonzero(values == values.max())
         metrics = dict(zip(self.metrics, self.objectives[rows[0]].tolist(), strict=True))
         return CertifiedOptimum(self.indices[rows], float(values.max()), metrics, self)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any, Final
 
-import numpy as np
-
-from anb_gym._errors import choose
+from anb_gym._errors import choose, positive
 from anb_gym.fronts import load_front
-from anb_gym.rewards.objects import Accuracy, Chebyshev, Constrained, Custom, Metrics, Product, Reward, WeightedSum
+from anb_gym.rewards.objects import (
+    Accuracy,
+    Chebyshev,
+    Constrained,
+    Custom,
+    Metrics,
+    Product,
+    Reward,
+    WeightedSum,
+    check_weights,
+)
 from anb_gym.surrogates.store import FAMILIES
 from anb_gym.tasks import Task
 
@@ -43,10 +49,8 @@ def make_reward(
         ValueError: The name is unknown, or an argument has an impossible value or no use for this reward and task.
         NoFrontError: A weighted reward needs the exact front of the task's metrics, and there is none.
     """
-    if target is not None and (isinstance(target, bool) or not isinstance(target, Real)):
-        raise ValueError(f"target must be a positive number or None, got {target!r}")
-    if target is not None and not (math.isfinite(target) and target > 0):
-        raise ValueError(f"target must be positive and finite, got {target!r}")
+    if target is not None:
+        positive(target, "target")
     name = None if callable(reward) else choose(reward, REWARDS, "reward")
     if name in (*SCALARISATIONS, "constrained") and len(task.metrics) != 2:
         raise ValueError(f"reward {name!r} needs a task with two metrics, {task.name!r} has {task.metrics}")
@@ -58,9 +62,9 @@ def make_reward(
         raise ValueError(f"weights must be None: the reward {reward!r} has none, got {weights!r}")
     bound = task.target if target is None else target
     if name == "product" and bound is not None:
-        return Product(task.metrics[1], float(bound))
+        return Product(task.metrics[1], bound)
     if name == "constrained" and bound is not None:
-        return Constrained(task.metrics[1], float(bound))
+        return Constrained(task.metrics[1], bound)
     if name in SCALARISATIONS:
         n = len(task.metrics)
         simplex = tuple([1.0 / n] * n) if weights is None else check_weights(weights, n, "weights")
@@ -73,18 +77,3 @@ def front_extent(task: Task) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Ideal and nadir, in the metrics' units, of a task's exact front on the default surrogate."""
     front = load_front(FAMILIES[0], task.metrics[-1])
     return front.ideal, front.nadir
-
-
-def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
-    """Weights of ``n`` objectives.
-
-    Raises:
-        ValueError: They are not ``n`` non-negative finite numbers with the sum 1 (to a millionth).
-    """
-    try:
-        values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.shape != (n,) or not (values >= 0).all() or not abs(values.sum() - 1.0) <= 1e-6:
-        raise ValueError(f"{argument} must be {n} non-negative numbers with the sum 1, got {weights!r}")
-    return tuple(values.tolist())

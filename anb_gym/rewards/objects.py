@@ -1,20 +1,24 @@
-"""Rewards as frozen dataclasses of plain values, so that equal rewards compare equal."""
+"""Rewards as frozen dataclasses of plain values, checked when they are made, so that equal rewards compare equal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import choose, number, positive
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
 from anb_gym.tasks import EXPONENT
 
 FloatArray = NDArray[np.float64]
 Metrics: TypeAlias = Mapping[str, FloatArray]
+
+#: Metrics that can stand beside accuracy.
+_OTHERS: Final = tuple(name for name in DIRECTIONS if name != "accuracy")
 
 #: Points that a violation of 100 % costs: a percent of violation weighs as much as a point of accuracy.
 PENALTY: Final = 100.0
@@ -69,11 +73,18 @@ class Product:
         performance: The metric beside accuracy.
         target: Its target, in its unit.
         exponent: How much performance weighs.
+
+    Raises:
+        ValueError: The metric is unknown, the target is not positive and finite, or the exponent is not finite.
     """
 
     performance: str
     target: float
     exponent: float = EXPONENT
+
+    def __post_init__(self) -> None:
+        choose(self.performance, _OTHERS, "performance")
+        _keep(self, target=positive(self.target, "target"), exponent=number(self.exponent, "exponent"))
 
     @property
     def monotone(self) -> bool:
@@ -102,7 +113,11 @@ class _Scalarisation:
         metrics: The metrics.
         weights: One per metric, non-negative, their sum is 1.
         ideal: The value of each metric, in its unit, that is 1 as an objective.
-        nadir: The value that is 0.
+        nadir: The value that is 0, worse than the ideal.
+
+    Raises:
+        ValueError: A metric is unknown, there is not one finite value per metric, weights are negative or their sum is
+            not 1, or an ideal is not better than its nadir.
     """
 
     monotone: ClassVar[bool] = True
@@ -111,6 +126,14 @@ class _Scalarisation:
     weights: tuple[float, ...]
     ideal: tuple[float, ...]
     nadir: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        names = _check_metrics(self.metrics)
+        ideal, nadir = (_check_values(getattr(self, name), len(names), name) for name in ("ideal", "nadir"))
+        for name, best, worst in zip(names, ideal, nadir, strict=True):
+            if not (best > worst if DIRECTIONS[name] == "max" else best < worst):
+                raise ValueError(f"ideal must be better than nadir in {name!r}, got {best} and {worst}")
+        _keep(self, metrics=names, weights=check_weights(self.weights, len(names), "weights"), ideal=ideal, nadir=nadir)
 
     def objectives(self, values: Metrics) -> list[FloatArray]:
         """The objectives of metrics, one ``float64`` (n,) per metric."""
@@ -152,16 +175,22 @@ class Constrained:
         performance: The bounded metric.
         bound: Its bound, in its unit.
         penalty: Points for a violation of 100 %, non-negative.
+
+    Raises:
+        ValueError: The metric is unknown, the bound is not positive and finite, or the penalty not finite, or negative.
     """
+
+    monotone: ClassVar[bool] = True
 
     performance: str
     bound: float
     penalty: float = PENALTY
 
-    @property
-    def monotone(self) -> bool:
-        """Whether better performance never means less reward."""
-        return self.penalty >= 0
+    def __post_init__(self) -> None:
+        choose(self.performance, _OTHERS, "performance")
+        if (penalty := number(self.penalty, "penalty")) < 0:
+            raise ValueError(f"penalty must not be negative, got {self.penalty!r}")
+        _keep(self, bound=positive(self.bound, "bound"), penalty=penalty)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -184,11 +213,21 @@ class Custom:
         function: From ``{metric: float64 (n,)}`` to ``(n,)`` finite numbers.
         metrics: The metrics that it is given.
         monotone: Whether you vouch that it never falls when a metric improves and the others stay.
+
+    Raises:
+        ValueError: The function cannot be called, there is no metric, or one is unknown.
     """
 
     function: Callable[[Metrics], Any]
     metrics: tuple[str, ...]
     monotone: bool = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise ValueError(f"function must be a function of metrics, got {self.function!r}")
+        if not isinstance(self.monotone, bool):
+            raise ValueError(f"monotone must be True or False, got {self.monotone!r}")
+        _keep(self, metrics=_check_metrics(self.metrics))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Custom):
@@ -204,9 +243,10 @@ class Custom:
 
         Raises:
             ValueError: The function returned another shape, something that is not a number, NaN or infinity.
+            KeyError: It reads a metric that the task does not have; the message lists those that it has.
         """
         n = len(values[self.metrics[0]])
-        returned = self.function(values)
+        returned = self.function(_Given(values))
         try:
             result = np.asarray(returned, dtype=np.float64)
         except (TypeError, ValueError):
@@ -218,3 +258,52 @@ class Custom:
             given = {name: float(column[row]) for name, column in values.items()}
             raise ValueError(f"reward must return finite numbers, got {result[row]} for {given}")
         return result
+
+
+class _Given(dict[str, FloatArray]):
+    """The metrics that a user's function is given: asking for another one tells which there are."""
+
+    def __missing__(self, name: object) -> FloatArray:
+        try:
+            return self[choose(name, self, "the metric that reward reads")]
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+
+def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
+    """Weights of ``n`` objectives.
+
+    Raises:
+        ValueError: They are not ``n`` non-negative finite numbers with the sum 1 (to a millionth).
+    """
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (n,) or not (values >= 0).all() or not abs(values.sum() - 1.0) <= 1e-6:
+        raise ValueError(f"{argument} must be {n} non-negative numbers with the sum 1, got {weights!r}")
+    return tuple(values.tolist())
+
+
+def _check_metrics(metrics: Any) -> tuple[str, ...]:
+    """One or more different names of metrics."""
+    names = () if isinstance(metrics, str) or not isinstance(metrics, Sequence) else tuple(metrics)
+    for name in names:
+        choose(name, DIRECTIONS, "metrics")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"metrics must be one or more different names, got {metrics!r}")
+    return names
+
+
+def _check_values(values: Any, n: int, argument: str) -> tuple[float, ...]:
+    """One finite number per metric."""
+    given = () if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) else tuple(values)
+    if len(given) != n:
+        raise ValueError(f"{argument} must be {n} numbers, one per metric, got {values!r}")
+    return tuple(number(value, argument) for value in given)
+
+
+def _keep(reward: Any, **fields: Any) -> None:
+    """Sets checked fields of a frozen reward, as plain values: what compares equal has the same type."""
+    for name, value in fields.items():
+        object.__setattr__(reward, name, value)

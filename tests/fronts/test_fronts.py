@@ -5,6 +5,7 @@ After a refit: ``anb-gym solve --all``, then ``anb-gym calibrate``.
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -152,6 +153,18 @@ def test_no_architecture_of_a_genetic_search_escapes(metric: str) -> None:
     assert escaping(near, -found.F, np.zeros(2)).mean() < 0.5
 
 
+class Loose:
+    """A reward that is not one of the package's."""
+
+    metrics, monotone = ("accuracy",), True
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, values: Any) -> Any:
+        return self.function(values)
+
+
 def test_any_target_and_exponent_has_its_optimum_on_the_front() -> None:
     rng = np.random.default_rng(0)
     choices = SPACE.sample(20_000, rng)
@@ -179,6 +192,24 @@ def test_an_untrue_word_is_found_out() -> None:
 def test_a_falling_exponent_is_not_monotone() -> None:
     with pytest.raises(ValueError, match="reward must be monotone"):
         BENCH.optimum(Product("a100/throughput", 1.0, -0.07))
+
+
+@pytest.mark.parametrize(
+    ("reward", "message"),
+    [
+        (Product("a100/throughput", 1.0, 1e6), "reward must be finite on the front, got inf for {'accuracy': "),
+        (
+            Loose(lambda values: values["accuracy"] * np.nan),
+            "reward must be finite on the front, got nan for {'accuracy'",
+        ),
+        (Loose(lambda values: values["accuracy"][:0]), r"reward must give \d+ numbers, got float64 \(0,\)"),
+        (Loose(lambda values: "good"), r"reward must give \d+ numbers, got <U4 \(\)"),
+        (Accuracy, "reward must be an object such as anb_gym.rewards.Accuracy"),
+    ],
+)
+def test_rewards_without_an_optimum(reward: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BENCH.optimum(reward)
 
 
 @pytest.mark.parametrize("metrics", [("accuracy", "macs"), ("accuracy", "a100/throughput", "vck190/latency")])
