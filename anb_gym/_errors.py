@@ -1,4 +1,4 @@
-"""Shared wording of errors."""
+"""Shared wording of errors, and of names that come from elsewhere."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def positive(value: object, argument: str) -> float:
     if not (math.isfinite(value) and float(value) > 0):
         raise ValueError(f"{argument} must be positive and finite, got {value!r}")
     return float(value)
+
+
+def printable(text: str) -> str:
+    """Text that may come from a file or another program, fit for a terminal: control characters are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def one_line(text: str) -> str:
+    """:func:`printable` text on one line: line breaks become spaces."""
+    return printable(" ".join(text.split()))

@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.devices import DEVICES
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
-from anb_gym.surrogates.store import FAMILIES, load_shipped, write_atomically
+from anb_gym.surrogates.store import FAMILIES, load_shipped
 from anb_gym.tasks import TASKS, Task
 
 FloatArray = NDArray[np.float64]

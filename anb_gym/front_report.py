@@ -20,12 +20,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED, Benchmark
 from anb_gym.calibration import front_scale, measure_front
 from anb_gym.fronts import CertifiedFront
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.space import SPACE, Choices, Indices
-from anb_gym.surrogates.store import FAMILIES, shipped_path, write_atomically
+from anb_gym.surrogates.store import FAMILIES, shipped_path
 from anb_gym.tasks import TASKS, Task
 
 FloatArray = NDArray[np.float64]

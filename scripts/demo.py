@@ -23,6 +23,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
+from anb_gym._files import write_atomically
 from anb_gym.agents.ppo import SETTINGS, Evaluations, train_ppo
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.benchmark import PREDICTED
@@ -31,7 +32,6 @@ from anb_gym.envs.rendering import picture
 from anb_gym.pareto.plots import new_figure, search_figure, to_png
 from anb_gym.rewards import make_reward
 from anb_gym.study.protocol import Problem
-from anb_gym.surrogates.store import write_atomically
 from anb_gym.tasks import get_task
 
 TASK: Final = get_task("VCK190")

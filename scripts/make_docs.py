@@ -28,9 +28,9 @@ from reward_tables import (
 )
 
 from anb_gym import SPACE
+from anb_gym._files import write_atomically
 from anb_gym.calibration import N_RANDOM
 from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
-from anb_gym.surrogates.store import write_atomically
 from anb_gym.tasks import ALL_DEVICES
 
 FOLDER: Final = WORST.parent

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
 from anb_gym.devices import DEVICES, SHIPPED
@@ -26,7 +27,7 @@ from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards import Accuracy, FloatArray, Metrics, Reward, make_reward
 from anb_gym.rewards.formulas import relative_violation
 from anb_gym.scoring import VectorScorer
-from anb_gym.surrogates.store import load_shipped, write_atomically
+from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
 
 WORST: Final = Path(__file__).resolve().parents[1] / "docs" / "environments" / "worst.json"

@@ -1,11 +1,16 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from anb_gym.construction.dataset import VARIABLE, Dataset, load_dataset
+
+# Modules that tests share are imported by name; see --import-mode.
+sys.path.insert(0, str(Path(__file__).parent))
 
 # Workers share two cores with each other, so wall time says nothing about an example.
 settings.register_profile("tests", deadline=None, derandomize=True)

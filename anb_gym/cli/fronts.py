@@ -12,11 +12,12 @@ import numpy as np
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.devices import device_of
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS
-from anb_gym.surrogates.store import FAMILIES, write_atomically
+from anb_gym.surrogates.store import FAMILIES
 from anb_gym.surrogates.tables import FloatArray
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from anb_gym import EFFICIENTNET_B0, Architecture, Benchmark
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import DATASET_METRICS, METRICS, PREDICTED
 from anb_gym.devices import DEVICES, Device
-from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, write_atomically
+from anb_gym.surrogates.store import ARTEFACTS, FAMILIES
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

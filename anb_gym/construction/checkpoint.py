@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import torch
 
-from anb_gym.surrogates.store import write_atomically
+from anb_gym._files import write_atomically
 
 _SCHEMA: Final = 1
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym._files import write_atomically
 from anb_gym.construction.collection import Collection, export
 from anb_gym.construction.dataset import Dataset, load_dataset
 from anb_gym.devices import KINDS, Device, DeviceError, DeviceMetric, check_names
-from anb_gym.surrogates.store import write_atomically
 
 #: The file of a device's folder that its surrogates are fitted on.
 MEASUREMENTS: Final = "measurements.tar.gz"

@@ -20,6 +20,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
@@ -36,7 +37,6 @@ from anb_gym.surrogates.store import (
     load,
     read_manifest,
     save,
-    write_atomically,
 )
 from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, layout
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from anb_gym._files import write_atomically
 from anb_gym.exact.solver import Task
 from anb_gym.space import Indices
-from anb_gym.surrogates.store import write_atomically
 from anb_gym.surrogates.tables import FloatArray
 
 _SCHEMA: Final = 1

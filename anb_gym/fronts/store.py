@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
+from anb_gym._files import write_atomically
 from anb_gym.devices import device_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import DEVICE_METRICS
-from anb_gym.surrogates.store import FAMILIES, load_shipped, write_atomically
+from anb_gym.surrogates.store import FAMILIES, load_shipped
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._files import write_atomically
 from anb_gym.pareto.fronts import front, validate_points
-from anb_gym.surrogates.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

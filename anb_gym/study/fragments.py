@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._files import write_atomically
 from anb_gym.study.config import Run
 from anb_gym.study.controllers import source_of
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runs import Record
-from anb_gym.surrogates.store import write_atomically
 
 
 @dataclass(frozen=True)

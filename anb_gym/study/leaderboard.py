@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym._files import write_atomically
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import quartiles
 from anb_gym.study.analysis.html_report import write_report
@@ -17,7 +18,6 @@ from anb_gym.study.analysis.tables import aggregate_table
 from anb_gym.study.markdown import number, table
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
-from anb_gym.surrogates.store import write_atomically
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
 ABOUT: Final = {

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._extras import require
-from anb_gym.surrogates.store import write_atomically
+from anb_gym._files import write_atomically
 
 pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
 

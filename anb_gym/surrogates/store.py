@@ -14,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._files import write_atomically
 from anb_gym.devices import device_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
@@ -155,22 +154,6 @@ def load_shipped(family: str, metric: str) -> Surrogate:
         ArtefactError: The installation is damaged.
     """
     return load(shipped_path(choose(family, FAMILIES, "surrogate"), metric))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file under a temporary name and renames it, creating its folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:

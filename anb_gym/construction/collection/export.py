@@ -9,9 +9,9 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from anb_gym._files import write_atomically
 from anb_gym.construction.collection.folder import Collection, CollectionError
 from anb_gym.construction.collection.records import encode, merge
-from anb_gym.surrogates.store import write_atomically
 
 
 def export(folders: Sequence[Path], archive: Path) -> int:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from anb_gym._files import write_atomically
 from anb_gym.construction.collection.records import Record, decode, encode
 from anb_gym.construction.collection.sampling import sample_architectures
 from anb_gym.construction.record_format import DatasetError
-from anb_gym.surrogates.store import write_atomically
 
 #: Version of the folder's format; others are refused.
 SCHEMA: Final = 1

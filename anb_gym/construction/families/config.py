@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from anb_gym._errors import choose
+from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.families import FAMILIES
-from anb_gym.surrogates.store import write_atomically
 
 if TYPE_CHECKING:
     import optuna

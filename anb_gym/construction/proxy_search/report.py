@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym._files import write_atomically
 from anb_gym.construction.proxy_search.search import SchemeResult, SearchResult
 from anb_gym.construction.proxy_search.statistics import LEVEL, Comparison, Measured
 from anb_gym.pareto.plots import BACKGROUND_FRONT, MARK, new_figure, to_png
 from anb_gym.space import Architecture
-from anb_gym.surrogates.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from anb_gym._files import write_atomically
 from anb_gym.construction.schemes import Scheme
-from anb_gym.surrogates.store import write_atomically
 
 #: Folder of the records inside the folder of a search.
 RECORDS: Final = "records"

@@ -1,0 +1,36 @@
+"""Files: the one place that reads what others may have written, and that writes.
+
+Readers take a path and the class of error that their caller documents. Whatever is wrong with the file (it is missing,
+a folder, a pipe or a device, too large, not text, damaged, nested too deeply, holds integers of more than 64 bits)
+becomes that error, in one line that begins with the file's name. Sizes are compared with what is allowed before memory
+is spent on them. Nothing is unpickled.
+
+:class:`Fields` then gives the values of a JSON object by name and type. What a caller works out from what was read goes
+into ``with refusing(path, error)``, so that nothing else escapes.
+"""
+
+from anb_gym._files.archives import parse_archive, read_archive
+from anb_gym._files.arrays import array_of, parse_arrays, read_arrays
+from anb_gym._files.objects import Fields, parse_json, read_json, read_object
+from anb_gym._files.reading import read_bytes, read_text, refusing
+from anb_gym._files.writing import remove_temporaries, write_atomically
+from anb_gym._files.yaml_files import compose_yaml, read_yaml
+
+__all__ = [
+    "Fields",
+    "array_of",
+    "compose_yaml",
+    "parse_archive",
+    "parse_arrays",
+    "parse_json",
+    "read_archive",
+    "read_arrays",
+    "read_bytes",
+    "read_json",
+    "read_object",
+    "read_text",
+    "read_yaml",
+    "refusing",
+    "remove_temporaries",
+    "write_atomically",
+]

@@ -1,0 +1,43 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+#: How the names of temporary files end; they begin with a dot.
+_TEMPORARY: Final = ".tmp"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file under a temporary name and renames it, creating its folder if needed.
+
+    Raises:
+        OSError: It cannot be written; the error has the file's name, and what was there before is still there.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            with suppress(OSError):
+                os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what writers that were killed have left in a folder and below it; no writer may be at work there."""
+    for leftover in folder.rglob(f".*{_TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
