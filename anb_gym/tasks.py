@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
+from anb_gym import _ids
 from anb_gym._errors import choose
-from anb_gym.devices import DEVICES
+from anb_gym.devices import DEVICES, explained
 from anb_gym.metrics import DIRECTIONS, Direction
 
 Kind = Literal["throughput", "latency", "accuracy", "all"]
@@ -43,7 +44,7 @@ class Task:
     @property
     def id(self) -> str:
         """The environment id with a scalar reward."""
-        return f"AccelNAS-{self.name}-v{self.version}"
+        return _ids.FORMS["scalar"].format(task=self.name, version=self.version)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -51,10 +52,11 @@ class Task:
         return tuple(DIRECTIONS[metric] for metric in self.metrics)
 
 
-def _device_task(label: str, kind: str, target: float, device: str | None = None) -> Task:
+def device_task(label: str, kind: str, target: float | None = None, device: str | None = None) -> Task:
+    """The task of a device's throughput or latency; without its name the device is called as its label."""
     device = device or label.lower()
-    name = f"{label}-Latency" if kind == "latency" else label
-    return Task(name, ("accuracy", f"{device}/{kind}"), cast(Kind, kind), device, target)
+    name = _ids.LATENCY_TASK if kind == "latency" else _ids.THROUGHPUT_TASK
+    return Task(name.format(label=label), ("accuracy", f"{device}/{kind}"), cast(Kind, kind), device, target)
 
 
 #: All tasks with a scalar reward by name.
@@ -62,27 +64,27 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
     {
         task.name: task
         for task in (
-            _device_task("ZCU102", "throughput", 490.0),
-            _device_task("VCK190", "throughput", 3000.0),
-            _device_task("TPUv2", "throughput", 940.0),
-            _device_task("TPUv3", "throughput", 1400.0),
-            _device_task("A100", "throughput", 11000.0),
-            _device_task("RTX3090", "throughput", 7600.0),
-            _device_task("ZCU102", "latency", 4.6),
-            _device_task("VCK190", "latency", 3.0),
+            device_task("ZCU102", "throughput", 490.0),
+            device_task("VCK190", "throughput", 3000.0),
+            device_task("TPUv2", "throughput", 940.0),
+            device_task("TPUv3", "throughput", 1400.0),
+            device_task("A100", "throughput", 11000.0),
+            device_task("RTX3090", "throughput", 7600.0),
+            device_task("ZCU102", "latency", 4.6),
+            device_task("VCK190", "latency", 3.0),
             *(
-                _device_task(device.label, kind, metric.target, device.name)
+                device_task(device.label, kind, metric.target, device.name)
                 for device in DEVICES.values()
                 for kind, metric in device.metrics.items()
             ),
-            Task("Accuracy", ("accuracy",), "accuracy"),
+            Task(_ids.ACCURACY_TASK, ("accuracy",), "accuracy"),
         )
     }
 )
 
 #: Accuracy against every device metric of the dataset at once; it has a vector reward only.
 ALL_DEVICES: Final = Task(
-    "All", ("accuracy", *(t.metrics[1] for t in TASKS.values() if t.device and t.device not in DEVICES)), "all"
+    _ids.ALL_TASK, ("accuracy", *(t.metrics[1] for t in TASKS.values() if t.device and t.device not in DEVICES)), "all"
 )
 
 
@@ -91,9 +93,11 @@ def get_task(name: str) -> Task:
 
     Raises:
         ValueError: There is none; the message suggests the nearest.
+        DeviceError: It is of a device that could not be read; the message says why.
     """
     tasks = {**TASKS, ALL_DEVICES.name: ALL_DEVICES}
-    return tasks[choose(name, tasks, "task")]
+    with explained(name):
+        return tasks[choose(name, tasks, "task")]
 
 
 def select_tasks(*, kind: str | None = None, device: str | None = None) -> tuple[Task, ...]:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 
-from anb_gym.devices import VARIABLE, DeviceError, check_names, read_device
+import anb_gym.envs  # noqa: F401 - registers the ids
+from anb_gym._ids import is_word
+from anb_gym.devices import DEVICES, VARIABLE, DeviceError, check_names, read_device
 from anb_gym.fronts.store import front_path
 from anb_gym.surrogates.store import shipped_path
 
@@ -28,9 +31,10 @@ def write(folder: Path, **changes: object) -> Path:
     return folder
 
 
-def run(code: str, *folders: Path) -> subprocess.CompletedProcess[str]:
+def run(code: str, *folders: Path, warn: bool = False) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {VARIABLE: os.pathsep.join(map(str, folders))}
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, capture_output=True, text=True)
+    options = [] if warn else ["-W", "error"]
+    return subprocess.run([sys.executable, *options, "-c", code], env=environment, capture_output=True, text=True)
 
 
 def test_read_and_write_agree(tmp_path: Path) -> None:
@@ -64,16 +68,91 @@ def test_names_are_checked() -> None:
         check_names("../chip", "Chip")
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    result = run("import anb_gym", tmp_path / "nowhere")
-    assert result.returncode != 0
-    assert f"cannot read the device {tmp_path / 'nowhere' / 'device.json'}" in result.stderr
+def test_devices_are_values(tmp_path: Path) -> None:
+    first, second = (read_device(write(tmp_path / "toy")) for _ in range(2))
+    assert first == second
+    assert len({first, second}) == 1
+    other = read_device(write(tmp_path / "toy", metrics={"throughput": {"target": 901.0}}))
+    assert len({first, other}) == 2
 
 
-def test_two_devices_of_one_name_are_refused(tmp_path: Path) -> None:
-    result = run("import anb_gym", write(tmp_path / "first"), write(tmp_path / "second", label="Other"))
-    assert result.returncode != 0
-    assert "have the same name 'toy' or label" in result.stderr
+@pytest.mark.parametrize(
+    "label",
+    ["All", "Accuracy", "accuracy", "Edit", "Transfer", "MO", "Preference", "Constrained", "Latency", "AccelNAS", "v0"],
+)
+def test_words_of_ids_are_no_labels(label: str) -> None:
+    with pytest.raises(DeviceError, match=f"must not be a word that ids are made of, got '{label}'"):
+        check_names("chip", label)
+
+
+def test_words_of_ids_are_those_of_all_ids() -> None:
+    """Of what `envs` registers: a family with a word of its own must reserve it."""
+    labels = {"zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090", *(d.label.lower() for d in DEVICES.values())}
+    ids = [env_id for env_id, spec in gymnasium.registry.items() if str(spec.entry_point).startswith("anb_gym.")]
+    for word in {word for env_id in ids for word in env_id.split("-")}:
+        assert word.lower() in labels or is_word(word), word
+
+
+@pytest.mark.parametrize("name", ["3090", "accuracy", "macs", "7"])
+def test_names_that_mean_something_else_are_refused(name: str) -> None:
+    with pytest.raises(DeviceError, match=f"a device's name must .*got '{name}'"):
+        check_names(name, "Chip")
+
+
+def test_taken_names_are_refused() -> None:
+    for name, label in (("cpu", "Chip"), ("chip", "Cpu")):
+        with pytest.raises(DeviceError, match="must not be taken, .* is that of .*shipped"):
+            check_names(name, label, DEVICES.values())
+
+
+ASK = """
+import gymnasium, anb_gym
+from anb_gym.devices import DeviceError
+from anb_gym.tasks import get_task
+for ask in (lambda: get_task("Toy"), lambda: get_task("Toy-Latency"), *ASKED):
+    try:
+        ask()
+    except DeviceError as error:
+        assert REASON in str(error), error
+    else:
+        raise AssertionError("asked in vain for an error")
+try:
+    get_task("VCK19")
+except ValueError as error:
+    print(type(error).__name__)
+assert get_task("Good").target == 900
+"""
+MAKE = """
+lambda: gymnasium.make("anb_gym:AccelNAS-Toy-v0"), lambda: gymnasium.make("anb_gym:AccelNAS-Toy-MO-v0", noise=True),
+lambda: gymnasium.make_vec("anb_gym:AccelNAS-Edit-Toy-v0", num_envs=2),
+"""
+
+
+def test_a_bad_folder_is_left_out_with_one_warning_and_its_reason(tmp_path: Path) -> None:
+    """Missing, damaged, and of a taken name: importing works, and whoever asks for the device hears why it is not."""
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "device.json").write_text("{")
+    good = write(tmp_path / "good", name="good", label="Good")
+    for folder, reason, has_names in (
+        (tmp_path / "nowhere", "nowhere/device.json", False),
+        (damaged, "damaged/device.json", False),
+        (write(tmp_path / "bad", metrics={}), "bad/device.json: metrics must be some of", True),
+        (write(tmp_path / "taken", name="cpu"), "taken: a device's name must not be taken, 'cpu'", True),
+    ):
+        code = ASK.replace("REASON", repr(reason)).replace("*ASKED", MAKE if has_names else "")
+        result = run(code, folder, good, warn=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr.count("\n") == 1
+        assert result.stderr.startswith(f"{VARIABLE}:1: DeviceWarning: left out: ")
+        assert reason in result.stderr
+        # What cannot be the device's is an ordinary error, if it is known how the device is called.
+        assert result.stdout == ("ValueError\n" if has_names else "DeviceError\n")
+
+
+def test_a_folder_may_be_named_twice(tmp_path: Path) -> None:
+    folder = write(tmp_path / "toy")
+    assert run("import anb_gym", folder, folder).returncode == 0
 
 
 def test_a_device_becomes_a_metric_a_task_and_an_environment(tmp_path: Path) -> None:

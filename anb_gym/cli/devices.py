@@ -7,35 +7,63 @@ import os
 from pathlib import Path
 
 from anb_gym._extras import require
-from anb_gym.devices import DEVICES, VARIABLE
+from anb_gym.devices import DEVICES, VARIABLE, DeviceError, read_device
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
-    device = commands.add_parser("device", help="make a device's folder from measurements, or list the known devices")
-    device.add_argument("collections", type=Path, nargs="*", metavar="COLLECTION", help="folders of anb-gym collect")
-    device.add_argument("--name", help="of the device in the collections' metrics, as in NAME/throughput")
+    device = commands.add_parser(
+        "device", help="make a device's folder from measurements, rename one, or list the known devices"
+    )
+    device.add_argument(
+        "sources", type=Path, nargs="*", metavar="SOURCE", help="folders of anb-gym collect; to rename: the device's"
+    )
+    device.add_argument(
+        "--name", help="of the device in its metrics, as in NAME/throughput; by default that in the sources"
+    )
     device.add_argument("--label", help="of the device in the ids of environments, as in AccelNAS-LABEL-v0")
-    device.add_argument("--out", type=Path, metavar="FOLDER", help="the device's folder")
+    device.add_argument("--out", type=Path, metavar="FOLDER", help="the device's folder; to rename: the new one")
     device.set_defaults(run=_device)
 
 
 def _device(options: argparse.Namespace) -> None:
-    if not options.collections:
+    if not options.sources:
         for known in DEVICES.values():
             targets = ", ".join(f"{kind} (target {metric.target:g})" for kind, metric in known.metrics.items())
             print(f"{known.name}: {known.label}, {targets}, {known.folder}")
         return
-    for name in ("name", "label", "out"):
-        if getattr(options, name) is None:
-            raise ValueError(f"--{name} is needed to make a device from {', '.join(map(str, options.collections))}")
+    if options.out is None:
+        raise ValueError(f"--out is needed to make a device from {', '.join(map(str, options.sources))}")
+    if any((source / "device.json").exists() for source in options.sources):
+        _rename(options)
+    else:
+        _create(options)
+
+
+def _create(options: argparse.Namespace) -> None:
+    if options.label is None:
+        raise ValueError(f"--label is needed to make a device from {', '.join(map(str, options.sources))}")
     module = require("anb_gym.construction.device_folder", "construction")
-    device = module.create_device(options.out, options.collections, options.name, options.label)
+    name = options.name or module.measured_device(options.sources)
+    device = module.create_device(options.out, options.sources, name, options.label)
     print(f"{device.label} in {options.out}, {device.description['measurements']['records']} measured architectures")
     metrics = " ".join(f"{device.name}/{kind}" for kind in device.metrics)
-    folders = os.pathsep.join(filter(None, [os.environ.get(VARIABLE), str(options.out.absolute())]))
+    present = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
     print("now run:")
-    print(f"  export {VARIABLE}={folders}")
+    print(f"  export {VARIABLE}={os.pathsep.join(dict.fromkeys([*present, str(options.out.absolute())]))}")
     print(f"  anb-gym fit --device {device.name}")
     print(f"  anb-gym solve --metrics {metrics}")
     print(f"  anb-gym calibrate --device {device.name}")
+
+
+def _rename(options: argparse.Namespace) -> None:
+    if len(options.sources) > 1:
+        raise DeviceError(f"one device's folder can be renamed at a time, got {', '.join(map(str, options.sources))}")
+    (source,) = options.sources
+    if options.name is None and options.label is None:
+        raise ValueError(f"--name or --label is needed to rename the device in {source}")
+    module = require("anb_gym.construction.device_folder", "construction")
+    old = read_device(source, check=False)
+    device = module.rename_device(source, options.out, options.name or old.name, options.label or old.label)
+    print(f"{old.name} with the label {old.label} is {device.name} with the label {device.label} in {options.out}")
+    print(f"now name {options.out.absolute()} instead of {source.absolute()} in {VARIABLE}")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import write_atomically
+from anb_gym._files import read_archive, read_json, write_atomically
 from anb_gym.construction.collection import Collection, export
-from anb_gym.construction.dataset import Dataset, load_dataset
-from anb_gym.devices import KINDS, Device, DeviceError, DeviceMetric, check_names
+from anb_gym.construction.collection.export import pack
+from anb_gym.construction.collection.records import decode, encode, renamed
+from anb_gym.construction.dataset import Dataset, DatasetError, load_dataset
+from anb_gym.devices import DEVICES, KINDS, Device, DeviceError, DeviceMetric, check_names, read_device
+from anb_gym.fronts.store import read_front, save_front
+from anb_gym.tasks import device_task
 
 #: The file of a device's folder that its surrogates are fitted on.
 MEASUREMENTS: Final = "measurements.tar.gz"
@@ -27,27 +35,34 @@ def create_device(folder: Path, collections: Sequence[Path], name: str, label: s
 
     Args:
         folder: The device's folder, which is made if it is not there.
-        collections: Folders of collections of the device's throughput or latency, with the same seed.
-        name: Of the device in the collections' metrics, such as ``"cpu"``.
-        label: Of the device in the ids of environments, such as ``"CPU"``.
+        collections: Folders of collections of one device's throughput or latency, with the same seed.
+        name: Of the device in its metrics, such as ``"my_cpu"``, whatever the collections call it.
+        label: Of the device in the ids of environments, such as ``"MyCPU"``.
 
     Returns:
         The device. Each metric's target is the 70th percentile of the measured architectures (for latency the 30th)
         rounded to two significant digits; its noise is that of the repeats.
 
     Raises:
-        DeviceError: A name is malformed or taken, a collection is of another device, or they are of several machines.
+        DeviceError: A name is malformed or taken, the collections are of several devices or machines, or the folder
+            has another device.
         CollectionError: A collection cannot be read, or has no record.
     """
-    check_names(name, label)
+    _check(folder, name, label)
+    if (folder / "device.json").exists():
+        there = read_device(folder, check=False)
+        if (there.name, there.label) != (name, label):
+            raise DeviceError(
+                f"{folder} has the device {there.name!r} with the label {there.label!r}, got {name!r} and {label!r}; "
+                f"rename it into another folder, or name another folder"
+            )
+    old = measured_device(collections)
     manifests = [Collection(path).manifest for path in collections]
     for path, manifest in zip(collections, manifests, strict=True):
-        if not {f"{name}/{kind}" for kind in KINDS} & set(manifest["metrics"]):
-            raise DeviceError(f"{path} must have measurements of {name!r}, it has {', '.join(manifest['metrics'])}")
         if manifest["machine"] != manifests[0]["machine"]:
             raise DeviceError(f"{path} and {collections[0]} must be of one machine and the same versions")
     archive = folder / MEASUREMENTS
-    records = export(collections, archive)
+    records = export(collections, archive, _new_names(old, name))
     dataset = load_dataset(archive)
     metrics = {kind: _describe(dataset, f"{name}/{kind}") for kind in KINDS if f"{name}/{kind}" in dataset.metrics}
     description = {
@@ -56,8 +71,120 @@ def create_device(folder: Path, collections: Sequence[Path], name: str, label: s
         "measurements": {"records": records, "seed": manifests[0]["seed"], "sha256": dataset.sha256},
     }
     device = Device(name, label, metrics, folder, description)
-    write_atomically(folder / "device.json", (json.dumps(device.to_dict(), indent=2) + "\n").encode())
+    _write_json(folder / "device.json", device.to_dict())
     return device
+
+
+def measured_device(collections: Sequence[Path]) -> str:
+    """The name that collections give to the device that was measured.
+
+    Raises:
+        DeviceError: One is not of a device, or they are of several.
+        CollectionError: A collection cannot be read.
+    """
+    measured: dict[str, str] = {}
+    for path in collections:
+        for metric in Collection(path).manifest["metrics"]:
+            measured[metric], _, kind = metric.partition("/")
+            if kind not in KINDS:
+                raise DeviceError(f"{path} must have measurements of a device, it has {metric}")
+    if len(set(measured.values())) != 1:
+        raise DeviceError(f"collections must be of one device, got {', '.join(measured)}")
+    return next(iter(measured.values()))
+
+
+def rename_device(source: Path, folder: Path, name: str, label: str) -> Device:
+    """Copies a device's folder under another name or label: description, measurements, surrogates, fronts and scales.
+
+    Args:
+        source: The device's folder, which stays.
+        folder: The new folder, which must not be there.
+        name: The new name.
+        label: The new label.
+
+    Returns:
+        The renamed device.
+
+    Raises:
+        DeviceError: A name is malformed or taken, the folder is there, or the source is not a device's folder.
+    """
+    device = read_device(source, check=False)
+    _check(folder, name, label)
+    if folder.exists():
+        raise DeviceError(f"{folder} must not be there: the renamed device gets a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Complete or not there: a kill leaves no folder that is half renamed.
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        made = _write_renamed(device, temporary, name, label)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return replace(made, folder=folder)
+
+
+def _check(folder: Path, name: str, label: str) -> None:
+    """Raises a :class:`DeviceError` if names are malformed, or taken by a device in another folder."""
+    others = [device for device in DEVICES.values() if device.folder != folder.absolute()]
+    check_names(name, label, others)
+
+
+def _new_names(old: str, new: str) -> dict[str, str]:
+    """From the old to the new names of a device's metrics; empty if they stay."""
+    return {f"{old}/{kind}": f"{new}/{kind}" for kind in KINDS} if old != new else {}
+
+
+def _write_renamed(device: Device, folder: Path, name: str, label: str) -> Device:
+    names = _new_names(device.name, name)
+    description, checksum = dict(device.description), {}
+    if (archive := device.folder / MEASUREMENTS).exists():
+        before = load_dataset(archive).sha256
+        texts = read_archive(archive, DatasetError)
+        if names:
+            texts = {member: encode(renamed(decode(text, member), names)) for member, text in texts.items()}
+        write_atomically(folder / MEASUREMENTS, pack(texts))
+        checksum[before] = load_dataset(folder / MEASUREMENTS).sha256
+    made = Device(name, label, device.metrics, folder, _replace(description, checksum))
+    _write_json(folder / "device.json", made.to_dict())
+    manifests = device.folder / "measurements.json"
+    if manifests.exists():
+        _write_json(folder / manifests.name, _replace(read_json(manifests, DeviceError), names))
+    for kind in device.metrics:
+        old, new = f"{device.name}-{kind}", f"{name}-{kind}"
+        for path in device.folder.glob(f"surrogates/*/{old}.json"):
+            family = folder / "surrogates" / path.parent.name
+            _write_json(family / f"{new}.json", _replace(read_json(path, DeviceError), {**names, **checksum}))
+            if path.with_suffix(".npz").exists():
+                write_atomically(family / f"{new}.npz", path.with_suffix(".npz").read_bytes())
+        for path in device.folder.glob(f"fronts/*/{old}.json"):
+            front = read_front(path)
+            metrics = tuple(names.get(metric, metric) for metric in front.metrics)
+            artefacts = {names.get(metric, metric): digest for metric, digest in front.artefacts.items()}
+            save_front(replace(front, metrics=metrics, artefacts=artefacts), folder / "fronts")
+    if (path := device.folder / "tasks.json").exists():
+        content = _replace(read_json(path, DeviceError), names)
+        tasks = {device_task(device.label, kind).name: device_task(label, kind).name for kind in KINDS}
+        content["tasks"] = {tasks.get(task, task): record for task, record in content["tasks"].items()}
+        _write_json(folder / path.name, content)
+    return made
+
+
+def _replace(value: Any, texts: Mapping[str, str]) -> Any:
+    """JSON in which texts stand for others, wherever they occur in keys and values."""
+    if isinstance(value, dict):
+        return {_replace(key, texts): _replace(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace(item, texts) for item in value]
+    if isinstance(value, str):
+        for old, new in texts.items():
+            value = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new, value)
+    return value
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _describe(dataset: Dataset, metric: str) -> DeviceMetric:

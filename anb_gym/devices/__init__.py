@@ -8,7 +8,8 @@ A device is a folder that ``anb-gym device`` makes from measurements::
     tasks.json        reward scales, as `anb-gym calibrate` writes them
 
 The package ships some; the environment variable ``ANB_GYM_DEVICES`` names more, separated as in ``PATH``. They are
-read once, when ``anb_gym`` is imported, so every process of a program knows the same metrics, tasks and ids.
+read once, when ``anb_gym`` is imported, so every process of a program knows the same metrics, tasks and ids. A folder
+that cannot be read is left out with a warning, and whatever asks for its metrics, tasks or ids gets the reason.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+
+from anb_gym import _ids
+from anb_gym._files import read_object
 
 #: Version of the format of ``device.json``.
 SCHEMA: Final = 1
@@ -31,12 +37,18 @@ VARIABLE: Final = "ANB_GYM_DEVICES"
 SHIPPED: Final = Path(__file__).parent / "shipped"
 #: What can be measured: the unit and which direction is better.
 KINDS: Final = {"throughput": ("images/s", "max"), "latency": ("ms", "min")}
-#: Devices of the dataset, whose names are taken.
-_TAKEN: Final = ("zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090")
+#: Devices of the dataset, whose names are taken; records call the last two by one name more.
+_TAKEN: Final = ("zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090", "3090")
+#: Metrics of no device: `accuracy` alone must not mean a device's throughput.
+_METRICS: Final = ("accuracy", "train_time", "macs", "params")
 
 
 class DeviceError(ValueError):
     """A device's folder is missing, damaged or in conflict with another."""
+
+
+class DeviceWarning(UserWarning):
+    """Folders of ``ANB_GYM_DEVICES`` are left out, because they are missing, damaged or in conflict."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +78,15 @@ class Device:
 
     name: str
     label: str
-    metrics: Mapping[str, DeviceMetric]
+    # Mappings have no hash; devices that are equal have the same without them.
+    metrics: Mapping[str, DeviceMetric] = field(hash=False)
     folder: Path
-    description: Mapping[str, Any] = field(default_factory=dict)
+    description: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is part of the package, where nothing but its maintainers writes."""
+        return self.folder.is_relative_to(SHIPPED)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``device.json``."""
@@ -76,8 +94,12 @@ class Device:
         return {"schema": SCHEMA, "name": self.name, "label": self.label, "metrics": metrics, **self.description}
 
 
-def read_device(folder: Path) -> Device:
+def read_device(folder: Path, *, check: bool = True) -> Device:
     """Reads a device's folder.
+
+    Args:
+        folder: The folder.
+        check: Whether to refuse a name or a label that a device must not have.
 
     Raises:
         DeviceError: ``device.json`` is missing, damaged or of another schema; the message names it.
@@ -97,18 +119,38 @@ def read_device(folder: Path) -> Device:
         raise DeviceError(f"{path} must have name, label and metrics of the kinds {', '.join(KINDS)}") from error
     if unknown or not known:
         raise DeviceError(f"{path}: metrics must be some of {', '.join(KINDS)}, got {sorted(metrics)}")
-    check_names(name, label)
+    if check:
+        _check_names_of(path, name, label)
     return Device(name, label, known, folder, content)
 
 
-def check_names(name: object, label: object) -> None:
-    """Raises a :class:`DeviceError` if a device cannot be called so."""
-    if not (isinstance(name, str) and re.fullmatch("[a-z0-9][a-z0-9_]*", name)):
-        raise DeviceError(f"a device's name must be lower-case letters, digits and _, got {name!r}")
+def check_names(name: object, label: object, others: Iterable[Device] = ()) -> None:
+    """Checks what a device is to be called.
+
+    Args:
+        name: In the names of its metrics.
+        label: In the ids of its environments.
+        others: Devices whose names and labels are taken, beside those of the dataset.
+
+    Raises:
+        DeviceError: A name is malformed or taken, or ids are made of the label.
+    """
+    if not (isinstance(name, str) and re.fullmatch("[a-z0-9][a-z0-9_]*", name) and re.search("[a-z]", name)):
+        raise DeviceError(f"a device's name must be lower-case letters, digits and _, with a letter, got {name!r}")
     if not (isinstance(label, str) and re.fullmatch("[A-Za-z0-9]+", label)):
         raise DeviceError(f"a device's label must be letters and digits, got {label!r}")
     if name in _TAKEN or label.lower() in _TAKEN:
-        raise DeviceError(f"a device's name must not be one of the dataset's {', '.join(_TAKEN)}, got {name!r}")
+        taken = name if name in _TAKEN else label
+        raise DeviceError(f"a device's name must not be one of the dataset's {', '.join(_TAKEN)}, got {taken!r}")
+    if name in _METRICS:
+        raise DeviceError(f"a device's name must not be that of a metric, {', '.join(_METRICS)}, got {name!r}")
+    if _ids.is_word(label):
+        raise DeviceError(f"a device's label must not be a word that ids are made of, got {label!r}")
+    for other in others:
+        if name == other.name:
+            raise DeviceError(f"a device's name must not be taken, {name!r} is that of {other.folder}")
+        if label.lower() == other.label.lower():
+            raise DeviceError(f"a device's label must not be taken, {label!r} is that of {other.folder}")
 
 
 def _metric(content: Mapping[str, Any], where: str) -> DeviceMetric:
@@ -122,25 +164,90 @@ def _metric(content: Mapping[str, Any], where: str) -> DeviceMetric:
     return DeviceMetric(float(target), (median, percentile, largest))
 
 
-def _find() -> Iterator[Device]:
-    folders = sorted(path for path in SHIPPED.glob("*") if (path / "device.json").exists())
-    folders += [Path(part).absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+def _check_names_of(path: Path, name: object, label: object, others: Iterable[Device] = ()) -> None:
+    """:func:`check_names`, with the file in the message."""
+    try:
+        check_names(name, label, others)
+    except DeviceError as error:
+        raise DeviceError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A folder that ``ANB_GYM_DEVICES`` names and that is no device.
+
+    Attributes:
+        folder: The folder.
+        reason: What is wrong with it.
+        name: What the device wants to be called in metrics; None if that cannot be read.
+        label: The same in ids.
+    """
+
+    folder: Path
+    reason: str
+    name: str | None = None
+    label: str | None = None
+
+
+def _load(folders: Iterable[Path]) -> tuple[Mapping[str, Device], tuple[LeftOut, ...]]:
+    """The shipped devices and those in folders, by name, and the folders that cannot be used."""
+    shipped = map(read_device, sorted(path.parent for path in SHIPPED.glob("*/device.json")))
+    found = {device.name: device for device in shipped}
+    left_out = []
     for folder in folders:
-        yield read_device(folder)
+        device = None
+        try:
+            device = read_device(folder)
+            _check_names_of(folder, device.name, device.label, found.values())
+            found[device.name] = device
+        except DeviceError as error:
+            names = (device.name, device.label) if device else _names(folder)
+            left_out.append(LeftOut(folder, str(error), *names))
+    return MappingProxyType(found), tuple(left_out)
 
 
-def _load() -> Mapping[str, Device]:
-    found: dict[str, Device] = {}
-    for device in _find():
-        for other in found.values():
-            if device.name == other.name or device.label.lower() == other.label.lower():
-                raise DeviceError(f"{device.folder} and {other.folder} have the same name {device.name!r} or label")
-        found[device.name] = device
-    return MappingProxyType(found)
+def _names(folder: Path) -> tuple[str | None, str | None]:
+    """Name and label in a ``device.json`` that is not good otherwise, as far as they can be read."""
+    try:
+        fields = read_object(folder / "device.json", DeviceError)
+        name, label = fields.get("name", str), fields.get("label", str)
+        check_names(name, label)
+    except DeviceError:
+        return None, None
+    return name, label
 
 
+_FOLDERS: Final = [Path(part).absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+_LOADED: Final = _load(dict.fromkeys(_FOLDERS))
 #: The devices by name, shipped ones first.
-DEVICES: Final[Mapping[str, Device]] = _load()
+DEVICES: Final[Mapping[str, Device]] = _LOADED[0]
+#: What ``ANB_GYM_DEVICES`` names in vain.
+LEFT_OUT: Final[tuple[LeftOut, ...]] = _LOADED[1]
+if LEFT_OUT:
+    # Under the variable's name: a line of this file says nothing to whoever set it.
+    warnings.warn_explicit(
+        f"left out: {'; '.join(device.reason for device in LEFT_OUT)}", DeviceWarning, filename=VARIABLE, lineno=1
+    )
+
+
+@contextmanager
+def explained(value: object) -> Iterator[None]:
+    """Makes the error of an unknown metric, task or id say that a device was left out, if it can be that device's.
+
+    Args:
+        value: What is asked for.
+
+    Raises:
+        DeviceError: Instead of a ``ValueError``, with the reason why the folder was left out.
+    """
+    try:
+        yield
+    except ValueError as error:
+        words = set(re.split("[-/:]", str(value).lower()))
+        for device in LEFT_OUT:
+            if device.name is None or words & {device.name, str(device.label).lower()}:
+                raise DeviceError(f"{error}; left out of {VARIABLE}: {device.reason}") from None
+        raise
 
 
 def metrics() -> dict[str, tuple[Device, str]]:

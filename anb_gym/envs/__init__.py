@@ -6,34 +6,35 @@ from typing import Any, Final
 
 import gymnasium
 
-from anb_gym.devices import DEVICES
-from anb_gym.tasks import ALL_DEVICES, TASKS, Task
+from anb_gym import _ids
+from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, DeviceError, LeftOut
+from anb_gym.tasks import ALL_DEVICES, TASKS, Task, device_task
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
 REWARD_THRESHOLD = 0.99
 
 #: The name of the id whose task changes from episode to episode.
-TRANSFER_ID: Final = "AccelNAS-Transfer-v0"
+TRANSFER_ID: Final = _ids.TRANSFER
 
 
 def vector_reward_id(task: Task) -> str:
     """The environment id of a task with a vector reward."""
-    return _id(task, "-MO")
+    return _id(task, "vector reward")
 
 
 def preference_id(task: Task) -> str:
     """The environment id of a task with two metrics whose reward has a preference drawn anew for each episode."""
-    return _id(task, "-Preference")
+    return _id(task, "preference")
 
 
 def constrained_id(task: Task) -> str:
     """The environment id of a task with two metrics of which the second is bounded, as a cost."""
-    return _id(task, "-Constrained")
+    return _id(task, "constrained")
 
 
 def edit_id(task: Task) -> str:
     """The environment id of editing architectures for a task."""
-    return f"AccelNAS-Edit-{task.name}-v{task.version}"
+    return _id(task, "edit")
 
 
 def register() -> None:
@@ -53,10 +54,30 @@ def register() -> None:
     # Devices from folders are not among them: what an observation means must not depend on the installation.
     names = [task.name for task in TASKS.values() if task.device and task.device not in DEVICES]
     _register(TRANSFER_ID, "transfer:TransferBuildEnv", {"tasks": names}, reward_threshold=REWARD_THRESHOLD)
+    for device in LEFT_OUT:
+        for env_id in _ids_of(device):
+            if env_id not in gymnasium.registry:
+                entry = f"{__name__}:left_out"
+                gymnasium.register(env_id, entry, vector_entry_point=entry, kwargs={"reason": device.reason})
+
+
+def _ids_of(device: LeftOut) -> list[str]:
+    """The ids that a device would have had; none if its label cannot be read."""
+    tasks = [device_task(device.label, kind) for kind in KINDS] if device.label else []
+    return [_id(task, form) for task in tasks for form in _ids.FORMS]
+
+
+def left_out(reason: str, **_: Any) -> None:
+    """Stands for the environments of a device that could not be read.
+
+    Raises:
+        DeviceError: Always; it says why.
+    """
+    raise DeviceError(reason)
 
 
 def _id(task: Task, form: str) -> str:
-    return f"AccelNAS-{task.name}{form}-v{task.version}"
+    return _ids.FORMS[form].format(task=task.name, version=task.version)
 
 
 def _register(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ from anb_gym.construction.collection import Collection, CollectionError
 from anb_gym.construction.collection.records import Record, encode, new_record, with_repeat, with_training
 from anb_gym.construction.collection.throughput import collect_throughput
 from anb_gym.construction.dataset import load_dataset
-from anb_gym.construction.device_folder import MEASUREMENTS, create_device
-from anb_gym.devices import VARIABLE, DeviceError, DeviceMetric, read_device
+from anb_gym.construction.device_folder import MEASUREMENTS, create_device, measured_device, rename_device
+from anb_gym.devices import DEVICES, VARIABLE, DeviceError, DeviceMetric, read_device
 from anb_gym.space import Architecture
 
 
@@ -92,13 +93,17 @@ def test_throughput_and_latency_may_be_collected_apart(tmp_path: Path) -> None:
 def test_collections_that_do_not_make_a_device(tmp_path: Path) -> None:
     throughput = collection(tmp_path / "a", n=2, kinds=("throughput",))
     elsewhere = collection(tmp_path / "b", n=2, kinds=("latency",), cores=3)
+    other = collection(tmp_path / "c", n=2, kinds=("latency",), name="other")
     trained = tmp_path / "trained"
     manifest = Collection(throughput).manifest
     accuracies = Collection.begin(trained, {**manifest, "kind": "accuracy", "metrics": ["accuracy"]})
     accuracies.write(0, with_training(new_record(accuracies.architectures[0]), 50.0, 90.0, 1.0))
     for collections, name, label, message in (
-        ([throughput], "other", "Toy", "a must have measurements of 'other', it has toy/throughput"),
-        ([throughput, trained], "toy", "Toy", "trained must have measurements of 'toy', it has accuracy"),
+        ([throughput, other], "toy", "Toy", "must be of one device, got toy/throughput, other/latency"),
+        ([throughput, trained], "toy", "Toy", "trained must have measurements of a device, it has accuracy"),
+        ([throughput], "cpu", "Toy", "name must not be taken, 'cpu'"),
+        ([throughput], "toy", "CPU", "label must not be taken, 'CPU'"),
+        ([throughput], "toy", "All", "must not be a word that ids are made of"),
         ([throughput, elsewhere], "toy", "Toy", "b and .*a must be of one machine and the same versions"),
         ([throughput], "a100", "Toy", "must not be one of the dataset's"),
         ([throughput], "toy", "a toy", "label must be letters and digits"),
@@ -113,6 +118,64 @@ def test_collections_that_do_not_make_a_device(tmp_path: Path) -> None:
 def test_the_command_needs_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["device", str(tmp_path / "toy"), "--name", "toy", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"anb-gym: --label is needed to make a device from {tmp_path / 'toy'}\n"
+
+
+def test_a_device_need_not_be_called_as_its_collection(tmp_path: Path) -> None:
+    """As the published devices, whose names are taken, measured once more."""
+    measured = collection(tmp_path / "zcu102", n=4, name="zcu102")
+    assert measured_device([measured]) == "zcu102"
+    folder = tmp_path / "device"
+    create_device(folder, [measured], "my_board", "MyBoard")
+    dataset = load_dataset(folder / MEASUREMENTS)
+    assert np.isfinite(dataset.metrics["my_board/throughput"]).all()
+    assert np.isnan(dataset.metrics["zcu102/throughput"]).all()
+    (manifest,) = json.loads((folder / "measurements.json").read_text())
+    assert manifest["metrics"] == ["my_board/throughput", "my_board/latency"]
+    with pytest.raises(DeviceError, match="has the device 'my_board' with the label 'MyBoard', got 'toy' and 'Toy'"):
+        create_device(folder, [measured], "toy", "Toy")
+    create_device(folder, [measured], "my_board", "MyBoard")  # once more, with what was measured since
+
+
+def test_a_device_is_renamed_with_all_that_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, folder = DEVICES["cpu"].folder, tmp_path / "new" / "device"
+    arguments = ["device", str(source), "--name", "my_cpu", "--label", "MyCPU", "--out", str(folder)]
+    assert main(arguments) == 0
+    assert f"now name {folder} instead of {source}" in capsys.readouterr().out
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == f"anb-gym: {folder} must not be there: the renamed device gets a new folder\n"
+    assert [path.name for path in folder.parent.iterdir()] == ["device"]
+    pattern = re.compile(r'(?<!my_)cpu[/-]|"CPU')
+    assert [path for path in folder.rglob("*.json") if pattern.search(f"{path.name} {path.read_text()}")] == []
+    assert {p.name for p in source.rglob("*.*")} == {p.name.replace("my_cpu-", "cpu-") for p in folder.rglob("*.*")}
+    code = """
+import anb_gym
+from anb_gym.calibration import front_scale
+from anb_gym.construction.dataset import load_dataset
+from anb_gym.construction.fitting import Job
+from anb_gym.devices import DEVICES
+from anb_gym.tasks import get_task
+bench, device = anb_gym.Benchmark(), DEVICES["my_cpu"]
+old, new = (bench.front(f"{name}/throughput") for name in ("cpu", "my_cpu"))
+assert (old.indices == new.indices).all()
+new.verify()
+assert front_scale(get_task("CPU")) == front_scale(get_task("MyCPU"))
+dataset = load_dataset(device.folder / "measurements.tar.gz")
+assert Job.configured("gp", "my_cpu/throughput").is_done(dataset, device.folder / "surrogates")
+"""
+    environment = os.environ | {VARIABLE: str(folder)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_label_that_should_never_have_been_can_be_renamed(tmp_path: Path) -> None:
+    source = tmp_path / "old"
+    create_device(source, [collection(tmp_path / "toy", n=4)], "toy", "Toy")
+    path = source / "device.json"
+    path.write_text(path.read_text().replace('"Toy"', '"All"'))
+    with pytest.raises(DeviceError, match="must not be a word that ids are made of"):
+        rename_device(source, tmp_path / "new", "toy", "All")
+    assert rename_device(source, tmp_path / "new", "toy", "Toy").label == "Toy"
+    assert read_device(tmp_path / "new").description == read_device(source, check=False).description
 
 
 def test_from_a_collection_to_an_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

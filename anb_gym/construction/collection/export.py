@@ -6,15 +6,16 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from anb_gym._files import write_atomically
 from anb_gym.construction.collection.folder import Collection, CollectionError
-from anb_gym.construction.collection.records import encode, merge
+from anb_gym.construction.collection.records import encode, merge, renamed
 
 
-def export(folders: Sequence[Path], archive: Path) -> int:
+def export(folders: Sequence[Path], archive: Path, names: Mapping[str, str] = MappingProxyType({})) -> int:
     """Writes collections as an archive that :func:`anb_gym.construction.dataset.load_dataset` reads.
 
     Collections with the same seed are merged: one record has the accuracy of one and the measurements of the others.
@@ -24,6 +25,7 @@ def export(folders: Sequence[Path], archive: Path) -> int:
     Args:
         folders: The collections, at least one.
         archive: The file, ``.tar.gz``.
+        names: New names of device metrics, by those in the collections.
 
     Returns:
         How many records there are.
@@ -50,17 +52,21 @@ def export(folders: Sequence[Path], archive: Path) -> int:
     for number in range(max(len(collection.architectures) for collection in collections)):
         parts = [c.record(number) for c in collections if number < len(c.architectures)]
         if records := [record for record in parts if record]:
-            members[f"result_{number}.json"] = encode(merge(records))
+            record = merge(records)
+            members[f"result_{number}.json"] = encode(renamed(record, names) if names else record)
     if not members:
         raise CollectionError(f"there are no records yet in {', '.join(map(str, folders))}")
-    manifests = [collection.manifest for collection in collections]
-    write_atomically(archive, _pack(members))
+    manifests = [
+        {**collection.manifest, "metrics": [names.get(metric, metric) for metric in collection.manifest["metrics"]]}
+        for collection in collections
+    ]
+    write_atomically(archive, pack(members))
     description = archive.with_name(archive.name.removesuffix(".tar.gz") + ".json")
     write_atomically(description, (json.dumps(manifests, indent=2) + "\n").encode())
     return len(members)
 
 
-def _pack(members: dict[str, bytes]) -> bytes:
+def pack(members: Mapping[str, bytes]) -> bytes:
     """A ``.tar.gz`` without times and owners."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from anb_gym.complexity import dataset_macs, params
@@ -77,6 +77,18 @@ def merge(records: Sequence[Record]) -> Record:
                     result[part][name] = value
                 result[part].setdefault(name, value)
     return result
+
+
+def renamed(record: Record, names: Mapping[str, str]) -> Record:
+    """A record whose device metrics have other names.
+
+    Args:
+        record: The record.
+        names: From old to new name of a metric, such as ``{"cpu/throughput": "my_cpu/throughput"}``.
+    """
+    fields = {"{}_{}".format(*device_field(old)): "{}_{}".format(*device_field(new)) for old, new in names.items()}
+    platform = {fields.get(field, field): value for field, value in record["platform_perf"].items()}
+    return {**record, "platform_perf": empty_measurements() | platform}
 
 
 def encode(record: Record) -> bytes:
