@@ -46,15 +46,18 @@ def test_read_and_write_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "must be an object of schema 1"),
+        ({"schema": 2}, "has schema 2, this version of anb_gym reads schema 1"),
         ({"name": "Toy"}, "name must be lower-case"),
         ({"label": "a toy"}, "label must be letters and digits"),
         ({"name": "a100"}, "must not be one of the dataset's"),
         ({"metrics": {}}, "metrics must be some of throughput, latency"),
         ({"metrics": {"energy": {"target": 1.0}}}, "metrics must be some of throughput, latency"),
-        ({"metrics": {"throughput": {"target": -1.0}}}, "must have a positive target"),
-        ({"metrics": {"throughput": {"target": 1.0, "cv": [0.1, 0.2, None]}}}, "must have a positive target and cv"),
-        ({"metrics": {"throughput": {}}}, "must have name, label and metrics"),
+        ({"metrics": {"throughput": {"target": -1.0}}}, "throughput: target must be positive"),
+        (
+            {"metrics": {"throughput": {"target": 1.0, "cv": [0.1, 0.2, None]}}},
+            "cv.2. must be a number, got None",
+        ),
+        ({"metrics": {"throughput": {}}}, "throughput: the field 'target' is missing"),
     ],
 )
 def test_a_bad_device_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -134,15 +134,15 @@ def test_arrays(tmp_path: Path) -> None:
         path.write_bytes(data)
 
         def read(path: Path, error: type[Exception]) -> object:
-            arrays = files.read_arrays(path, error)
-            return files.array_of(arrays, "values", "float64", (None, 3), path, error)
+            with files.refusing(path, error):
+                return files.take_array(files.read_arrays(path, error), "values", "float64", (None, 3))
 
         assert refused(path, read), what
 
 
 def test_an_array_must_be_finite() -> None:
-    with pytest.raises(BadFileError, match="file: the array 'a' must be finite"):
-        files.array_of({"a": np.array([np.nan])}, "a", "float64", (1,), "file", BadFileError)
+    with pytest.raises(ValueError, match="the array 'a' must be finite"):
+        files.take_array({"a": np.array([np.nan])}, "a", "float64", (1,))
 
 
 def test_archives(tmp_path: Path) -> None:

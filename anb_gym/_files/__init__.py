@@ -10,7 +10,7 @@ into ``with refusing(path, error)``, so that nothing else escapes.
 """
 
 from anb_gym._files.archives import parse_archive, read_archive
-from anb_gym._files.arrays import array_of, parse_arrays, read_arrays
+from anb_gym._files.arrays import parse_arrays, read_arrays, take_array
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
 from anb_gym._files.reading import read_bytes, read_text, refusing
 from anb_gym._files.writing import remove_temporaries, write_atomically
@@ -18,7 +18,6 @@ from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
     "Fields",
-    "array_of",
     "compose_yaml",
     "parse_archive",
     "parse_arrays",
@@ -32,5 +31,6 @@ __all__ = [
     "read_yaml",
     "refusing",
     "remove_temporaries",
+    "take_array",
     "write_atomically",
 ]

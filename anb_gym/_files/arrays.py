@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import printable
 from anb_gym._files.reading import BYTES_LIMIT, read_bytes, refusing
 
 
@@ -49,37 +47,29 @@ def parse_arrays(
     return arrays
 
 
-def array_of(
-    arrays: Mapping[str, NDArray[Any]],
-    name: str,
-    dtype: str,
-    shape: tuple[int | None, ...],
-    where: object,
-    error: type[Exception],
-) -> NDArray[Any]:
-    """One of the arrays of a file, checked.
+def take_array(arrays: dict[str, NDArray[Any]], name: str, dtype: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Takes one of the arrays of a file out of them, so that in the end those are left that nobody knows.
 
     Args:
         arrays: As :func:`read_arrays` gives them.
         name: Its name.
-        dtype: The dtype that it must have, such as ``"float64"``; ``"str"`` is text of any length. Floats must be
-            finite.
+        dtype: The dtype that it must have, such as ``"float64"``; ``"str"`` is text of any length.
         shape: The shape that it must have; None is any length.
-        where: What errors call the file.
-        error: What is raised if it is missing or otherwise.
+
+    Raises:
+        ValueError: It is missing, of another dtype or shape, or not finite.
     """
     if name not in arrays:
-        raise error(f"{printable(str(where))}: the array {name!r} is missing")
-    array = arrays[name]
+        raise ValueError(f"the array {name!r} is missing")
+    array = arrays.pop(name)
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or not (array.dtype.kind == "U" if dtype == "str" else array.dtype == dtype):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
-        raise error(
-            f"{printable(str(where))}: the array {name!r} must be {dtype} of shape ({wanted}), "
-            f"got {array.dtype} of shape {array.shape}"
+        raise ValueError(
+            f"the array {name!r} must be {dtype} of shape ({wanted}), got {array.dtype} of shape {array.shape}"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise error(f"{printable(str(where))}: the array {name!r} must be finite")
+        raise ValueError(f"the array {name!r} must be finite")
     return array
 
 

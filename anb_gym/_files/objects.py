@@ -48,11 +48,12 @@ def parse_json(data: bytes | str, where: object, error: type[Exception], *, limi
         if len(data) > limit:
             raise ValueError(f"it must have at most {limit:,} bytes, it has {len(data):,}")
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if not text.strip():
-            raise ValueError("it is empty, expected JSON")
-        return json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_float
-        )
+        try:
+            return json.loads(
+                text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_float
+            )
+        except json.JSONDecodeError as problem:
+            raise ValueError(f"it is not JSON: {problem}") from None
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,20 @@ class Fields:
         """A field that is a list, whose items have one type."""
         return [self._typed(item, kind, f"{name}[{i}]") for i, item in enumerate(self.get(name, list))]
 
+    def lists(self, name: str, kind: type[T]) -> list[list[T]]:
+        """A field that is a list of lists, whose items have one type."""
+        rows = enumerate(self.items(name, list))
+        return [[self._typed(item, kind, f"{name}[{i}]") for item in row] for i, row in rows]
+
     def fields(self, name: str) -> Fields:
         """A field that is an object itself."""
         return Fields(self.get(name, dict), f"{self.where}: {name}", self.error)
+
+    def check_schema(self, version: int) -> None:
+        """Raises if the field ``schema`` is not this version."""
+        found = self.content.get("schema")
+        if isinstance(found, bool) or found != version:
+            raise self.refusal(f"it has schema {shown(found)}, this version of anb_gym reads schema {version}")
 
     def refusal(self, reason: object) -> Exception:
         """An error about this object, to be raised."""

@@ -14,8 +14,6 @@ that cannot be read is left out with a warning, and whatever asks for its metric
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 import warnings
@@ -27,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym import _ids
-from anb_gym._files import read_object
+from anb_gym._files import Fields, read_object
 
 #: Version of the format of ``device.json``.
 SCHEMA: Final = 1
@@ -104,24 +102,16 @@ def read_device(folder: Path, *, check: bool = True) -> Device:
     Raises:
         DeviceError: ``device.json`` is missing, damaged or of another schema; the message names it.
     """
-    path = folder / "device.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DeviceError(f"cannot read the device {path}: {error}") from error
-    if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
-        raise DeviceError(f"{path} must be an object of schema {SCHEMA}")
-    try:
-        name, label, metrics = content.pop("name"), content.pop("label"), content.pop("metrics")
-        known = {kind: _metric(metrics[kind], f"{path}: {kind}") for kind in KINDS if kind in metrics}
-        unknown = set(metrics) - set(KINDS)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DeviceError(f"{path} must have name, label and metrics of the kinds {', '.join(KINDS)}") from error
-    if unknown or not known:
-        raise DeviceError(f"{path}: metrics must be some of {', '.join(KINDS)}, got {sorted(metrics)}")
+    fields = read_object(folder / "device.json", DeviceError)
+    fields.check_schema(SCHEMA)
+    name, label, metrics = fields.get("name", str), fields.get("label", str), fields.fields("metrics")
+    if not metrics.content or set(metrics.content) - set(KINDS):
+        raise fields.refusal(f"metrics must be some of {', '.join(KINDS)}, got {sorted(metrics.content)}")
+    known = {kind: _metric(metrics.fields(kind)) for kind in KINDS if kind in metrics}
     if check:
-        _check_names_of(path, name, label)
-    return Device(name, label, known, folder, content)
+        _check_names_of(folder / "device.json", name, label)
+    own = ("schema", "name", "label", "metrics")
+    return Device(name, label, known, folder, {key: v for key, v in fields.content.items() if key not in own})
 
 
 def check_names(name: object, label: object, others: Iterable[Device] = ()) -> None:
@@ -153,15 +143,12 @@ def check_names(name: object, label: object, others: Iterable[Device] = ()) -> N
             raise DeviceError(f"a device's label must not be taken, {label!r} is that of {other.folder}")
 
 
-def _metric(content: Mapping[str, Any], where: str) -> DeviceMetric:
-    target, cv = content["target"], content.get("cv")
-    numbers = [target, *(cv or [])]
-    if any(isinstance(x, bool) or not isinstance(x, int | float) or not 0 < x < math.inf for x in numbers):
-        raise DeviceError(f"{where} must have a positive target and cv, got {dict(content)}")
-    if cv is None:
-        return DeviceMetric(float(target))
-    median, percentile, largest = map(float, cv)
-    return DeviceMetric(float(target), (median, percentile, largest))
+def _metric(fields: Fields) -> DeviceMetric:
+    target = fields.get("target", float)
+    cv = None if fields.content.get("cv") is None else fields.items("cv", float)  # null if it was measured once
+    if not all(x > 0.0 for x in (target, *(cv or ()))) or (cv is not None and (len(cv) != 3 or cv != sorted(cv))):
+        raise fields.refusal(f"target must be positive, cv three positive numbers in order, got {target} and {cv}")
+    return DeviceMetric(target, None if cv is None else (cv[0], cv[1], cv[2]))
 
 
 def _check_names_of(path: Path, name: object, label: object, others: Iterable[Device] = ()) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import write_atomically
+from anb_gym._files import Fields, parse_json, read_arrays, refusing, take_array, write_atomically
 from anb_gym.exact.solver import Task
-from anb_gym.space import Indices
+from anb_gym.space import N_BLOCKS, SPACE, Indices
 from anb_gym.surrogates.tables import FloatArray
 
 _SCHEMA: Final = 1
@@ -61,20 +60,30 @@ class Checkpoint:
         Raises:
             ValueError: It is damaged, or of another search than ``key``.
         """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                head = json.loads(str(arrays["head"]))
-                lengths, keep = arrays["lengths"], arrays["keep"]
-                masks = iter(np.split(keep, np.cumsum(lengths.ravel())[:-1]))
-                tasks = [
-                    Task(int(first), int(last), [next(masks) for _ in row])
-                    for (first, last), row in zip(arrays["stretches"], lengths, strict=True)
-                ]
-                counts = int(head["nodes"]), int(head["closed"])
-                loaded = cls(head["key"], arrays["staircase"], arrays["indices"], tasks, *counts)
-                schema = head["schema"]
-        except (KeyError, ValueError, StopIteration, zipfile.BadZipFile) as error:
-            raise ValueError(f"checkpoint {path} cannot be read, delete it to start again: {error}") from error
-        if schema != _SCHEMA or loaded.key != json.loads(json.dumps(key)):
-            raise ValueError(f"checkpoint {path} is of another search: it has {loaded.key}, expected {key}")
-        return loaded
+        where = f"checkpoint {path} cannot be read, delete it to start again"
+        with refusing(where, ValueError):
+            arrays = read_arrays(path, ValueError)
+            head = Fields(parse_json(str(take_array(arrays, "head", "str", ())), where, ValueError), where, ValueError)
+            head.check_schema(_SCHEMA)
+            found = head.get("key", dict)
+        if found != json.loads(json.dumps(key)):
+            raise ValueError(f"checkpoint {path} is of another search: it has {found}, expected {key}")
+        with refusing(where, ValueError):
+            sizes = [1 if block in dict(key["fixed"]) else int(n) for block, n in enumerate(SPACE.block_sizes)]
+            stretches = take_array(arrays, "stretches", "int64", (None, 2))
+            lengths = take_array(arrays, "lengths", "int64", (len(stretches), N_BLOCKS))
+            if not (lengths == sizes).all():
+                raise ValueError(f"its lengths must be {sizes} in every row")
+            keep = take_array(arrays, "keep", "bool", (int(lengths.sum()),)).reshape(len(lengths), sum(sizes))
+            masks = [np.split(row, np.cumsum(sizes)[:-1]) for row in keep]
+            loaded = cls(
+                found,
+                take_array(arrays, "staircase", "float64", (None, 2)),
+                SPACE.validate_index(take_array(arrays, "indices", "int64", (None,))),
+                [Task(int(first), int(last), mask) for (first, last), mask in zip(stretches, masks, strict=True)],
+                head.get("nodes", int),
+                head.get("closed", int),
+            )
+            if not all(0 <= task.first < task.last <= 2 * len(loaded.staircase) + 1 for task in loaded.tasks):
+                raise ValueError("its stretches lie beyond its staircase")
+            return loaded

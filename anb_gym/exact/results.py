@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from anb_gym._files import Fields
 from anb_gym.exact.changes import pairs_of_blocks, two_block_changes
 from anb_gym.exact.dominance import escaping, non_dominated
 from anb_gym.exact.objectives import Objectives
@@ -57,14 +58,19 @@ class Certificate:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads what :meth:`to_dict` wrote."""
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            ValueError: A field is missing or of another type.
+        """
+        fields = Fields(values, "certificate", ValueError)
         return cls(
-            tables=tuple(str(v) for v in values["tables"]),
-            maximize=tuple(bool(v) for v in values["maximize"]),
-            resolution=tuple(float(v) for v in values["resolution"]),
-            fixed=tuple((int(block), int(state)) for block, state in values["fixed"]),
-            covered=int(values["covered"]),
-            nodes=int(values["nodes"]),
+            tables=tuple(fields.items("tables", str)),
+            maximize=tuple(fields.items("maximize", bool)),
+            resolution=tuple(fields.items("resolution", float)),
+            fixed=tuple((block, state) for block, state in fields.lists("fixed", int)),
+            covered=fields.get("covered", int),
+            nodes=fields.get("nodes", int),
         )
 
 
@@ -134,13 +140,14 @@ class Front:
         """Reads what :meth:`to_dict` wrote.
 
         Raises:
-            ValueError: The dictionary is of another schema.
+            ValueError: The dictionary is of another schema, or a field is missing or of another type.
         """
-        _check_schema(values)
+        fields = Fields(values, "front", ValueError)
+        fields.check_schema(SCHEMA)
         return cls(
-            np.array(values["indices"], dtype=np.int64),
-            np.array(values["objectives"], dtype=np.float64).reshape(-1, 2),
-            Certificate.from_dict(values["certificate"]),
+            _indices(fields),
+            np.array([(a, b) for a, b in fields.lists("objectives", float)], dtype=np.float64).reshape(-1, 2),
+            Certificate.from_dict(fields.get("certificate", dict)),
         )
 
 
@@ -197,16 +204,16 @@ class Optimum:
         """Reads what :meth:`to_dict` wrote.
 
         Raises:
-            ValueError: The dictionary is of another schema.
+            ValueError: The dictionary is of another schema, or a field is missing or of another type.
         """
-        _check_schema(values)
-        indices = np.array(values["indices"], dtype=np.int64)
-        return cls(indices, float(values["value"]), Certificate.from_dict(values["certificate"]))
+        fields = Fields(values, "optimum", ValueError)
+        fields.check_schema(SCHEMA)
+        certificate = Certificate.from_dict(fields.get("certificate", dict))
+        return cls(_indices(fields), fields.get("value", float), certificate)
 
 
-def _check_schema(values: Mapping[str, Any]) -> None:
-    if values.get("schema") != SCHEMA:
-        raise ValueError(f"values has schema {values.get('schema')!r}, this version of anb_gym reads schema {SCHEMA}")
+def _indices(fields: Fields) -> Indices:
+    return SPACE.validate_index(np.array(fields.items("indices", int), dtype=object).astype(np.int64), "indices")
 
 
 def _verify(

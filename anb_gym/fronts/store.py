@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
-from anb_gym._files import write_atomically
+from anb_gym._files import read_object, refusing, write_atomically
 from anb_gym.devices import device_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
@@ -80,21 +80,22 @@ def read_front(path: Path) -> CertifiedFront:
     Raises:
         FrontError: It is missing, damaged or of another schema.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            found = content.get("schema") if isinstance(content, dict) else content
-            raise FrontError(f"{path} has schema {found!r}, this version of anb_gym reads schema {SCHEMA}")
-        if content.pop("sha256", None) != _digest(content):
-            raise FrontError(f"the front {path} is damaged: its content does not have the SHA-256 that it names")
-        metrics = tuple(content["metrics"])
+    fields = read_object(path, FrontError)
+    fields.check_schema(SCHEMA)
+    rest = {name: value for name, value in fields.content.items() if name != "sha256"}
+    if fields.get("sha256", str) != _digest(rest):
+        raise fields.refusal("it is damaged: its content does not have the SHA-256 that it names")
+    with refusing(path, FrontError):
+        surrogate = choose(fields.get("surrogate", str), FAMILIES, "surrogate")
+        metrics = tuple(fields.items("metrics", str))
+        if not metrics or metrics != front_metrics(metrics[-1]):
+            raise ValueError(f"metrics must be accuracy, and perhaps a device metric, got {metrics}")
         read = Front.from_dict if len(metrics) > 1 else Optimum.from_dict
-        smallest = Optimum.from_dict(content["smallest"])
-        return CertifiedFront(content["surrogate"], metrics, read(content["result"]), smallest, content["artefacts"])
-    except FrontError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FrontError(f"the front {path} is damaged or missing: {error}") from error
+        result, smallest = read(fields.get("result", dict)), Optimum.from_dict(fields.get("smallest", dict))
+        artefacts = fields.fields("artefacts")
+        return CertifiedFront(
+            surrogate, metrics, result, smallest, {name: artefacts.get(name, str) for name in artefacts.content}
+        )
 
 
 def save_front(front: CertifiedFront, folder: Path | None = None) -> Path:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym._files import write_atomically
+from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
 from anb_gym.devices import device_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
@@ -37,6 +37,8 @@ SCHEMA: Final = 1
 FAMILIES: Final = ("gp", "xgb", "lgb")
 #: Where the shipped surrogates are.
 ARTEFACTS: Final = Path(__file__).parent / "artefacts"
+#: Bytes that a file of tables may have, packed and unpacked: some ten times the largest that ships.
+_LIMIT: Final = 2**26
 #: Singular values below this share of the largest are left out of the tables over triples.
 _TOLERANCE: Final = 1e-12
 
@@ -103,19 +105,17 @@ def load(path: Path) -> Surrogate:
         ArtefactError: A file is missing or damaged, or its schema is not :data:`SCHEMA`.
     """
     manifest = read_manifest(path)
-    try:
-        data = path.with_suffix(".npz").read_bytes()
-    except OSError as error:
-        raise ArtefactError(f"cannot read the surrogate {path}: {error}") from error
+    data = read_bytes(path.with_suffix(".npz"), ArtefactError, limit=_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.get("sha256"):
         raise ArtefactError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {manifest.get('sha256')}")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            mean, log_std = _decode("mean", arrays), _decode("log_std", arrays)
-        return Surrogate(mean, log_std, link_from_dict(manifest["link"]), manifest)
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ArtefactError(f"{path} does not hold a surrogate of schema {SCHEMA}: {error}") from error
+    where = f"{path} does not hold a surrogate of schema {SCHEMA}"
+    with refusing(where, ArtefactError):
+        arrays = parse_arrays(data, where, ArtefactError, limit=_LIMIT)
+        mean, log_std = _decode("mean", arrays), _decode("log_std", arrays)
+        if arrays:
+            raise ValueError(f"it has the unknown arrays {', '.join(arrays)}")
+        return Surrogate(mean, log_std, link_from_dict(manifest.get("link", {})), manifest)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -124,14 +124,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: It is missing, not JSON, or of another schema.
     """
-    try:
-        manifest = json.loads(path.with_suffix(".json").read_text())
-    except (OSError, ValueError) as error:
-        raise ArtefactError(f"cannot read the manifest of the surrogate {path}: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, dict) else manifest
-        raise ArtefactError(f"{path} has schema {found!r}, this version of anb_gym reads schema {SCHEMA}; refit it")
-    return manifest
+    manifest = read_object(path.with_suffix(".json"), ArtefactError)
+    manifest.check_schema(SCHEMA)
+    manifest.get("sha256", str)
+    return dict(manifest.content)
 
 
 def shipped_path(family: str, metric: str) -> Path:
@@ -173,17 +169,27 @@ def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:
     }
 
 
-def _decode(name: str, arrays: Mapping[str, NDArray[Any]]) -> BlockTables:
-    (key,) = (key for key in arrays if key.startswith(f"{name}_tables_"))
-    lower = BlockTables(int(key.rpartition("_")[2]), arrays[key].astype(np.float64))
-    if f"{name}_core" not in arrays:
+def _decode(name: str, arrays: dict[str, NDArray[Any]]) -> BlockTables:
+    """Takes the arrays of some tables out of those of a file and multiplies them out."""
+    orders = [order for order in (1, 2, 3) if f"{name}_tables_{order}" in arrays]
+    if len(orders) != 1:
+        raise ValueError(f"expected one array of {name}_tables_1, _2 or _3, got {len(orders)}")
+    folded = f"{name}_core" in arrays
+    dtype = "float32" if name == "log_std" and not folded and orders[0] < 3 else "float64"
+    values = take_array(arrays, f"{name}_tables_{orders[0]}", dtype, (layout(orders[0]).size,))
+    lower = BlockTables(orders[0], values.astype(np.float64))
+    if not folded:
         return lower
     terms: dict[Blocks, FloatArray | float] = {blocks: lower.table(*blocks) for blocks in lower.layout.blocks}
-    bases = [arrays[f"{name}_basis_{block}"] for block in range(N_BLOCKS)]
-    core, start = arrays[f"{name}_core"] * arrays[f"{name}_quantum"], 0
-    for blocks in layout(3).blocks:
-        shape = tuple(bases[b].shape[1] for b in blocks)
-        size = int(np.prod(shape))
+    bases = [
+        take_array(arrays, f"{name}_basis_{block}", "float64", (int(SPACE.block_sizes[block]), None))
+        for block in range(N_BLOCKS)
+    ]
+    shapes = [tuple(bases[b].shape[1] for b in blocks) for blocks in layout(3).blocks]
+    core = take_array(arrays, f"{name}_core", "int32", (sum(map(math.prod, shapes)),))
+    core, start = core * take_array(arrays, f"{name}_quantum", "float64", ()), 0
+    for blocks, shape in zip(layout(3).blocks, shapes, strict=True):
+        size = math.prod(shape)
         terms[blocks] = _multiply(core[start : start + size].reshape(shape), [bases[b] for b in blocks])
         start += size
     return BlockTables.from_terms(terms)

@@ -41,11 +41,11 @@ def test_damaged_files(folder: Path) -> None:
     whole = path.read_text()
     index = str(Benchmark().front(METRIC).indices[3])
     for text, message in {
-        whole[: len(whole) // 2]: "is damaged or missing",
+        whole[: len(whole) // 2]: "it is not JSON",
         whole.replace(index, str(int(index) + 1)): "is damaged: its content does not have the SHA-256",
-        "[]": "has schema \\[\\]",
+        "[]": "must be an object, got \\[\\]",
         whole.replace('"schema": 1', '"schema": 99', 1): "has schema 99, this version of anb_gym reads schema 1",
-        "": "is damaged or missing",
+        "": "it is not JSON",
     }.items():
         path.write_text(text)
         load_front.cache_clear()
@@ -73,7 +73,11 @@ def test_solve_on_demand(folder: Path) -> None:
     front = Benchmark().front("accuracy", solve=True)
     front.verify()
     assert front.objectives.shape == (len(front), 1)
-    assert front.result == read_front(front_path(FAMILY, "accuracy")).result
+    shipped = read_front(front_path(FAMILY, "accuracy")).result
+    assert front.result.indices.tolist() == shipped.indices.tolist()
+    # Tables read on another kernel of BLAS differ by rounding, and so does their checksum.
+    assert front.result.value == pytest.approx(shipped.value, abs=shipped.certificate.resolution[0])
+    assert front.certificate.covered == shipped.certificate.covered
 
 
 def test_solve_all_makes_what_is_not_there(tmp_path: Path) -> None:

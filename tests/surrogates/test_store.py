@@ -88,14 +88,14 @@ def test_a_truncated_file_is_damage(path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "\udcff", "null x"])
 def test_a_damaged_manifest(path: Path, text: str) -> None:
     path.with_suffix(".json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ArtefactError, match="cannot read the manifest of the surrogate .*metric.npz"):
+    with pytest.raises(ArtefactError, match="metric.json: "):
         load(path)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 def test_a_missing_file(path: Path, suffix: str) -> None:
     path.with_suffix(suffix).unlink()
-    with pytest.raises(ArtefactError, match="cannot read the .*surrogate .*metric.npz"):
+    with pytest.raises(ArtefactError, match=rf"metric\{suffix}: No such file or directory"):
         load(path)
 
 
@@ -108,7 +108,7 @@ def test_another_schema(path: Path, schema: object) -> None:
 
 def test_a_manifest_of_another_kind(path: Path) -> None:
     path.with_suffix(".json").write_text("[]")
-    with pytest.raises(ArtefactError, match="has schema \\[\\]"):
+    with pytest.raises(ArtefactError, match="metric.json: it must be an object, got \\[\\]"):
         load(path)
 
 
