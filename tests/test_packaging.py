@@ -2,6 +2,8 @@
 
 import configparser
 import re
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,27 @@ def test_every_requirement_is_pinned() -> None:
 
 def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.fixture(scope="module")
+def long_description() -> Callable[[str, str | None], str]:
+    """The function of setup.py."""
+    return runpy.run_path(str(ROOT / "setup.py"))["long_description"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (None, "See docs and [paper](https://a.b/c).\n\n\n\n[above](#top)"),
+        (
+            "https://a.b/p",
+            "See [docs](https://a.b/p/blob/HEAD/docs/README.md#x) and [paper](https://a.b/c).\n\n"
+            "![two\nlines](https://a.b/p/raw/HEAD/a.png)\n\n[above](#top)",
+        ),
+    ],
+)
+def test_links_to_files_are_absolute_or_go(
+    source: str | None, expected: str, long_description: Callable[[str, str | None], str]
+) -> None:
+    readme = "See [docs](docs/README.md#x) and [paper](https://a.b/c).\n\n![two\nlines](a.png)\n\n[above](#top)"
+    assert long_description(readme, source) == expected
