@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from anb_gym.study.cost import most_evaluations
 
@@ -106,6 +107,12 @@ class StudyConfig:
 def budget(evaluations: int | None, hours: float | None) -> int:
     """How many evaluations a run can make at most."""
     return min([limit for limit in (evaluations, most_evaluations(hours) if hours else None) if limit is not None])
+
+
+def file_name(name: str) -> str:
+    """The name of a controller or a task as part of a file's name or of an address in a page; different ones differ."""
+    text = quote(name, safe="+")
+    return f"%2E{text[1:]}" if text.startswith(".") else text  # neither hidden nor another folder
 
 
 def _without_name(entry: ControllerEntry | TaskEntry) -> dict[str, Any]:

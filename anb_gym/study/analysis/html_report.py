@@ -14,8 +14,8 @@ from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.interactive import front_figure, trajectory_figure
-from anb_gym.study.analysis.pictures import file_name
 from anb_gym.study.analysis.styles import MEASURE_LABELS, Style, styles
+from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
 
 _TEMPLATE: Final = "report.html"
@@ -82,7 +82,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, look: Mapping[str, Style]) -> 
     anchor = file_name(task.name)
     return {
         "name": task.name,
-        "anchor": anchor,
+        "anchor": f"task-{anchor}",
         "about": _about(task),
         "trajectory": _embed(trajectory_figure(task, look), f"trajectory-{anchor}"),
         "front": _embed(front_figure(task, look), f"front-{anchor}") if task.judge.front is not None else None,

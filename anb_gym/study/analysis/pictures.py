@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from anb_gym.study.analysis.analyse import Analysis, TaskAnalysis
 from anb_gym.study.analysis.attained import attained
 from anb_gym.study.analysis.statistics import Interval
 from anb_gym.study.analysis.styles import MEASURE_LABELS, Style, styles
+from anb_gym.study.config import file_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,13 +40,8 @@ def write_pictures(analysis: Analysis, folder: Path, *, seed: int = 0) -> list[P
             files += save_figure(figure, folder / f"{file_name(task.name)}-{name}")
     for group in analysis.matrices:
         for name, figure in _group_figures(analysis, group, look, np.random.default_rng(seed)):
-            files += save_figure(figure, folder / f"{file_name(group)}-{name}")
+            files += save_figure(figure, folder / f"{group.replace(' ', '-')}-{name}")
     return files
-
-
-def file_name(text: str) -> str:
-    """A name as part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-")
 
 
 def metric_label(metric: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from markupsafe import escape
 
@@ -129,3 +130,13 @@ def test_names_cannot_break_the_page(results: Results, table: Any) -> None:
     odd = odd.sort_values(["controller", "seed", "evaluation"], kind="stable").astype({"controller": "category"})
     text = render(Results(odd, results.description), analyse(odd, results.tasks))
     assert "</script><script>alert(1)" not in text
+
+
+def test_names_that_look_alike_do_not_share_ids(results: Results, table: Any) -> None:
+    names = ("a+b", "a-b", "a b", "a/b", "study", "trajectory-a-b")
+    rows = table[(table["task"] == SCALAR) & (table["seed"] == 0)]
+    odd = pd.concat([rows.assign(task=name) for name in names], ignore_index=True)
+    tasks = dict.fromkeys(names, results.tasks[SCALAR])
+    text = render(Results(odd, results.description), analyse(odd, tasks))
+    ids = re.findall(r'<(?:h2|div) id="([^"]*)"', text)
+    assert len(ids) == len(set(ids)) == 2 * len(names) + 1

@@ -1,5 +1,6 @@
 """Plots show the numbers that they are given."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from anb_gym.study.analysis import plots
 from anb_gym.study.analysis.analyse import Analysis
 from anb_gym.study.analysis.anytime import Curves
 from anb_gym.study.analysis.attained import Attained, archives, attained
-from anb_gym.study.analysis.pictures import file_name, improvement_matrix, intervals, write_pictures
+from anb_gym.study.analysis.pictures import improvement_matrix, intervals, write_pictures
 from anb_gym.study.analysis.statistics import Interval
 from anb_gym.study.analysis.styles import PALETTE, styles
 
-VECTOR = "AccelNAS-VCK190-MO-v0"
+SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
 VALUES = np.array([[0.9, 0.5, 0.0], [0.7, 0.3, 0.2], [0.8, 0.1, 0.1]])
 CURVES = {"one": Curves(np.arange(3), VALUES, np.cumsum(np.ones_like(VALUES), axis=1))}
 
@@ -147,12 +148,24 @@ def test_all_pictures_of_a_study_are_written(analysis: Analysis, tmp_path: Path,
         *(f"noisy-regret-{over}" for over in plots.CLOCKS),
         f"{VECTOR}-attainment",
         *(
-            f"{file_name(group)}-{kind}"
+            f"{group.replace(' ', '-')}-{kind}"
             for group in analysis.matrices
             for kind in ("profile", "intervals", "improvement")
         ),
     }
     assert to_png(written[f"{VECTOR}-attainment"], dpi=40).startswith(b"\x89PNG")
+
+
+def test_names_that_look_alike_do_not_share_files(analysis: Analysis, tmp_path: Path, monkeypatch: Any) -> None:
+    written: list[Path] = []
+    monkeypatch.setattr(
+        "anb_gym.study.analysis.pictures.save_figure", lambda figure, path: written.append(path) or [path]
+    )
+    names = ("a+b", "a-b", "a b", "../a", "regret")
+    tasks = {name: replace(analysis.tasks[SCALAR], name=name) for name in names}
+    write_pictures(replace(analysis, tasks=tasks), tmp_path)
+    assert len(set(written)) == len(written)
+    assert {path.parent for path in written} == {tmp_path}
 
 
 def test_matrix_and_intervals_are_those_of_the_tables(analysis: Analysis) -> None:
