@@ -13,12 +13,13 @@ from anb_gym._files.archives import parse_archive, read_archive
 from anb_gym._files.arrays import parse_arrays, read_arrays, take_array
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
 from anb_gym._files.reading import read_bytes, read_text, refusing
-from anb_gym._files.writing import remove_temporaries, write_atomically
+from anb_gym._files.writing import create, remove_temporaries, write_atomically
 from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
     "Fields",
     "compose_yaml",
+    "create",
     "parse_archive",
     "parse_arrays",
     "parse_json",

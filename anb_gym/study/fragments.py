@@ -6,25 +6,40 @@ A study's folder holds::
     runs/<task>/<controller>/<seed>.parquet a finished run
     runs/<task>/<controller>/<seed>.json    a run whose controller failed: where, why, and the traceback
     results.parquet                         all finished runs, see anb_gym.study.results
+
+One process works on it at a time, which holds a lock on ``study.json`` where the file system has locks. A finished
+run is kept only as long as it is what its study asks for, and its table is recomputed before it is merged.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import write_atomically
-from anb_gym.study.config import Run
+from anb_gym._files import create, remove_temporaries, write_atomically
+from anb_gym.space import SPACE
+from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
+from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
-from anb_gym.study.runs import Record
+from anb_gym.study.runs import Record, recompute
+
+#: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
+_TOLERANCE: Final = 1e-9
+_AGAIN: Final = "delete it and start the study again"
+
+
+class InUseError(ValueError):
+    """Another process works on a study."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +52,33 @@ class Folder:
 
     path: Path
 
-    def open(self, description: Mapping[str, Any]) -> None:
-        """Starts a study here, or goes on with it.
+    @contextmanager
+    def open(self, description: Mapping[str, Any]) -> Iterator[None]:
+        """Starts a study here or goes on with it, as the only process that does.
+
+        What a killed process left half-written is removed.
 
         Args:
             description: What the study is, data of JSON.
 
         Raises:
-            ValueError: The folder is that of another study; the message says what differs.
+            ValueError: The folder is that of another study, see :meth:`claim`.
+            InUseError: Another process works on it.
+        """
+        self.claim(description)
+        with _locked(self.path / "study.json") as alone:
+            if alone:
+                remove_temporaries(self.path)
+            yield
+
+    def claim(self, description: Mapping[str, Any]) -> None:
+        """Makes the folder that of a study.
+
+        Raises:
+            ValueError: It is that of another study; the message says what differs.
         """
         file = self.path / "study.json"
-        if not file.exists():
-            write_atomically(file, (json.dumps(description, indent=2) + "\n").encode())
+        if create(file, (json.dumps(description, indent=2) + "\n").encode()):
             return
         try:
             present = json.loads(file.read_text(encoding="utf-8"))
@@ -56,33 +86,26 @@ class Folder:
                 raise ValueError(f"expected named fields, got {type(present).__name__}")
         except ValueError as error:
             raise ValueError(f"{file} is damaged, so its study cannot go on: {error}") from None
-        if differences := list(_differences(present, json.loads(json.dumps(description)))):
-            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
-            raise ValueError(
-                f"{self.path} holds another study: {'; '.join(differences[:3])}{more}; choose another folder"
-            )
+        if differences := _summary_of_differences(present, description):
+            raise ValueError(f"{self.path} holds another study: {differences}; choose another folder")
 
     def fragment(self, run: Run) -> Path:
         """The file of a finished run."""
-        return self.path / "runs" / run.task.name / run.controller.name / f"{run.seed}.parquet"
+        task, controller = (file_name(entry.name) for entry in (run.task, run.controller))
+        return self.path / "runs" / task / controller / f"{run.seed}.parquet"
 
     def failure(self, run: Run) -> Path:
         """The file of a failed run."""
         return self.fragment(run).with_suffix(".json")
 
     def has(self, run: Run) -> bool:
-        """Whether a run is finished."""
-        return self.fragment(run).exists()
-
-    def check_sources(self, runs: Sequence[Run]) -> None:
-        """Checks that the controllers' files are those that made the finished runs: versions must not mix.
+        """Whether a run is finished.
 
         Raises:
-            ResultsError: One was edited since, or a finished run's file is damaged.
+            ResultsError: Its file is damaged, of another run, or made before the controller's file was edited:
+                versions must not mix.
         """
-        for run in runs:
-            if source_of(run.controller.path) is not None and self.has(run):
-                self._record(run)
+        return self.fragment(run).exists() and bool(self._record(run))
 
     def save(self, run: Run, data: bytes) -> None:
         """Keeps a finished run, see :func:`encode_run`."""
@@ -104,29 +127,48 @@ class Folder:
             The file.
 
         Raises:
-            ResultsError: A finished run's file is damaged.
+            ResultsError: A finished run's file is damaged, or its table is not what the run has to have.
         """
         runs = sorted(filter(self.has, runs), key=_order)
         records = [self._record(run) for run in runs]
         path = self.path / FILE
-        write_atomically(path, encode(self._tables(runs), {**description, "runs": records}))
+        write_atomically(path, encode(self._tables(runs, records), {**description, "runs": records}))
         return path
 
     def _record(self, run: Run) -> dict[str, Any]:
-        record: dict[str, Any] = read_description(self.fragment(run), ("run",))["run"]
-        if (record["task"], record["controller"], record["seed"]) != _order(run):
-            raise ResultsError(f"{self.fragment(run)} is not of {run}; delete it and start the study again")
+        """What a finished run's file says of it."""
+        file = self.fragment(run)
+        description = read_description(file, ("run",))
+        record: dict[str, Any] = description["run"]
+        try:
+            named = record["task"], record["controller"], record["seed"]
+            record["evaluations"], record["hours"]
+        except (KeyError, TypeError):
+            raise ResultsError(f"{file} is damaged: its metadata does not say what the run is; {_AGAIN}") from None
+        if named != _order(run):
+            raise ResultsError(f"{file} is not of {run}; {_AGAIN}")
+        # Runs of earlier versions do not have their configuration.
+        present = description.get("configuration", _configuration(run))
+        if differences := _summary_of_differences(present, _configuration(run)):
+            raise ResultsError(f"{file} is of another study: {differences}; delete it or choose another folder")
         if record.get("source") != source_of(run.controller.path):
             raise ResultsError(
-                f"{self.fragment(run)} was made before {run.controller.path.rpartition(':')[0]} was edited; "
+                f"{file} was made before {run.controller.path.rpartition(':')[0]} was edited; "
                 "delete the runs of its controllers or choose another folder"
             )
         return record
 
-    def _tables(self, runs: Sequence[Run]) -> Iterator[Any]:
+    def _tables(self, runs: Sequence[Run], records: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         """One table per task and controller."""
-        for _, group in groupby(runs, key=lambda run: _order(run)[:2]):
-            yield pa.concat_tables([read(self.fragment(run)) for run in group], promote_options="permissive")
+        for _, group in groupby(zip(runs, records, strict=True), key=lambda pair: _order(pair[0])[:2]):
+            yield pa.concat_tables([self._table(*pair) for pair in group], promote_options="permissive")
+
+    def _table(self, run: Run, record: Mapping[str, Any]) -> Any:
+        """The table of a finished run, which is checked."""
+        table = read(self.fragment(run))
+        for what in _wrong(run, record, table):
+            raise ResultsError(f"{self.fragment(run)} is not what {run} has to have: {what}; {_AGAIN}")
+        return table
 
 
 def encode_run(run: Run, record: Record) -> bytes:
@@ -135,7 +177,7 @@ def encode_run(run: Run, record: Record) -> bytes:
     columns = {
         "task": pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), [run.task.name]),
         "controller": pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), [run.controller.name]),
-        "seed": np.full(n, run.seed, dtype=np.int32),
+        "seed": np.full(n, run.seed, dtype=np.uint64),
         "evaluation": np.arange(1, n + 1, dtype=np.int32),
         "index": record.index,
         "told": pa.nulls(n, pa.float64()) if record.told is None else record.told,
@@ -155,11 +197,90 @@ def encode_run(run: Run, record: Record) -> bytes:
         "total_seconds": record.total_seconds,
         "source": source_of(run.controller.path),
     }
-    return encode([pa.table(columns, schema=SCHEMA)], {"run": summary})
+    return encode([pa.table(columns, schema=SCHEMA)], {"run": summary, "configuration": _configuration(run)})
 
 
 def _order(run: Run) -> tuple[str, str, int]:
     return run.task.name, run.controller.name, run.seed
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Locks a file against other processes until the end, or this one's; yields False where there are no locks.
+
+    Raises:
+        InUseError: Another process has it.
+    """
+    if sys.platform == "win32":
+        yield False
+        return
+    import fcntl
+
+    with path.open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUseError(
+                f"another process works on the study in {path.parent}; wait for it, or choose another folder"
+            ) from None
+        except OSError:  # some network file systems
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _configuration(run: Run) -> dict[str, Any]:
+    """What decides a run beside the names and the seed, as data of JSON."""
+    return {
+        "controller": {"path": run.controller.path, "settings": dict(run.controller.settings)},
+        "task": {"id": run.task.id, "arguments": dict(run.task.arguments), "noise": run.task.noise},
+        "evaluations": run.evaluations,
+        "hours": run.hours,
+    }
+
+
+def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
+    """What is wrong with the table of a finished run."""
+    n = table.num_rows
+    if n != record["evaluations"] or not 1 <= n <= budget(run.evaluations, run.hours):
+        yield f"it has {n} rows, and says that it has {record['evaluations']!r} evaluations"
+        return
+    if run.hours is None and n != run.evaluations:
+        yield f"it has {n} evaluations of {run.evaluations}"
+    for column, expected in (("task", run.task.name), ("controller", run.controller.name), ("seed", run.seed)):
+        if table[column].unique().to_pylist() != [expected]:
+            yield f"its column {column!r} is not {expected!r} throughout"
+    columns = {name: table[name].to_numpy() for name in ("evaluation", "index", "told", "reward", "hours", "seconds")}
+    if not np.array_equal(columns["evaluation"], np.arange(1, n + 1)):
+        yield f"its evaluations are not numbered from 1 to {n}"
+    if table["index"].null_count or not ((columns["index"] >= 0) & (columns["index"] < SPACE.size)).all():
+        yield f"an index is not in 0..{SPACE.size - 1}"
+        return
+    for name, values in recompute(run, columns["index"]).items():
+        if values is None:
+            if table[name].null_count < n:
+                yield f"it has the column {name!r}, which vector rewards do not have"
+        elif not _agree(columns[name], values):
+            yield f"its column {name!r} is not that of its architectures"
+    if not _agree(np.array([record["hours"]]), columns["hours"][-1:]) or (run.hours or np.inf) < columns["hours"][-1]:
+        yield f"it says that it took {record['hours']!r} hours"
+    if not (np.diff(columns["seconds"], prepend=0.0) >= 0.0).all():
+        yield "its seconds do not increase"
+
+
+def _agree(found: Any, expected: FloatArray) -> bool:
+    """Whether numbers are equal up to what other processors round otherwise; NaN is equal to nothing."""
+    return found.dtype == np.float64 and bool((np.abs(found - expected) <= _TOLERANCE * (1 + np.abs(expected))).all())
+
+
+def _summary_of_differences(old: Any, new: Any) -> str:
+    """Where two values of JSON differ, in one line; empty if they do not."""
+    differences = list(_differences(old, json.loads(json.dumps(new))))
+    more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+    return f"{'; '.join(differences[:3])}{more}"
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@ Columns, one row per evaluation, sorted by (task, controller, seed, evaluation):
 ==============  ==================  ============================================================================
 ``task``        dictionary<string>  name of the task in the study
 ``controller``  dictionary<string>  name of the controller in the study
-``seed``        int32               seed of the run
+``seed``        uint64              seed of the run
 ``evaluation``  int32               number in the run, from 1
 ``index``       int64               the architecture, see :meth:`anb_gym.Architecture.from_index`
 ``told``        float64             scalar reward that the controller was told, with noise if there is any, in unit
@@ -32,8 +32,9 @@ from anb_gym._files import write_atomically
 
 pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
 
-#: Version of the files; others are refused.
-SCHEMA_VERSION: Final = 1
+#: Version of the files. Those of version 1, which is the same with seeds as int32, are read too; others are refused.
+SCHEMA_VERSION: Final = 2
+_READABLE: Final = (1, SCHEMA_VERSION)
 #: Key of the JSON in the schema's metadata.
 KEY: Final = b"anb_gym"
 #: The file in a study's folder.
@@ -44,7 +45,7 @@ SCHEMA: Final = pa.schema(
     {
         "task": pa.dictionary(pa.int32(), pa.string()),
         "controller": pa.dictionary(pa.int32(), pa.string()),
-        "seed": pa.int32(),
+        "seed": pa.uint64(),
         "evaluation": pa.int32(),
         "index": pa.int64(),
         "told": pa.float64(),
@@ -53,6 +54,7 @@ SCHEMA: Final = pa.schema(
         "seconds": pa.float64(),
     }
 )
+_SCHEMA_1: Final = SCHEMA.set(SCHEMA.get_field_index("seed"), pa.field("seed", pa.int32()))
 #: What the description has.
 FIELDS: Final = ("study", "configuration", "tasks", "runs", "failed", "skipped", "versions")
 
@@ -162,10 +164,10 @@ def read(path: Path) -> Any:
         ResultsError: It is not such a file, or damaged.
     """
     with _parquet(path) as file:
-        if not file.schema_arrow.equals(SCHEMA):
+        if not any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_1)):
             names = ", ".join(file.schema_arrow.names)
             raise ResultsError(f"{path} must have the columns {', '.join(SCHEMA.names)}, typed so; it has {names}")
-        return file.read()
+        return file.read().cast(SCHEMA)
 
 
 def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
@@ -186,8 +188,9 @@ def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
         version = description.pop("schema")
     except (KeyError, ValueError, TypeError, AttributeError):
         raise ResultsError(f"{path} is not from a study of anb_gym: its metadata says nothing of one") from None
-    if version != SCHEMA_VERSION:
-        raise ResultsError(f"{path} has schema {version!r}, this version of anb_gym reads schema {SCHEMA_VERSION}")
+    if version not in _READABLE:
+        known = " and ".join(map(str, _READABLE))
+        raise ResultsError(f"{path} has schema {version!r}, this version of anb_gym reads schema {known}")
     if missing := [field for field in fields if field not in description]:
         raise ResultsError(f"{path} is not of the right kind or damaged: its metadata lacks {missing[0]!r}")
     return description

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Any, Final
 
 from anb_gym._extras import require
 from anb_gym.benchmark import Benchmark
-from anb_gym.study.config import Run, StudyConfig
-from anb_gym.study.fragments import Folder, encode_run
+from anb_gym.study.config import StudyConfig
+from anb_gym.study.fragments import Folder, InUseError
 from anb_gym.study.problems import is_vector, make_scorer
-from anb_gym.study.runs import ControllerError, execute
+from anb_gym.study.workers import attempts
 
-joblib, tqdm = require("joblib", "study"), require("tqdm", "study")
+tqdm = require("tqdm", "study")
 
 #: Packages that can change what a run does; those that are installed are recorded.
 _PACKAGES: Final = ("anb_gym", "numpy", "scipy", "torch", "optuna", "pymoo", "moocore")
@@ -51,7 +50,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
     A run whose controller fails is listed as failed; the others go on, and the next start tries it again.
 
     Runs are spread by joblib. Inside ``joblib.parallel_config(backend=...)`` its other backends, such as those of Dask
-    and Ray, do the same work; only this process touches the folder.
+    and Ray, do the same work; only this process touches the folder, and no other process may work on it meanwhile.
 
     Args:
         study: The study.
@@ -60,30 +59,32 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
         progress: Whether to show a progress bar on the error stream.
 
     Raises:
-        ValueError: ``workers`` is out of range, or the folder is that of another study.
-        ResultsError: A file of a finished run is damaged, or its controller's file was edited since.
+        ValueError: ``workers`` is out of range, or the folder is that of another study or in use.
+        ResultsError: A file of a finished run is damaged or not what it claims, or its controller's file was edited
+            since.
         OSError: A file cannot be written, or a process that worked on a run died.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
         raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
-    # Why a pair is skipped is for people to read, and may be worded anew.
-    home.open({key: value for key, value in description.items() if key != "skipped"})
-    home.check_sources(runs)
-    todo = [run for run in runs if not home.has(run)]
-    found = len(runs) - len(todo)
     failures: list[Mapping[str, Any]] = []
-    with tqdm.tqdm(total=len(runs), initial=found, unit="run", file=sys.stderr, disable=not progress) as bar:
-        for number, result in _attempts(todo, workers):
-            if isinstance(result, bytes):
-                home.save(todo[number], result)
-            else:
-                home.save_failure(todo[number], result)
-                failures.append(result)
-                bar.set_postfix(failed=len(failures))
-            bar.update()
-    listed = [{key: failure[key] for key in failure if key != "traceback"} for failure in failures]
-    return Outcome(home.merge(runs, {**description, "failed": listed}), len(runs), found, failures)
+    with home.open(_identity(description)):
+        todo = [run for run in runs if not home.has(run)]
+        found = len(runs) - len(todo)
+        with (
+            closing(attempts(todo, workers)) as results,
+            tqdm.tqdm(total=len(runs), initial=found, unit="run", file=sys.stderr, disable=not progress) as bar,
+        ):
+            for number, result in results:
+                if isinstance(result, bytes):
+                    home.save(todo[number], result)
+                else:
+                    home.save_failure(todo[number], result)
+                    failures.append(result)
+                    bar.set_postfix(failed=len(failures))
+                bar.update()
+        listed = [{key: failure[key] for key in failure if key != "traceback"} for failure in failures]
+        return Outcome(home.merge(runs, {**description, "failed": listed}), len(runs), found, failures)
 
 
 def collect(study: StudyConfig, folder: Path | str) -> Path:
@@ -98,13 +99,15 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
 
     Raises:
         ValueError: No run is finished, or the folder is that of another study.
-        ResultsError: A file of a finished run is damaged.
+        ResultsError: A file of a finished run is damaged or not what it claims.
     """
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
-    if not any(map(home.has, runs)):
+    if not any(home.fragment(run).exists() for run in runs):
         raise ValueError(f"folder must have a finished run of {study.name}, {folder} has none")
-    home.open({key: value for key, value in description.items() if key != "skipped"})
-    return home.merge(runs, {**description, "failed": []})
+    with ExitStack() as stack:
+        with suppress(InUseError):
+            stack.enter_context(home.open(_identity(description)))
+        return home.merge(runs, {**description, "failed": []})
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:
@@ -140,6 +143,11 @@ def describe(study: StudyConfig) -> dict[str, Any]:
     }
 
 
+def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a folder that of a study. Why a pair is skipped is for people to read, and may be worded anew."""
+    return {key: value for key, value in description.items() if key != "skipped"}
+
+
 def _versions() -> dict[str, str]:
     versions = {}
     for package in _PACKAGES:
@@ -148,37 +156,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def _attempts(runs: Sequence[Run], workers: int) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
-    """The number and the result of every run, in the order in which they finish."""
-    jobs = [joblib.delayed(_attempt)(number, run) for number, run in enumerate(runs)]
-    backend, _ = joblib.parallel.get_active_backend()
-    try:
-        if backend.supports_return_generator:
-            yield from joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
-            return
-        # Such as Ray's: results come when all of a call are there, so each call gets a few.
-        size = 4 * joblib.effective_n_jobs(workers)
-        with joblib.Parallel(n_jobs=workers) as parallel:
-            for start in range(0, len(jobs), size):
-                yield from parallel(jobs[start : start + size])
-    except BrokenProcessPool as error:
-        raise OSError(
-            f"a process that worked on a run died, such as for want of memory; finished runs are kept: {error}"
-        ) from error
-
-
-def _attempt(number: int, run: Run) -> tuple[int, bytes | dict[str, Any]]:
-    """A finished run as a file, or why it failed."""
-    try:
-        return number, encode_run(run, execute(run))
-    except ControllerError as error:
-        return number, {
-            "controller": run.controller.name,
-            "task": run.task.name,
-            "seed": run.seed,
-            "evaluation": error.evaluation,
-            "error": str(error),
-            "traceback": "".join(traceback.format_exception(error.__cause__ or error)),
-        }

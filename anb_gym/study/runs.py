@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from reprlib import repr as shorten
 from time import perf_counter
@@ -25,6 +26,10 @@ class ControllerError(ValueError):
     def __init__(self, run: Run, evaluation: int, what: object) -> None:
         super().__init__(f"{run}, evaluation {evaluation}: {what}")
         self.evaluation = evaluation
+
+
+class Stopped(Exception):
+    """A run ended early because nobody wants its result any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +69,18 @@ def noise_seed(noise: bool, seed: int) -> Any:
     return np.uint64(seed) if noise else None
 
 
-def execute(run: Run) -> Record:
+def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
     """Carries out a run.
 
     Evaluations are made in the order of the proposals until the budget of evaluations is spent, or until the next
     one would exceed that of hours; the controller is not told of a turn that was cut short so.
 
+    Args:
+        run: The run.
+        stopping: Asked before every turn whether to stop.
+
     Raises:
+        Stopped: It was stopped.
         ControllerError: The controller raised or proposed something that is not architectures.
     """
     begin = perf_counter()
@@ -84,6 +94,8 @@ def execute(run: Run) -> Record:
             run.controller.path, Problem(scorer.n_objectives, most), generator(run), run.controller.settings
         )
     while done < most:
+        if stopping():
+            raise Stopped
         watch.evaluation = done + 1
         with watch:
             n = min(most - done, _batch_size(controller))
@@ -115,6 +127,17 @@ def execute(run: Run) -> Record:
         benchmark_seconds=benchmark_seconds,
         total_seconds=perf_counter() - begin,
     )
+
+
+def recompute(run: Run, index: Indices) -> dict[str, FloatArray | None]:
+    """The columns ``told``, ``reward`` and ``hours`` of a run, as those of :class:`Record`, from its architectures."""
+    scorer, states = make_scorer(run.task.id, run.task.arguments), SPACE.index_to_states(index)
+    told = reward = None
+    if not is_vector(scorer):
+        told = reward = scorer(states).reward.ravel()
+        if (noise := noise_seed(run.task.noise, run.seed)) is not None:
+            told = scorer(states, noise).reward.ravel()
+    return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
 
 
 class _Watch:

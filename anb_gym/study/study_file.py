@@ -34,8 +34,9 @@ from anb_gym.study.problems import arguments_of, make_scorer, problems
 from anb_gym.study.protocol import Problem
 from anb_gym.study.yaml_nodes import Node, read
 
-#: Seeds and counts of evaluations are stored as int32.
+#: Counts of evaluations are stored as int32, seeds as uint64.
 _MOST: Final = 2**31 - 1
+_LARGEST_SEED: Final = 2**64 - 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
@@ -130,17 +131,21 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
 
 def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
     named: dict[str, Any] = {}
+    folded: dict[str, str] = {}
     for node, entry in zip(nodes, entries, strict=True):
         if entry.name in named:
             raise node.error(f"{what} must have different names, {entry.name!r} is there twice: give one a 'name'")
+        if other := folded.get(entry.name.lower()):
+            raise node.error(f"{what} must have names that differ in more than case, got {other!r} and {entry.name!r}")
         named[entry.name] = entry
+        folded[entry.name.lower()] = entry.name  # some file systems take both for one
     return named
 
 
 def _seeds(node: Node) -> tuple[int, ...]:
     if isinstance(node.plain(), int):
         return tuple(range(node.integer("seeds", 1, _MOST)))
-    seeds = tuple(item.integer("seeds", 0, _MOST) for item in node.items("seeds"))
+    seeds = tuple(item.integer("seeds", 0, _LARGEST_SEED) for item in node.items("seeds"))
     if len(set(seeds)) < len(seeds):
         raise node.error(f"seeds must differ from each other, got {list(seeds)}")
     return seeds

@@ -35,7 +35,7 @@ def test_other_tools_read_it(path):
     table = pq.read_table(path)
     assert table.schema.equals(SCHEMA)
     assert table["told"].null_count == table.num_rows // 2
-    assert json.loads(table.schema.metadata[KEY])["schema"] == 1
+    assert json.loads(table.schema.metadata[KEY])["schema"] == 2
 
 
 def test_a_table_with_other_columns_is_not_saved(path, tmp_path):
@@ -71,9 +71,19 @@ def _rewrite(path, change):
 
 
 def test_another_version_is_refused(path):
-    _rewrite(path, lambda description: description.update(schema=2))
-    with pytest.raises(ResultsError, match="has schema 2, this version of anb_gym reads schema 1"):
+    _rewrite(path, lambda description: description.update(schema=3))
+    with pytest.raises(ResultsError, match="has schema 3, this version of anb_gym reads schema 1 and 2"):
         Results.load(path)
+
+
+def test_files_of_the_first_version_are_read(path):
+    expected = Results.load(path).table
+    table = pq.read_table(path)
+    metadata = {KEY: json.dumps(json.loads(table.schema.metadata[KEY]) | {"schema": 1})}
+    place = table.schema.get_field_index("seed")
+    table = table.set_column(place, "seed", table["seed"].cast(pa.int32())).replace_schema_metadata(metadata)
+    pq.write_table(table, path)
+    pd.testing.assert_frame_equal(Results.load(path).table, expected)
 
 
 def test_a_lack_in_the_metadata_is_named(path):

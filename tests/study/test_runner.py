@@ -11,13 +11,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.controllers import source_of
 from anb_gym.study.fragments import Folder
-from anb_gym.study.results import Results, ResultsError, read
-from anb_gym.study.runner import run_study
+from anb_gym.study.results import KEY, Results, ResultsError, read
+from anb_gym.study.runner import collect, run_study
 from anb_gym.study.study_file import load_study
+from anb_gym.study.submission import load_submission, submission_of, validate_run
 
 from .conftest import TOYS
 
@@ -47,7 +51,7 @@ def test_the_table_is_tidy_and_sorted(reference):
     keys = table[["task", "controller", "seed", "evaluation"]].astype({"task": str, "controller": str})
     pd.testing.assert_frame_equal(keys, keys.sort_values(list(keys)).reset_index(drop=True))
     assert not keys.duplicated().any()
-    assert dict(table.dtypes.astype(str))["seed"] == "int32"
+    assert dict(table.dtypes.astype(str))["seed"] == "uint64"
     assert table["told"].isna().equals(table["task"] == "AccelNAS-A100-MO-v0")
     assert table["told"].isna().equals(table["reward"].isna())
     noisy = table[table["task"] == "noisy"]
@@ -186,6 +190,161 @@ def test_a_folder_of_another_study_is_refused(study, tmp_path):
         with pytest.raises(ValueError, match="study.json is damaged"):
             run_study(study("Toy"), tmp_path / "out", workers=1)
     assert (tmp_path / "out" / "results.parquet").read_bytes() == present
+
+
+def test_studies_that_start_at_once_in_one_folder(study, write, tmp_path):
+    expected = []
+    for name, evaluations in (("one", 30), ("two", 31)):
+        config = study("Toy", rest=f"evaluations: {evaluations}")
+        (tmp_path / "study.yaml").rename(tmp_path / f"{name}.yaml")
+        expected.append(Results.load(run_study(config, tmp_path / name, workers=1).path))
+    script = Path(__file__).parent / "start_at_once.py"
+    for names in (["one", "two"], ["one", "one"]):
+        arguments = [script, tmp_path / "_".join(names), *(tmp_path / f"{name}.yaml" for name in names)]
+        subprocess.run([sys.executable, *arguments], check=True)
+        for folder in (tmp_path / "_".join(names)).iterdir():
+            found = Results.load(folder)
+            assert_same(found, expected[found.configuration["evaluations"] - 30])
+
+
+def test_a_folder_in_use_is_refused(study, tmp_path):
+    config = study("Toy")
+    with Folder(tmp_path / "out").open({}), pytest.raises(ValueError, match="out holds another study"):
+        run_study(config, tmp_path / "out", workers=1)
+    run_study(config, tmp_path / "mine", workers=1)
+    description = json.loads((tmp_path / "mine" / "study.json").read_text())
+    with (
+        Folder(tmp_path / "mine").open(description),
+        pytest.raises(ValueError, match="another process works on the study in .*mine; wait for it"),
+    ):
+        run_study(config, tmp_path / "mine", workers=1)
+    assert run_study(config, tmp_path / "mine", workers=1).n_found == 2
+
+
+def test_what_a_killed_process_left_is_removed(study, tmp_path):
+    run_study(study("Toy"), tmp_path / "out", workers=1)
+    runs = tmp_path / "out" / "runs" / "AccelNAS-VCK190-v0" / "Toy"
+    left = [runs / ".1.parquet.k3_a0zzz.tmp", tmp_path / "out" / ".study.json.abcdefgh.tmp"]
+    mine = [runs / ".notes.txt", runs / "mine.tmp"]
+    for path in (*left, *mine):
+        path.write_bytes(b"half")
+    run_study(study("Toy"), tmp_path / "out", workers=1)
+    assert [path.exists() for path in (*left, *mine)] == [False] * 2 + [True] * 2
+
+
+def _rewrite(path, change=lambda table: table, **fields):
+    """Writes a finished run again with another table or other words in its metadata."""
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[KEY])
+    description["run"].update(fields.pop("run", {}))
+    pq.write_table(change(table).replace_schema_metadata({KEY: json.dumps({**description, **fields})}), path)
+
+
+def _set(column, change):
+    def _change(table):
+        place = table.schema.get_field_index(column)
+        values = change(table[column].to_numpy().copy())
+        return table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+
+    return _change
+
+
+def _put(value, row=3):
+    def _change(values):
+        values[row] = value
+        return values
+
+    return _change
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "message"),
+    [
+        (lambda table: table.slice(1), {}, "it has 29 rows, and says that it has 30 evaluations"),
+        (lambda table: table.slice(0, 29), {"run": {"evaluations": 29}}, "it has 29 evaluations of 30"),
+        (None, {"run": {"evaluations": "30"}}, "says that it has '30' evaluations"),
+        (None, {"run": {"hours": 1.0}}, "it says that it took 1.0 hours"),
+        (None, {"run": {"hours": float("nan")}}, "it says that it took nan hours"),
+        (_set("seed", _put(1)), {}, "its column 'seed' is not 0 throughout"),
+        (_set("task", _put("other")), {}, "its column 'task' is not 'AccelNAS-VCK190-v0' throughout"),
+        (_set("controller", _put("other")), {}, "its column 'controller' is not 'Toy' throughout"),
+        (_set("evaluation", _put(1)), {}, "its evaluations are not numbered from 1 to 30"),
+        (_set("index", _put(-1)), {}, "an index is not in 0.."),
+        (_set("index", _put(7)), {}, "its column 'told' is not that of its architectures"),
+        (_set("reward", _put(1.0)), {}, "its column 'reward' is not that of its architectures"),
+        (_set("reward", _put(np.nan)), {}, "its column 'reward' is not that of its architectures"),
+        (_set("reward", lambda values: [None] * 30), {}, "its column 'reward' is not that of its architectures"),
+        (_set("told", _put(1.0)), {}, "its column 'told' is not that of its architectures"),
+        (_set("hours", _put(0.0)), {}, "its column 'hours' is not that of its architectures"),
+        (_set("seconds", _put(1e9)), {}, "its seconds do not increase"),
+        (_set("seconds", _put(np.nan)), {}, "its seconds do not increase"),
+    ],
+)
+def test_finished_runs_are_what_they_claim(study, tmp_path, change, fields, message):
+    config = study("Toy", "{name: AccelNAS-VCK190-v0, id: AccelNAS-VCK190-v0, noise: true}")
+    run_study(config, tmp_path / "out", workers=1)
+    fragment = Folder(tmp_path / "out").fragment(config.runs()[0])
+    _rewrite(fragment, change or (lambda table: table), **fields)
+    for again in (lambda: run_study(config, tmp_path / "out", workers=1), lambda: collect(config, tmp_path / "out")):
+        with pytest.raises(ResultsError, match=f"{fragment} is not what .* has to have: .*{message}.*; delete it"):
+            again()
+
+
+def test_vector_rewards_have_no_column(study, tmp_path):
+    config = study("Toy", "AccelNAS-VCK190-MO-v0")
+    run_study(config, tmp_path / "out", workers=1)
+    _rewrite(Folder(tmp_path / "out").fragment(config.runs()[0]), _set("told", _put(1.0)))
+    with pytest.raises(ResultsError, match="it has the column 'told', which vector rewards do not have"):
+        collect(config, tmp_path / "out")
+
+
+def test_a_finished_run_of_another_configuration_does_not_count(study, tmp_path):
+    for settings in ("", ", batch_size: 5"):
+        config = study("Toy", tasks="AccelNAS-VCK190-v0", rest="evaluations: 30")
+        text = (tmp_path / "study.yaml").read_text().replace(f"{TOYS}:Toy", f"{{controller: {TOYS}:Toy{settings}}}")
+        (tmp_path / "study.yaml").write_text(text)
+        config = load_study(tmp_path / "study.yaml", {})
+        run_study(config, tmp_path / f"out{len(settings)}", workers=1)
+    run = config.runs()[0]
+    os.replace(Folder(tmp_path / "out0").fragment(run), Folder(tmp_path / "out15").fragment(run))
+    with pytest.raises(
+        ResultsError, match="0.parquet is of another study: controller.settings.batch_size is None there and 5 here"
+    ):
+        run_study(config, tmp_path / "out15", workers=1)
+
+
+def test_folders_of_earlier_versions_go_on(study, tmp_path):
+    config = study("Toy")
+    expected = Results.load(run_study(config, tmp_path / "out", workers=1).path)
+    for run in config.runs():  # without a configuration, and with seeds as int32
+        path = Folder(tmp_path / "out").fragment(run)
+        table = pq.read_table(path)
+        description = json.loads(table.schema.metadata[KEY])
+        description = {"schema": 1, "run": description["run"]}
+        table = table.set_column(table.schema.get_field_index("seed"), "seed", table["seed"].cast(pa.int32()))
+        pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), path)
+    outcome = run_study(config, tmp_path / "out", workers=1)
+    assert outcome.n_found == 2
+    assert_same(Results.load(outcome.path), expected)
+
+
+def test_the_largest_seeds(write, tmp_path):
+    file = write(
+        f"name: a\nseeds: [0, {2**63}, {2**64 - 1}]\nevaluations: 60\ncontrollers: [TOYS:Toy, TOYS:Climber]\n"
+        "tasks: [{name: noisy, id: AccelNAS-VCK190-v0, noise: true}, AccelNAS-VCK190-MO-v0]\n"
+    )
+    config = load_study(file, {})
+    outcome = run_study(config, tmp_path / "out", workers=1)
+    results = Results.load(run_study(config, tmp_path / "out", workers=1).path)
+    assert not outcome.failures
+    assert sorted(set(results.table["seed"])) == [0, 2**63, 2**64 - 1]
+    analysis = analyse(results.table, results.tasks)
+    assert set(analysis.pairwise["runs"]) == {3}
+    assert {curves.seeds.tolist()[-1] for curves in analysis.tasks["noisy"].curves["regret"].values()} == {2**64 - 1}
+    submission = tmp_path / "submission.json"
+    submission.write_text(json.dumps(submission_of(results, "Climber")))
+    for run in load_submission(submission).runs:
+        assert not validate_run(run).mismatches
 
 
 def test_runs_of_an_edited_controller_do_not_mix(write, tmp_path):

@@ -97,6 +97,8 @@ def test_pairs_that_cannot_run_are_skipped_with_a_reason(write):
         ("population_size: 20", "population_size: .inf", 6, "population_size must be made of finite numbers"),
         ("population_size: 20", "population_size: 0", 6, "controller 'small' cannot run"),
         ("name: small", "name: random_search", 6, "'random_search' is there twice"),
+        ("name: small", "name: Random_Search", 6, "differ in more than case, got 'random_search' and 'Random_Search'"),
+        ("[3, 5]", f"[{2**64}]", 3, f"got {2**64}"),
         ("TOYS:Climber", "TOYS:Climer", 7, "did you mean 'Climber'"),
         ("TOYS:Climber", "nowhere.py:Climber", 7, "a file that exists"),
         ("TOYS:Climber", "anb_gym.nowhere:Climber", 7, "there is no 'anb_gym.nowhere'"),

@@ -52,6 +52,22 @@ class Slow(Climber):
         return super().ask(n)
 
 
+class Endless(Toy):
+    """Does not come to an end; leaves a file with the id of its process, and counts what was asked of all of them."""
+
+    count = 0
+
+    def __init__(self, problem, rng):
+        super().__init__(problem, rng, batch_size=1)
+        if folder := os.environ.get("TOY_FOLDER"):
+            open(os.path.join(folder, str(os.getpid())), "x").close()
+
+    def ask(self, n):
+        Endless.count += n
+        time.sleep(0.001)
+        return super().ask(n)
+
+
 class Spoiler(Toy):
     """Changes what it is told and what it proposed."""
 

@@ -35,12 +35,12 @@ class Curves:
     A run that ended before the longest of its task keeps its last value.
 
     Attributes:
-        seeds: The runs' seeds, ``int64`` (runs,).
+        seeds: The runs' seeds, ``uint64`` (runs,).
         values: The measure, ``float64`` (runs, n); NaN before anything was measured.
         hours: Simulated GPU-hours up to and including each evaluation, ``float64`` (runs, n).
     """
 
-    seeds: NDArray[np.int64]
+    seeds: NDArray[np.uint64]
     values: FloatArray
     hours: FloatArray
 
@@ -127,13 +127,13 @@ def anytime(
     return {name: Curves(c.seeds, 1.0 - c.values / whole, c.hours) for name, c in curves.items()}
 
 
-def scores(curves: Mapping[str, Curves], budget: int) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
+def scores(curves: Mapping[str, Curves], budget: int) -> tuple[NDArray[np.uint64], dict[str, FloatArray]]:
     """The seeds that all controllers ran, ascending, and every controller's values with them after a budget, (runs,).
 
     Raises:
         ValueError: No seed was run by all, or the budget exceeds a controller's longest run.
     """
-    seeds = np.array(sorted(set.intersection(*(set(c.seeds.tolist()) for c in curves.values()))), dtype=np.int64)
+    seeds = np.array(sorted(set.intersection(*(set(c.seeds.tolist()) for c in curves.values()))), dtype=np.uint64)
     if not len(seeds):
         raise ValueError(f"controllers must have a seed in common to be compared, got {', '.join(curves)}")
     values = {}
@@ -193,4 +193,4 @@ def _pad(runs: list[tuple[int, FloatArray, FloatArray]], length: int) -> Curves:
     def stack(columns: Sequence[FloatArray]) -> FloatArray:
         return np.stack([np.pad(column, (0, length - len(column)), mode="edge") for column in columns])
 
-    return Curves(np.array(seeds, dtype=np.int64), stack(values), stack(hours))
+    return Curves(np.array(seeds, dtype=np.uint64), stack(values), stack(hours))

@@ -86,8 +86,8 @@ def score_matrices(tasks: Iterable[Mapping[str, Curves]], budget: int) -> dict[s
         if not all(name in curves for curves in tasks):
             continue
         found = [scores({name: curves[name]}, budget) for curves in tasks]
-        seeds = sorted(set.intersection(*(set(known.tolist()) for known, _ in found)))
-        if seeds:
+        seeds = np.array(sorted(set.intersection(*(set(known.tolist()) for known, _ in found))), dtype=np.uint64)
+        if len(seeds):
             columns = [values[name][np.isin(known, seeds)] for known, values in found]
             matrices[name] = np.stack(columns, axis=1)
     return matrices
