@@ -89,6 +89,7 @@ class Installation:
         packages = self.folder / "-".join(["packages", *extras])
         if packages.exists():
             return packages
+        assert set(extras) <= set(self.distribution.metadata.get_all("Provides-Extra") or ()), extras
         making = packages.with_name(f"{packages.name}.{os.getpid()}")
         making.mkdir()
         for found in requirements(self.distribution, extras):
