@@ -113,6 +113,7 @@ def build_wheel(folder: Path) -> None:
             shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-qq"]
     run([*pip, "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source])
+    shutil.rmtree(source)
 
 
 def requirements(package: Distribution, extras: Collection[str]) -> list[Distribution]:
