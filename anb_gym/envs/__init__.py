@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import gymnasium
@@ -15,6 +16,33 @@ REWARD_THRESHOLD = 0.99
 
 #: The name of the id whose task changes from episode to episode.
 TRANSFER_ID: Final = _ids.TRANSFER
+
+
+class ByTheId(dict[str, Any]):
+    """Arguments that an id gives its environment; ``gymnasium.make`` updates them with those of its caller.
+
+    Args:
+        arguments: By name.
+        fixed: Names of those that make the id what it is: the caller's have to be the same.
+    """
+
+    def __init__(self, arguments: Any = (), fixed: Sequence[str] = ()) -> None:
+        super().__init__(arguments)
+        self.fixed = tuple(fixed)
+
+    def update(self, arguments: Mapping[str, Any]) -> None:  # type: ignore[override] # as Gymnasium calls it
+        """Takes over arguments.
+
+        Raises:
+            ValueError: One contradicts the id.
+        """
+        for name in self.fixed:
+            if name in arguments and arguments[name] != self[name]:
+                raise ValueError(
+                    f"{name} must be {self[name]!r}, which the id says, or left out, got {arguments[name]!r}; "
+                    "take the id of what you mean"
+                )
+        super().update(arguments)
 
 
 def vector_reward_id(task: Task) -> str:
@@ -40,15 +68,15 @@ def edit_id(task: Task) -> str:
 def register() -> None:
     """Registers the ids of all tasks that Gymnasium does not know yet."""
     for task in (*TASKS.values(), ALL_DEVICES):
-        named = {"task": task.name}
+        named = ByTheId({"task": task.name}, ["task"])
         # Gymnasium's checker wants a scalar reward.
         _register(vector_reward_id(task), "vector_reward:MOBuildEnv", named, disable_env_checker=True)
         if task is ALL_DEVICES:
             continue
         _register(task.id, "build:BuildEnv", named, reward_threshold=REWARD_THRESHOLD)
         if len(task.metrics) == 2:
-            preferred = named | {"reward": "chebyshev", "preference": "sampled"}
-            _register(preference_id(task), "build:BuildEnv", preferred, reward_threshold=REWARD_THRESHOLD)
+            sampled = ByTheId(named | {"reward": "chebyshev", "preference": "sampled"}, ["task", "preference"])
+            _register(preference_id(task), "build:BuildEnv", sampled, reward_threshold=REWARD_THRESHOLD)
             _register(constrained_id(task), "constrained:ConstrainedBuildEnv", named)
         _register(edit_id(task), "edit:EditEnv", named, vector_entry="edit_vector:EditVectorEnv")
     # Devices from folders are not among them: what an observation means must not depend on the installation.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import gymnasium
 import numpy as np
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym.envs import rendering
 from anb_gym.envs.encoding import Encoding, make_encoding
-from anb_gym.envs.inputs import check_options
+from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options
 from anb_gym.envs.outcomes import Outcome, Scoring, Seeds, first_row
 from anb_gym.envs.transition import Transition, transition
 from anb_gym.rewards import FloatArray
 from anb_gym.space import SPACE, Choices
 
 RENDER_MODES = ("ansi", "rgb_array")
+#: Episodes in a row that end early, before a warning.
+_GIVEN_UP: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,8 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._observations = encoding.first(self._context)
         self.task = scoring.task(self._context[0])
         self.benchmark = scoring.benchmark
+        #: After how many steps the last episodes were given up, if all since the first were; and how many these are.
+        self._given_up: tuple[int, int] | None = (0, 0)
         #: Metrics and reward of the complete architecture, for ``render``.
         self._outcome: tuple[dict[str, float], Any] | None = None
 
@@ -122,6 +126,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         """
         options = check_options(options, self.reset_options)
         super().reset(seed=seed)
+        self._notice_given_up()
         rules = self.rules
         self._context[0], self._noise_seeds[0] = rules.draw(self.np_random, options)
         self.task = rules.scoring.task(self._context[0])
@@ -145,7 +150,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         step, rules = self._step, self.rules
         tables = rules.transition
         if step is None or step == tables.n_steps:
-            raise ResetNeeded(f"call reset() before step(): {'no episode has begun' if step is None else 'it is over'}")
+            raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if step is None else OVER}")
         chosen = tables.choose(step, tables.parse_one(action))
         made, width = step * tables.choices_per_step, tables.choices_per_step
         self._choices[:, made : made + width] = chosen
@@ -163,7 +168,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
                 {"action_mask": tables.masks[step].copy(), **rules.scoring.running},
             )
         reward, info = self._evaluate()
-        return observation, reward, True, False, info
+        return observation, reward, True, False, {"action_mask": tables.masks[step].copy(), **info}
 
     def take_over(self, step: int, choices: Choices, context: FloatArray, noise_seeds: Seeds) -> None:
         """Takes over an episode from a vector environment, to ``render`` it; arrays are batches of one."""
@@ -191,6 +196,23 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         return rendering.render(
             self.render_mode, self.task, self.rules.scoring.benchmark.surrogate, choices, *(self._outcome or ())
         )
+
+    def _notice_given_up(self) -> None:
+        """Warns if no episode is ever complete, as with too small a ``max_episode_steps``, of which nobody tells us."""
+        step = self._step
+        if self._given_up is None or not step:
+            return
+        after, times = self._given_up
+        if step == self.n_steps:
+            self._given_up = None
+        elif (times := times + 1 if step == after else 1) < _GIVEN_UP:
+            self._given_up = (step, times)
+        else:
+            self._given_up = None
+            gymnasium.logger.warn(
+                f"all episodes so far, {times}, ended after {step} of {self.n_steps} steps, and only the last step has "
+                f"a reward: max_episode_steps must be None or at least {self.n_steps}"
+            )
 
     def _evaluate(self) -> tuple[Any, dict[str, Any]]:
         """Reward and info of the complete architecture."""

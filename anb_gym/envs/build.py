@@ -40,9 +40,9 @@ class BuildEnv(ArchitectureEnv):
 
     Where n actions would do, which is 2 or 3 options of 4, or 36 states of 48, action a stands for `a % n`, so every
     action is allowed; the mask shows the actions below n, which name each option once. The mask is in
-    `info["action_mask"]` (`int8`, as `Discrete.sample(mask=...)` takes it) after `reset` and after every step but the
-    last, and `action_masks()` returns it as `bool` for MaskablePPO of sb3-contrib. Every action of `MultiDiscrete` is
-    valid: its mask, the options of all choices one after the other, is all ones.
+    `info["action_mask"]` (`int8`, as `Discrete.sample(mask=...)` takes it) after `reset` and after every step, all
+    zeros after the last. `action_masks()` returns it as `bool` for MaskablePPO of sb3-contrib. Every action of
+    `MultiDiscrete` is valid: its mask, the options of all choices one after the other, is all ones.
 
     ## Observation Space
 
@@ -149,7 +149,7 @@ class BuildEnv(ArchitectureEnv):
     ...     action = env.action_space.sample(mask=info["action_mask"])
     ...     observation, reward, terminated, truncated, info = env.step(action)
     >>> sorted(info)
-    ['architecture', 'index', 'metrics', 'raw_reward', 'regret']
+    ['action_mask', 'architecture', 'index', 'metrics', 'raw_reward', 'regret']
 
     ```
 

@@ -6,8 +6,7 @@ What an action does to the copies, and what they then show and are worth, is up 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -19,12 +18,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym.envs.inputs import Actions, check_options
+from anb_gym.envs.inputs import NOT_BEGUN, Actions, check_options, parse_mask, parse_mode, parse_seeds
 from anb_gym.envs.outcomes import Columns
 
 #: Rows of copies: all of them as a slice, which makes views, or their numbers.
 Rows = slice | NDArray[np.int64]
 _ALL = slice(None)
+#: Methods of single environments that would change one copy behind the others' back.
+_REFUSED = ("reset", "step", "take_over", "close", "set_wrapper_attr")
 
 
 class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]], ABC):
@@ -67,7 +68,7 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
         self.n_steps: int = self.single_env.n_steps
         if max_episode_steps is not None and max_episode_steps < self.n_steps:
             raise ValueError(f"max_episode_steps must be None or at least {self.n_steps}, got {max_episode_steps!r}")
-        self.autoreset_mode = _parse_mode(autoreset_mode)
+        self.autoreset_mode = parse_mode(autoreset_mode)
         self.metadata = {**single.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = single.render_mode
         self.single_action_space, self.single_observation_space = single.action_space, single.observation_space
@@ -79,6 +80,8 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
         self._observations: NDArray[Any] = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
         self._generators: list[np.random.Generator | None] = [None] * self.num_envs
         self._generator_seeds = [-1] * self.num_envs
+        #: What ``set_attr`` has set, by copy.
+        self._attributes: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         self._numbers = np.arange(self.num_envs)
 
     @property  # type: ignore[misc] # as in SyncVectorEnv: there is one per copy, and none can be set
@@ -111,10 +114,11 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
             ResetNeeded: A mask before the first reset of all.
         """
         others = check_options(options, ("reset_mask", *self.single_env.reset_options))
-        rows = self._parse_mask(others.pop("reset_mask")) if "reset_mask" in others else _ALL
-        for row, of_copy in zip(
-            self._numbers[rows], _parse_seeds(seed, self.num_envs, self._numbers[rows]), strict=True
-        ):
+        rows: Rows = parse_mask(others.pop("reset_mask"), self.num_envs) if "reset_mask" in others else _ALL
+        if len(self._numbers[rows]) < self.num_envs and (self._steps < 0).any():
+            raise ResetNeeded(f"call reset() of all copies before one with a mask: {NOT_BEGUN}")
+        started = self._numbers[rows]
+        for row, of_copy in zip(started, parse_seeds(seed, self.num_envs, started), strict=True):
             if of_copy is not None:
                 self._generators[row], self._generator_seeds[row] = seeding.np_random(of_copy)
         infos: dict[str, Any] = {}
@@ -139,10 +143,12 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
         parsed = self._parse(actions)
         groups = self._groups()
         if groups[0][0] < 0:
-            raise ResetNeeded("call reset() before step(): no episode has begun")
+            raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN}")
         if groups[-1][0] == self.n_steps and self.autoreset_mode is AutoresetMode.DISABLED:
             over = np.flatnonzero(self._steps == self.n_steps).tolist()
-            raise ResetNeeded(f"call reset(options={{'reset_mask': mask}}) before step(): copies {over} are over")
+            raise ResetNeeded(
+                f"call reset(options={{'reset_mask': mask}}) before step(): the episodes of the copies {over} are over"
+            )
         rewards = self._no_rewards()
         ended, never = np.zeros((2, self.num_envs), dtype=np.bool_)
         infos: dict[str, Any] = {}
@@ -170,6 +176,85 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
             self.single_env.render()  # which warns
             return None
         return tuple(self.single(row).render() for row in range(self.num_envs))
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Calls a method of every copy, or gets an attribute, as ``SyncVectorEnv.call``: such as ``"action_masks"``.
+
+        Returns:
+            A result per copy.
+
+        Raises:
+            ValueError: The method would start, step or change single copies.
+            AttributeError: There is none of this name.
+        """
+        return tuple(self.call_copies(range(self.num_envs), name, args, kwargs))
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of every copy, a tuple, as ``SyncVectorEnv.get_attr``: what ``set_attr`` set, else its own."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Sets an attribute of the copies, as ``SyncVectorEnv.set_attr``.
+
+        It can be ``"np_random"``, the generator of what is random, or a name that the environment does not have, a
+        label that ``get_attr`` returns: the copies share all else, which is set by the environment's arguments.
+
+        Args:
+            name: Of the attribute.
+            values: A list or a tuple of one value per copy; or one value for all.
+
+        Raises:
+            ValueError: The number of values is not that of the copies, or the name is another attribute.
+        """
+        of_copies = values if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(of_copies) != self.num_envs:
+            raise ValueError(f"values must be one value or {self.num_envs} of them, got {len(of_copies)}")
+        for row, value in enumerate(of_copies):
+            self.set_attribute(row, name, value)
+
+    def call_copies(
+        self, rows: Iterable[int], name: str, args: Sequence[Any], kwargs: Mapping[str, Any], argument: str = "name"
+    ) -> list[Any]:
+        """As :meth:`call`, for some copies; ``argument`` is what errors call the name."""
+        if name in _REFUSED:
+            raise ValueError(
+                f"{argument} must not be {name!r}: all copies step together; use the methods of the vector environment"
+            )
+        if name == "action_masks":  # called at every step
+            masks = self.action_masks()
+            return [masks[row] for row in rows]
+        results = []
+        for row in rows:  # one copy is done before the next is looked at: they share one environment
+            found = self.attribute(row, name)
+            results.append(found(*args, **kwargs) if callable(found) else found)
+        return results
+
+    def attribute(self, row: int, name: str) -> Any:
+        """An attribute of a copy as it is now, or what was set.
+
+        Raises:
+            AttributeError: There is none of this name.
+        """
+        if name in self._attributes[row]:
+            return self._attributes[row][name]
+        if name in ("np_random", "np_random_seed"):
+            return getattr(self, name)[row]
+        value = self.single(row).get_wrapper_attr(name)
+        return value.copy() if isinstance(value, np.ndarray) else value
+
+    def set_attribute(self, row: int, name: str, value: Any) -> None:
+        """As :meth:`set_attr`, for one copy."""
+        if name == "np_random":
+            if not isinstance(value, np.random.Generator):
+                raise ValueError(f"np_random must be a numpy.random.Generator, got {value!r}")
+            self._generators[row], self._generator_seeds[row] = value, -1
+        elif self.single_env.has_wrapper_attr(name):
+            raise ValueError(
+                f"name must be 'np_random' or one that the environment does not have, got {name!r}: the copies share "
+                "it; give the environment other arguments instead"
+            )
+        else:
+            self._attributes[row][name] = value
 
     @abstractmethod
     def action_masks(self) -> NDArray[np.bool_]:
@@ -250,33 +335,3 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
             generator, self._generator_seeds[row] = seeding.np_random(None)
             self._generators[row] = generator
         return generator
-
-    def _parse_mask(self, mask: Any) -> NDArray[np.int64]:
-        described = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else repr(mask)
-        if not isinstance(mask, np.ndarray) or mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},), got {described}")
-        if not mask.any():
-            raise ValueError("options['reset_mask'] must name at least one copy, got none")
-        if not mask.all() and (self._steps < 0).any():
-            raise ResetNeeded("call reset() of all copies before one with a mask: no episode has begun")
-        return np.flatnonzero(mask)
-
-
-def _parse_mode(mode: AutoresetMode | str) -> AutoresetMode:
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        names = ", ".join(repr(option.value) for option in AutoresetMode)
-        raise ValueError(f"autoreset_mode must be one of {names}, got {mode!r}") from None
-
-
-def _parse_seeds(seed: Any, n: int, rows: NDArray[np.int64]) -> list[int | None]:
-    """The seeds of the copies in ``rows``."""
-    if seed is None:
-        return [None] * len(rows)
-    if isinstance(seed, Integral):
-        return [int(seed) + row for row in rows.tolist()]
-    of_copies = isinstance(seed, Sequence | np.ndarray) and len(seed) == n
-    if not of_copies or not all(of_copy is None or isinstance(of_copy, Integral) for of_copy in seed):
-        raise ValueError(f"seed must be an integer, None or {n} of these, got {seed!r}")
-    return [None if seed[row] is None else int(seed[row]) for row in rows.tolist()]

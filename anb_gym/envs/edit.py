@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose, integer
 from anb_gym.envs import rendering
 from anb_gym.envs.base import RENDER_MODES
-from anb_gym.envs.inputs import check_options, parse_action
+from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options, parse_action
 from anb_gym.envs.outcomes import Columns, Seeds, architecture_strings, describe, first_row
 from anb_gym.rewards import Metrics
 from anb_gym.scoring import Scorer, Scores
@@ -48,9 +48,9 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
     `Discrete(71)`: the pairs of a choice and its option, in the order of the observation's cells. Action 2, for
     instance, gives block 0 the expansion factor 6, whatever it has now. An action that names an option that the
     architecture has already changes nothing, and its reward is 0; the mask leaves these 28 out, so a controller that
-    keeps to it changes something at every step. The mask is in
-    `info["action_mask"]` (`int8`, as `Discrete.sample(mask=...)` takes it) after `reset` and after every step but the
-    last, and `action_masks()` returns it as `bool` for MaskablePPO of sb3-contrib.
+    keeps to it changes something at every step. The mask is in `info["action_mask"]` (`int8`, as
+    `Discrete.sample(mask=...)` takes it) after `reset` and after every step, and `action_masks()` returns it as `bool`
+    for MaskablePPO of sb3-contrib.
 
     ## Observation Space
 
@@ -196,8 +196,7 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
             ValueError: The action is outside the action space.
         """
         if self._made is None or self._made == self.n_steps:
-            state = "no episode has begun" if self._made is None else "it is over"
-            raise ResetNeeded(f"call reset() before step(): {state}")
+            raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if self._made is None else OVER}")
         number = parse_action(action, N_ACTIONS)
         before = self._scores
         self._changed = int(POSITIONS[number])
@@ -252,7 +251,8 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
     def last_info(self, first: Choices, choices: Choices, scores: Scores, seeds: Seeds) -> Columns:
         """What the last infos of episodes contain, from their first and last architectures ``int8`` (n, 28)."""
         info = describe(SPACE.to_states(choices), scores, seeds if self._noisy else None)
-        return {"start": architecture_strings(SPACE.to_states(first)), **info}
+        mask = (choices[:, POSITIONS] != OPTIONS).astype(np.int8)  # values are bootstrapped from the last observation
+        return {"action_mask": mask, "start": architecture_strings(SPACE.to_states(first)), **info}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions change the architecture, ``bool`` (71,): none before the first reset and after the end."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from numbers import Integral
 from operator import index as to_int
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 
 Actions = NDArray[np.integer[Any]]
+
+#: Why a step is refused.
+NOT_BEGUN: Final = "no episode has begun"
+OVER: Final = "the episode is over"
 
 
 def parse_action(action: Any, n: int) -> int:
@@ -71,3 +77,46 @@ def check_options(options: Any, known: Collection[str]) -> dict[str, Any]:
             raise ValueError(f"options must be empty: this environment has none, got {name!r}")
         choose(name, known, "options")
     return dict(options)
+
+
+def parse_mode(mode: AutoresetMode | str) -> AutoresetMode:
+    """An autoreset mode, or the mode of a name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        names = ", ".join(repr(option.value) for option in AutoresetMode)
+        raise ValueError(f"autoreset_mode must be one of {names}, got {mode!r}") from None
+
+
+def parse_seeds(seed: Any, n: int, rows: NDArray[np.int64]) -> list[int | None]:
+    """The seeds of the copies in ``rows``, of a seed for all n copies, or n seeds.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if seed is None:
+        return [None] * len(rows)
+    if isinstance(seed, Integral):
+        return [int(seed) + row for row in rows.tolist()]
+    of_copies = isinstance(seed, Sequence | np.ndarray) and len(seed) == n
+    if not of_copies or not all(of_copy is None or isinstance(of_copy, Integral) for of_copy in seed):
+        raise ValueError(f"seed must be an integer, None or {n} of these, got {seed!r}")
+    return [None if seed[row] is None else int(seed[row]) for row in rows.tolist()]
+
+
+def parse_mask(mask: Any, n: int) -> NDArray[np.int64]:
+    """The numbers of the copies, of n, that ``options["reset_mask"]`` names.
+
+    Raises:
+        ValueError: It is no mask, or names none.
+    """
+    described = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else repr(mask)
+    if not isinstance(mask, np.ndarray) or mask.shape != (n,) or mask.dtype != np.bool_:
+        raise ValueError(f"options['reset_mask'] must be a bool array of shape ({n},), got {described}")
+    if not mask.any():
+        raise ValueError("options['reset_mask'] must name at least one copy, got none")
+    return np.flatnonzero(mask)

@@ -124,6 +124,7 @@ class Team:
     def _decide(self, action: Any) -> tuple[float, bool, _Info]:
         """Makes the next block; returns the team's reward, whether the network is complete, and the info."""
         self._state, reward, complete, _, info = self._build.step(action)
+        del info["action_mask"]  # which ``reset`` has told each agent
         return reward, complete, info
 
 
@@ -204,8 +205,11 @@ class TogetherEnv(Team, ParallelEnv):  # type: ignore[misc] # PettingZoo has no 
         """
         if not self.agents:
             raise ResetNeeded("call reset() before step(): no agent is left")
+        if not isinstance(actions, Mapping):
+            raise ValueError(f"actions must be a dict with an action for each agent, got {actions!r}")
         if set(actions) != set(AGENTS):
-            raise ValueError(f"actions must have the keys {', '.join(AGENTS)}, got {', '.join(map(str, actions))}")
+            given = ", ".join(map(str, actions)) or "none"
+            raise ValueError(f"actions must have the keys {', '.join(AGENTS)}, got {given}")
         for agent in AGENTS:  # before any of them acts
             try:
                 self._transition.parse_one(actions[agent])

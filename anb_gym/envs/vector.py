@@ -137,5 +137,5 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
         for outcome in self.rules.score(self._choices[rows], self._context[rows], self._noise_seeds[rows]):
             numbers = self._numbers[rows][outcome.rows]
             rewards[numbers] = outcome.rewards
-            ended.append((numbers, outcome.info))
+            ended.append((numbers, {"action_mask": self.rules.transition.masks[-1:], **outcome.info}))
         return ended

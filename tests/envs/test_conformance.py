@@ -8,6 +8,7 @@ import sys
 import warnings
 from importlib import reload
 from itertools import product
+from typing import Any
 
 import cloudpickle
 import gymnasium
@@ -237,3 +238,63 @@ def test_maskable_ppo_in_every_granularity(granularity: str) -> None:
     model = contrib.MaskablePPO("MlpPolicy", env, n_steps=14, batch_size=14, n_epochs=1, seed=0, device="cpu")
     model.learn(28)
     assert len(model.ep_info_buffer) == {"block": 4, "network": 28}[granularity]
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec], ids=["make", "make_vec"])
+@pytest.mark.parametrize(
+    ("env_id", "arguments"),
+    [
+        ("AccelNAS-VCK190-v0", {"task": "A100"}),
+        ("AccelNAS-VCK190-MO-v0", {"task": "All"}),
+        ("AccelNAS-VCK190-Preference-v0", {"task": "A100"}),
+        ("AccelNAS-VCK190-Preference-v0", {"preference": None}),
+        ("AccelNAS-VCK190-Constrained-v0", {"task": "A100"}),
+        ("AccelNAS-Edit-VCK190-v0", {"task": "A100"}),
+    ],
+)
+def test_arguments_that_contradict_the_id(make: Any, env_id: str, arguments: dict[str, Any]) -> None:
+    ((name, value),) = arguments.items()
+    own = gymnasium.spec(env_id).kwargs[name]
+    with pytest.raises(ValueError, match=f"{name} must be '{own}', which the id says, or left out, got {value!r}"):
+        make(f"anb_gym:{env_id}", **arguments)
+    env = make(env_id, **{name: own})
+    if make is gymnasium.make:
+        with pytest.raises(ValueError, match=f"{name} must be '{own}'"):
+            gymnasium.make(env.spec, **arguments)
+        assert EnvSpec.from_json(env.spec.to_json()).make().spec.kwargs == env.spec.kwargs
+        assert pickle.loads(pickle.dumps(env.spec)) == copy.deepcopy(env.spec) == env.spec
+
+
+@pytest.mark.parametrize("env_id", [*FORMS, vector_reward_id(get_task("TPUv3"))])
+def test_time_limits_that_cut_every_reward(env_id: str) -> None:
+    def play(env: gymnasium.Env, episodes: int) -> None:
+        for _ in range(episodes):
+            env.reset(seed=0)
+            over = False
+            while not over:
+                *_, terminated, truncated, _ = env.step(0)
+                over = terminated or truncated
+        env.reset(seed=0)
+
+    limited = gymnasium.make(env_id, max_episode_steps=10)
+    message = "all episodes so far, 3, ended after 10 of 28 steps.* max_episode_steps must be None or at least 28"
+    with pytest.warns(UserWarning, match=message):
+        play(limited, 3)
+    play(limited, 9)  # once
+    play(gymnasium.make(env_id, max_episode_steps=28), 4)
+    some = gymnasium.make(env_id)
+    play(some, 1)
+    for _ in range(4):  # who has seen a reward may give up
+        some.step(0)
+        some.reset()
+
+
+def test_time_limits_of_vector_environments() -> None:
+    with pytest.raises(ValueError, match="max_episode_steps must be None or at least 28, got 10"):
+        gymnasium.make_vec(FORMS[0], num_envs=2, max_episode_steps=10)
+    envs = gymnasium.make_vec(FORMS[0], num_envs=2, vectorization_mode="sync", max_episode_steps=10)
+    envs.reset(seed=0)
+    for _ in range(32):
+        envs.step(np.zeros(2, dtype=np.int64))
+    with pytest.warns(UserWarning, match="ended after 10 of 28 steps"):
+        envs.step(np.zeros(2, dtype=np.int64))

@@ -109,6 +109,7 @@ def test_agents_in_turn_are_one_agent_that_builds_block_by_block(actions: list[i
         assert np.array_equal(observations[block][100:], np.eye(7)[block])
         seen, reward, terminated, _, info = single.step(action)
     assert terminated
+    assert not info.pop("action_mask").any()
     assert rewards == dict.fromkeys(AGENTS, reward)
     assert infos == dict.fromkeys(AGENTS, info)
     states = np.array(actions) % SPACE.block_sizes
@@ -220,12 +221,22 @@ def test_action_outside_the_space(action: Any) -> None:
     assert infos["block_0"]["architecture"] == str(Architecture.from_index(0))
 
 
-@pytest.mark.parametrize("actions", [{}, dict.fromkeys(AGENTS[:6], 0), dict.fromkeys([*AGENTS, "block_7"], 0)])
+@pytest.mark.parametrize("actions", [dict.fromkeys(AGENTS[:6], 0), dict.fromkeys([*AGENTS, "block_7"], 0)])
 def test_actions_of_other_agents(actions: dict[str, int]) -> None:
     env = accelnas_v0.parallel_env()
     env.reset()
     with pytest.raises(ValueError, match="actions must have the keys block_0, .*, block_6, got"):
         env.step(actions)
+
+
+@pytest.mark.parametrize("actions", [None, [0] * 7, 0, "block_0", AGENTS])
+def test_actions_that_are_no_dict(actions: Any) -> None:
+    env = accelnas_v0.parallel_env()
+    env.reset()
+    with pytest.raises(ValueError, match="actions must be a dict with an action for each agent, got"):
+        env.step(actions)
+    with pytest.raises(ValueError, match="actions must have the keys block_0, .*, block_6, got none"):
+        env.step({})
 
 
 def test_unknown_agent() -> None:

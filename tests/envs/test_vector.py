@@ -372,7 +372,7 @@ def test_stepping_at_the_wrong_time() -> None:
     envs.reset(options={"reset_mask": np.ones(N, dtype=np.bool_)})
     envs.step(actions)
     envs.reset(options={"reset_mask": np.array([False, True, False])})
-    with pytest.raises(ResetNeeded, match=r"copies \[0, 2\] are over"):
+    with pytest.raises(ResetNeeded, match=r"the episodes of the copies \[0, 2\] are over"):
         envs.step(actions)
 
 
@@ -399,3 +399,68 @@ def test_every_id_has_a_vector_environment() -> None:
     assert ids == set(IDS)
     for env_id in ids:
         assert isinstance(native(env_id), CopiesVectorEnv)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
+def test_masks_are_in_the_infos_of_every_step(env_id: str, mode: str) -> None:
+    arguments = with_steps(7, env_id)
+    ours, theirs = native(env_id, mode, **arguments), synchronous(env_id, mode, **arguments)
+    infos = [envs.reset(seed=1)[1] for envs in (ours, theirs)]
+    ends = 0
+    for _ in range(22):
+        assert_same(*[info["action_mask"] for info in infos])
+        assert infos[0]["_action_mask"].all()
+        actions = np.zeros(N, dtype=np.int64)
+        results = [envs.step(actions) for envs in (ours, theirs)]
+        infos = [result[-1] for result in results]
+        over = results[0][2] | results[0][3]
+        ends += over.any()
+        if over.any() and mode == "SameStep":
+            assert_same(*[info["final_info"]["action_mask"] for info in infos])
+            assert infos[0]["final_info"]["action_mask"].any() == (env_id == EDIT)
+        if over.any() and mode == "Disabled":
+            assert infos[0]["action_mask"].any() == (env_id == EDIT)
+            infos = [envs.reset(options={"reset_mask": over.copy()})[1] for envs in (ours, theirs)]
+    assert ends >= 2
+
+
+@pytest.mark.parametrize("env_id", [*FORMS, EDIT])
+def test_attributes_and_methods_as_those_of_gymnasium(env_id: str) -> None:
+    arguments = {"render_mode": "ansi", "noise": True}
+    ours, theirs = native(env_id, **arguments), synchronous(env_id, **arguments)
+    for envs in (ours, theirs):
+        envs.reset(seed=2)
+        envs.step(np.array([0, 1, 2]))
+        envs.set_attr("label", ["a", "b", "c"])
+        envs.set_attr("other", 7)
+    for name in ("task", "n_steps", "render_mode", "observation_space", "label", "other", "action_masks", "render"):
+        assert_same(ours.get_attr(name), theirs.get_attr(name))
+    assert_same(ours.call("action_masks"), theirs.call("action_masks"))
+    assert_same(ours.call("render"), theirs.call("render"))
+    assert_same(ours.call("has_wrapper_attr", "label"), (False,) * N)
+    assert_same(ours.get_attr("np_random_seed"), theirs.get_attr("np_random_seed"))
+    states = [[rng.bit_generator.state for rng in envs.get_attr("np_random")] for envs in (ours, theirs)]
+    assert_same(*states)
+    for envs in (ours, theirs):
+        envs.set_attr("np_random", [np.random.default_rng(n) for n in (7, 8, 9)])
+    assert_same(ours.get_attr("np_random_seed"), theirs.get_attr("np_random_seed"))
+    assert_same(ours.reset(), theirs.reset())
+    first, second, _ = ours.get_attr("_choices")
+    assert not np.array_equal(first, second) or env_id != EDIT, "each copy has its own"
+
+
+def test_attributes_that_copies_share_cannot_be_set() -> None:
+    envs = native(FORMS[0])
+    for name in ("task", "render_mode", "_choices", "step"):
+        with pytest.raises(ValueError, match=f"name must be 'np_random' or one that .* got '{name}': the copies share"):
+            envs.set_attr(name, 1)
+    with pytest.raises(ValueError, match="values must be one value or 3 of them, got 2"):
+        envs.set_attr("label", [1, 2])
+    with pytest.raises(ValueError, match=r"np_random must be a numpy.random.Generator, got 3"):
+        envs.set_attr("np_random", 3)
+    for name in ("reset", "step", "close", "take_over"):
+        with pytest.raises(ValueError, match=f"name must not be '{name}': all copies step together"):
+            envs.call(name)
+    with pytest.raises(AttributeError, match="unknown"):
+        envs.get_attr("unknown")
