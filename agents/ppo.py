@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,8 +28,9 @@ class PPOSettings:
     """Settings that suit episodes of 28 steps with one reward at the end.
 
     Undiscounted returns (gamma and lambda 1), because only the last step is
-    rewarded. Many environments and large batches, because the time goes into
-    calls of the policy: SB3's defaults are about eight times slower.
+    rewarded; the ids that edit reward every step and want 0.9 for both. Many
+    environments and large batches, because the time goes into calls of the
+    policy: SB3's defaults are about eight times slower.
 
     Attributes:
         n_envs: Environments that step together.
@@ -145,8 +147,8 @@ def train_ppo(
 
     Args:
         env_id: Such as ``"AccelNAS-VCK190-v0"``.
-        episodes: How many architectures to evaluate: whole updates, by default
-            multiples of 64.
+        episodes: How many architectures to evaluate: whole updates, by default a
+            multiple of 64.
         seed: Seed of the policy, its exploration and the environments, at least 0.
         threads: Threads of torch while it trains. The networks are small: one is
             as fast as several.
@@ -162,12 +164,12 @@ def train_ppo(
         gymnasium.error.Error: The id is unknown.
     """
     seed, threads, episodes = integer(seed, 0, "seed"), integer(threads, 1, "threads"), integer(episodes, 1, "episodes")
-    environments = make_vec_env(env_id, settings.n_envs, **(env_arguments or {}))
-    steps = episodes * _episode_length(environments)
-    per_update = settings.n_envs * settings.n_steps
-    if steps % per_update:
-        unit = "episodes must be whole updates: n_envs * n_steps"
-        raise ValueError(f"{unit} = {per_update} must divide their {steps} steps, got {episodes} episodes")
+    environments = make_vec_env(env_id, settings.n_envs, env_kwargs=env_arguments)
+    length, per_update = _episode_length(environments), settings.n_envs * settings.n_steps
+    unit = per_update // math.gcd(per_update, length)
+    if episodes % unit:
+        raise ValueError(f"episodes must be a multiple of {unit}, so that updates are whole, got {episodes}")
+    steps = episodes * length
 
     arguments = {name: value for name, value in asdict(settings).items() if name != "n_envs"}
     with torch_threads(threads), _bar(episodes, f"PPO on {env_id}", progress) as show:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import gymnasium
 
 from anb_gym import _ids
 from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, DeviceError, LeftOut
+from anb_gym.envs.registration import ByTheId
 from anb_gym.tasks import ALL_DEVICES, TASKS, Task, device_task
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
@@ -16,33 +16,6 @@ REWARD_THRESHOLD = 0.99
 
 #: The name of the id whose task changes from episode to episode.
 TRANSFER_ID: Final = _ids.TRANSFER
-
-
-class ByTheId(dict[str, Any]):
-    """Arguments that an id gives its environment; ``gymnasium.make`` updates them with those of its caller.
-
-    Args:
-        arguments: By name.
-        fixed: Names of those that make the id what it is: the caller's have to be the same.
-    """
-
-    def __init__(self, arguments: Any = (), fixed: Sequence[str] = ()) -> None:
-        super().__init__(arguments)
-        self.fixed = tuple(fixed)
-
-    def update(self, arguments: Mapping[str, Any]) -> None:  # type: ignore[override] # as Gymnasium calls it
-        """Takes over arguments.
-
-        Raises:
-            ValueError: One contradicts the id.
-        """
-        for name in self.fixed:
-            if name in arguments and arguments[name] != self[name]:
-                raise ValueError(
-                    f"{name} must be {self[name]!r}, which the id says, or left out, got {arguments[name]!r}; "
-                    "take the id of what you mean"
-                )
-        super().update(arguments)
 
 
 def vector_reward_id(task: Task) -> str:

@@ -20,8 +20,8 @@ from anb_gym.rewards import FloatArray
 from anb_gym.space import SPACE, Choices
 
 RENDER_MODES = ("ansi", "rgb_array")
-#: Episodes in a row that end early, before a warning.
-_GIVEN_UP: Final = 3
+#: Episodes in a row that end early, and their steps in all, before a warning: tests of environments make few steps.
+_GIVEN_UP: Final = (3, 20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._observations = encoding.first(self._context)
         self.task = scoring.task(self._context[0])
         self.benchmark = scoring.benchmark
-        #: After how many steps the last episodes were given up, if all since the first were; and how many these are.
+        #: After how many steps the last episodes were given up, and how many these are; None once one was complete.
         self._given_up: tuple[int, int] | None = (0, 0)
         #: Metrics and reward of the complete architecture, for ``render``.
         self._outcome: tuple[dict[str, float], Any] | None = None
@@ -202,12 +202,13 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         step = self._step
         if self._given_up is None or not step:
             return
-        after, times = self._given_up
         if step == self.n_steps:
             self._given_up = None
-        elif (times := times + 1 if step == after else 1) < _GIVEN_UP:
-            self._given_up = (step, times)
-        else:
+            return
+        after, times = self._given_up
+        times = times + 1 if step == after else 1
+        self._given_up = (step, times)
+        if times >= _GIVEN_UP[0] and times * step >= _GIVEN_UP[1]:
             self._given_up = None
             gymnasium.logger.warn(
                 f"all episodes so far, {times}, ended after {step} of {self.n_steps} steps, and only the last step has "

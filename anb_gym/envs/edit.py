@@ -65,6 +65,10 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
     what the last architecture has over the first. The task's reward, its `reward_scale`, `target` and `weights` are
     those of `BuildEnv`: by default a unit takes random architectures' mean to the certified optimum.
 
+    Unlike in the ids that build, what a change is worth is known at once: to train agents, discount. PPO with 64
+    copies, `gamma=0.9`, `gae_lambda=0.9` and `ent_coef=0.01` ends within 0.02 of the optimum after 5,120 episodes;
+    with the settings for building, `gamma=1.0`, it learns nearly nothing in that time.
+
     The info of the last step contains:
 
     | Key             | Content                                                                            |

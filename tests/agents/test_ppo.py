@@ -67,7 +67,7 @@ def test_model_designs_networks_and_progress_is_shown(capfd: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"episodes": 12}, r"n_envs \* n_steps = 224 must divide their 336 steps, got 12 episodes"),
+        ({"episodes": 12}, "episodes must be a multiple of 8, so that updates are whole, got 12"),
         ({"episodes": 0}, "episodes must be an integer of at least 1, got 0"),
         ({"episodes": 8.0}, "episodes must be an integer of at least 1, got 8.0"),
         ({"seed": -1}, "seed must be an integer of at least 0, got -1"),

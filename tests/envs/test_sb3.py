@@ -1,7 +1,10 @@
 """The environment for Stable-Baselines3 equals its own vector environment of single ones; its agents train on it."""
 
+import inspect
+import json
 import pickle
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -12,8 +15,11 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.wrappers import OrderEnforcing
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
+from stable_baselines3.common import env_util
 from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor, VecNormalize
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.monitor import Monitor, load_results
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.envs.encoding import OBSERVATIONS
@@ -35,8 +41,9 @@ FORMS = [VCK190.id, preference_id(VCK190), constrained_id(VCK190), TRANSFER_ID]
 N = 3
 
 
-def single_ones(env_id: str, n: int = N, **arguments: Any) -> DummyVecEnv:
-    return DummyVecEnv([lambda: gymnasium.make(env_id, disable_env_checker=True, **arguments)] * n)
+def single_ones(env_id: str, n: int = N, **arguments: Any) -> VecEnv:
+    """What SB3's own function makes."""
+    return env_util.make_vec_env(env_id, n, env_kwargs={"disable_env_checker": True, **arguments})
 
 
 def both(env_id: str, n: int = N, **arguments: Any) -> tuple[VecEnv, VecEnv]:
@@ -44,6 +51,10 @@ def both(env_id: str, n: int = N, **arguments: Any) -> tuple[VecEnv, VecEnv]:
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
+    for infos in (data[-1] for data in (ours, theirs) if isinstance(data, tuple) and len(data) == 4):
+        for info in infos:
+            if "episode" in info:
+                assert 0.0 <= info["episode"].pop("t") < 60.0  # seconds
     assert data_equivalence(ours, theirs, exact=True), f"{ours}\n{theirs}"
 
 
@@ -189,7 +200,7 @@ def test_pickling_goes_on_from_the_same_step() -> None:
 
 def test_wrappers_of_stable_baselines3() -> None:
     ours, theirs = both(VCK190.id, granularity="block", noise=True)
-    wrapped = [VecNormalize(VecMonitor(envs), gamma=1.0) for envs in (ours, theirs)]
+    wrapped = [VecNormalize(envs, gamma=1.0) for envs in (ours, theirs)]
     for envs in wrapped:
         envs.seed(6)
         envs.reset()
@@ -197,9 +208,7 @@ def test_wrappers_of_stable_baselines3() -> None:
     for _ in range(15):
         (*mine, infos), (*reference, expected) = (envs.step(actions) for envs in wrapped)
         assert_same(mine, reference)
-        for info in (*infos, *expected):
-            info.get("episode", {}).pop("t", None)  # seconds
-        assert_same(infos, expected)
+        assert_same((*mine, infos), (*reference, expected))
     assert_same(wrapped[0].obs_rms.mean, wrapped[1].obs_rms.mean)
 
 
@@ -207,10 +216,67 @@ def test_wrappers_of_stable_baselines3() -> None:
 def test_training_is_the_same(algorithm: Any) -> None:
     settings = {"n_steps": 28, "batch_size": 28, "n_epochs": 2, "gamma": 1.0, "seed": 5, "device": "cpu"}
     ours, theirs = both(VCK190.id)
-    first, second = (algorithm("MlpPolicy", VecMonitor(envs), **settings).learn(2 * 28 * N) for envs in (ours, theirs))
+    first, second = (algorithm("MlpPolicy", envs, **settings).learn(2 * 28 * N) for envs in (ours, theirs))
     for mine, reference in zip(first.policy.parameters(), second.policy.parameters(), strict=True):
         assert mine.equal(reference)
     assert [e["r"] for e in first.ep_info_buffer] == [e["r"] for e in second.ep_info_buffer]
+
+
+@pytest.mark.parametrize("env_id", [VCK190.id, edit_id(VCK190)])
+def test_what_is_logged_is_the_same(env_id: str) -> None:
+    logged = []
+    for envs in both(env_id):
+        model = PPO("MlpPolicy", envs, n_steps=28, batch_size=42, n_epochs=1, seed=3, device="cpu")
+        log = configure(None, [])
+        model.set_logger(log)
+        rows: list[dict[str, float]] = []
+        log.dump = lambda step=0, rows=rows, log=log: rows.append(dict(log.name_to_value))  # type: ignore[method-assign]
+        model.learn(3 * 28 * N)
+        logged.append([[row[f"rollout/ep_{name}_mean"] for name in ("rew", "len")] for row in rows])
+    assert logged[0] == logged[1]
+    assert [row[1] for row in logged[0]] == [28.0] * 3
+    assert len({row[0] for row in logged[0]}) == 3
+
+
+def test_files_are_those_of_the_monitor(tmp_path: Path) -> None:
+    arguments = {"n_envs": N, "start_index": 4, "env_kwargs": {"granularity": "block"}}
+    keywords = {"monitor_kwargs": {"info_keywords": ("regret",)}}
+    frames = []
+    for name, make in (("ours", make_vec_env), ("theirs", env_util.make_vec_env)):
+        folder = tmp_path / name
+        envs = make(VCK190.id, seed=2, monitor_dir=folder if name == "ours" else str(folder), **arguments, **keywords)
+        assert envs.env_is_wrapped(Monitor) == [True] * N
+        envs.reset()
+        for step in range(15):
+            envs.step(np.array([step, step + 1, step + 2]))
+        envs.close()
+        assert sorted(path.name for path in folder.iterdir()) == [f"{number}.monitor.csv" for number in (4, 5, 6)]
+        heads = [json.loads((folder / f"{n}.monitor.csv").read_text().splitlines()[0][1:]) for n in (4, 5, 6)]
+        assert [head["env_id"] for head in heads] == [VCK190.id] * N
+        frames.append(load_results(str(folder)).sort_values("r")[["r", "l", "regret"]].to_numpy())
+    assert np.array_equal(*frames)
+    assert frames[0].shape == (6, 3)
+    more = {"monitor_kwargs": {"info_keywords": ["regret"], "override_existing": False}}
+    make_vec_env(VCK190.id, monitor_dir=tmp_path / "ours", **arguments, **more).close()
+    assert len(load_results(str(tmp_path / "ours"))) == 2 * N
+
+
+def test_arguments_are_those_of_sb3() -> None:
+    parameters = inspect.signature(env_util.make_vec_env).parameters
+    assert list(inspect.signature(make_vec_env).parameters) == [*parameters, "arguments"]
+    ours = make_vec_env(VCK190.id, N, 3, 2, env_kwargs={"granularity": "network"}, observation="tokens")
+    theirs = env_util.make_vec_env(
+        VCK190.id, N, 3, 2, env_kwargs={"granularity": "network", "observation": "tokens"}, vec_env_cls=DummyVecEnv
+    )
+    assert ours.render_mode == theirs.render_mode == "rgb_array"
+    assert [ours.action_space.sample().tolist() for _ in range(5)] == [
+        theirs.action_space.sample().tolist() for _ in range(5)
+    ]
+    assert_same(ours.reset(), theirs.reset())
+    early = make_vec_env(VCK190.id, N, monitor_kwargs={"allow_early_resets": False})
+    early.reset()
+    with pytest.raises(RuntimeError, match="allow_early_resets=False"):
+        early.reset()
 
 
 def test_masked_agents_take_valid_actions_only() -> None:
@@ -225,7 +291,7 @@ def test_masked_agents_take_valid_actions_only() -> None:
 
 
 def test_agents_with_replay_and_evaluation() -> None:
-    envs = VecMonitor(make_vec_env(VCK190.id, 4, granularity="block"))
+    envs = make_vec_env(VCK190.id, 4, granularity="block")
     model = DQN("MlpPolicy", envs, learning_starts=14, train_freq=1, buffer_size=100, seed=0).learn(140)
     returns, lengths = evaluate_policy(model, envs, n_eval_episodes=8, return_episode_rewards=True)
     assert lengths == [7] * 8
@@ -249,6 +315,21 @@ def test_the_module_can_be_named() -> None:
         (edit_id(VCK190), {"n_envs": -1}, "n_envs must be an integer of at least 1, got -1"),
         ("CartPole-v1", {}, "env_id must be of anb_gym, got 'CartPole-v1'"),
         (VCK190.id, {"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        (VCK190.id, {"start_index": -1}, "start_index must be an integer of at least 0, got -1"),
+        (
+            VCK190.id,
+            {"vec_env_cls": SubprocVecEnv},
+            "vec_env_cls must be None, got <class.*: all copies are",
+        ),
+        (VCK190.id, {"vec_env_kwargs": {"start_method": "fork"}}, "vec_env_kwargs must be None, got {'start_method'"),
+        (VCK190.id, {"wrapper_class": OrderEnforcing}, "wrapper_class must be None, .* no single environment to wrap"),
+        (VCK190.id, {"wrapper_kwargs": {"a": 1}}, "wrapper_kwargs must be None, got"),
+        (VCK190.id, {"env_kwargs": ["task"]}, r"env_kwargs must be a dict or None, got \['task'\]"),
+        (VCK190.id, {"env_kwargs": {"noise": True}, "noise": True}, "noise must be given once"),
+        (VCK190.id, {"env_kwargs": {"task": "A100"}}, "task must be 'VCK190', which the id says"),
+        (VCK190.id, {"monitor_kwargs": {"filename": "x"}}, "monitor_kwargs must be one of 'allow_early_resets', .*"),
+        (VCK190.id, {"monitor_kwargs": {"reset_keywords": ("options",)}}, "reset_keywords must be empty"),
+        (gymnasium.Env, {}, "env_id must be a string, got <class .*; use SB3's own make_vec_env for classes"),
         (VCK190.id, {"seed": "0"}, "seed must be an integer of at least 0, got '0'"),
         (VCK190.id, {"granularity": "blocks"}, "granularity must be one of .* did you mean 'block'"),
         (vector_reward_id(VCK190), {}, "env must have a scalar reward.* got 2 objectives; use an id without -MO"),
@@ -272,7 +353,7 @@ def test_other_autoreset_modes_are_refused() -> None:
 
 
 def test_bad_calls() -> None:
-    envs = make_vec_env(preference_id(VCK190), N)
+    envs = make_vec_env(preference_id(VCK190), N, render_mode=None)
     with pytest.raises(ResetNeeded, match=r"call reset\(\) before step\(\)"):
         envs.step(np.zeros(N, dtype=np.int64))
     envs.set_options([{}, {}])
