@@ -8,7 +8,7 @@ of n environments returns; the copies step as arrays, and the surrogates are ask
 ## Action Space
 
 The batch of the environment's: by default `MultiDiscrete([4, ...])`, one cell per copy. `infos["action_mask"]` is one
-`int8` array (num_envs, actions), and `action_masks()` the same as `bool`.
+`int8` array (num_envs, actions) after every reset and step, and `action_masks()` the same as `bool`.
 
 ## Observation Space
 
@@ -17,7 +17,9 @@ The batch of the environment's: by default `Box(0, 1, (num_envs, 100), float32)`
 ## Rewards
 
 `float64` (num_envs,), or `float32` (num_envs, objectives) for a vector reward. Infos are arrays with one row per copy,
-each with a mask of the copies that have it, such as `infos["regret"]` and `infos["_regret"]`.
+each with a mask of the copies that have it, such as `infos["regret"]` and `infos["_regret"]`. `call`, `get_attr` and
+`set_attr` are those of `SyncVectorEnv`; `set_attr` sets the generators, `"np_random"`, and labels of your own, because
+the copies share the environment's attributes.
 
 ## Starting State
 
