@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer
 from anb_gym.study.protocol import Controller, Problem
 
 
@@ -57,6 +57,27 @@ def make_controller(path: str, problem: Problem, rng: np.random.Generator, setti
     """Makes a controller; what its class raises passes through."""
     controller: Controller = load_class(path)(problem, rng, **settings)
     return controller
+
+
+def batch_size(controller: Controller) -> int:
+    """How many evaluations a controller wants at a time, which is checked.
+
+    Raises:
+        ValueError: It is not an integer of at least 1.
+    """
+    return integer(getattr(controller, "batch_size", None), 1, "batch_size")
+
+
+def check_protocol(controller: Controller) -> None:
+    """Checks that a controller has what every one must have.
+
+    Raises:
+        ValueError: It lacks a method, or its batch size is not an integer of at least 1.
+    """
+    for method in ("ask", "tell"):
+        if not callable(getattr(controller, method, None)):
+            raise ValueError(f"{type(controller).__name__} must have the method {method!r}")
+    batch_size(controller)
 
 
 def check_settings(path: str, settings: Mapping[str, Any]) -> None:

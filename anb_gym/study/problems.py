@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from anb_gym._errors import choose
 from anb_gym.envs import vector_reward_id
@@ -14,6 +14,10 @@ from anb_gym.scoring import Scorer, VectorScorer
 from anb_gym.tasks import ALL_DEVICES, TASKS, Task
 
 AnyScorer: TypeAlias = Scorer | VectorScorer
+
+
+#: What Gymnasium puts before the id of an environment to say which module registers it.
+PREFIX: Final = "anb_gym:"
 
 
 def problems() -> dict[str, tuple[Task, type[AnyScorer]]]:
@@ -30,6 +34,15 @@ def arguments_of(id: str) -> list[str]:
     return [name for name in inspect.signature(scorer).parameters if name not in ("task", "scale")]
 
 
+def choose_id(id: object) -> str:
+    """The id of an environment that has scores, without ``anb_gym:`` before it.
+
+    Raises:
+        ValueError: It is unknown.
+    """
+    return choose(id.removeprefix(PREFIX) if isinstance(id, str) else id, problems(), "id")
+
+
 def make_scorer(id: str, arguments: Mapping[str, Any]) -> AnyScorer:
     """The scorer of an environment id in unit scale; made once per process.
 
@@ -40,7 +53,7 @@ def make_scorer(id: str, arguments: Mapping[str, Any]) -> AnyScorer:
     Raises:
         ValueError: The id, an argument or its value is unknown.
     """
-    choose(id, problems(), "id")
+    id = choose_id(id)
     known = arguments_of(id)
     for name in arguments:
         choose(name, known, f"an argument of {id}")

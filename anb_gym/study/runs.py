@@ -14,10 +14,10 @@ import numpy as np
 
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, budget
-from anb_gym.study.controllers import make_controller
+from anb_gym.study.controllers import batch_size, make_controller
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.problems import is_vector, make_scorer
-from anb_gym.study.protocol import Controller, FloatArray, Problem
+from anb_gym.study.protocol import FloatArray, Problem
 
 
 class ControllerError(ValueError):
@@ -98,7 +98,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
             raise Stopped
         watch.evaluation = done + 1
         with watch:
-            n = min(most - done, _batch_size(controller))
+            n = min(most - done, batch_size(controller))
             choices = controller.ask(n)
         states = _to_states(choices, n, run, done)
         if run.hours is not None:
@@ -160,13 +160,6 @@ class _Watch:
         self.seconds += perf_counter() - self._start
         if isinstance(error, Exception | SystemExit):
             raise ControllerError(self._run, self.evaluation, f"{type(error).__name__}: {error}") from error
-
-
-def _batch_size(controller: Controller) -> int:
-    size = controller.batch_size
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"batch_size must be an integer of at least 1, got {size!r}")
-    return int(size)
 
 
 def _to_states(choices: Any, n: int, run: Run, done: int) -> States:

@@ -26,11 +26,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import arguments_of, make_scorer, problems
+from anb_gym.study.problems import arguments_of, choose_id, make_scorer
 from anb_gym.study.protocol import Problem
 from anb_gym.study.yaml_nodes import Node, read
 
@@ -110,7 +110,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
     fields = {"id": node} if node.is_text else node.fields(required=("id",))
     where = fields.pop("id")
     with where.located():
-        id = choose(where.text("id"), problems(), "id")
+        id = choose_id(where.text("id"))
     name = _name(fields.pop("name")) if "name" in fields else id
     noise = fields.pop("noise").boolean("noise") if "noise" in fields else False
     only = None
@@ -159,16 +159,18 @@ def _incompatible(
     A controller says so by a ``ValueError`` when it is made. One that refuses whatever the task has bad settings.
 
     Raises:
-        ConfigError: A controller refuses all its tasks, or one that names it.
+        ConfigError: A controller refuses all its tasks, or one that names it, cannot be made, or is none.
     """
     skipped = {}
     objectives = {task.name: make_scorer(task.id, task.arguments).n_objectives for task in tasks.values()}
     for name, entry in controllers.items():
         mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
-        refusals = {n: _refusal(entry, Problem(n, budget)) for n in {1, 2, *(objectives[task.name] for task in mine)}}
+        with nodes[name].located():
+            refusals = {n: _refusal(entry, Problem(n, budget)) for n in {objectives[task.name] for task in mine}}
+        hopeless = all(refusals.values()) and not any(_takes(entry, Problem(n, budget)) for n in {1, 2} - set(refusals))
         for task in mine:
             reason = refusals[objectives[task.name]]
-            if reason is not None and (task.controllers is not None or all(refusals.values())):
+            if reason is not None and (task.controllers is not None or hopeless):
                 raise nodes[name].error(f"controller {name!r} cannot run on task {task.name!r}: {reason}")
             if reason is not None:
                 skipped[task.name, name] = reason
@@ -176,14 +178,31 @@ def _incompatible(
 
 
 def _refusal(entry: ControllerEntry, problem: Problem) -> str | None:
-    """Why a controller does not take a problem; None if it does, or fails in a way that is for its runs to report."""
+    """Why a controller does not take a problem; None if it does.
+
+    Raises:
+        ValueError: It cannot be made for another reason, or is no controller.
+    """
     try:
-        sources.make_controller(entry.path, problem, np.random.default_rng(0), entry.settings)
+        controller = sources.make_controller(entry.path, problem, np.random.default_rng(0), entry.settings)
     except ValueError as error:
-        return str(error)
-    except (Exception, SystemExit):
-        return None
+        return one_line(str(error))
+    except (Exception, SystemExit) as error:
+        what = one_line(f"{type(error).__name__}: {error}")
+        raise ValueError(f"controller {entry.name!r} cannot be made: {what}") from error
+    try:
+        sources.check_protocol(controller)
+    except ValueError as error:
+        raise ValueError(f"controller {entry.name!r} is none: {error}") from error
     return None
+
+
+def _takes(entry: ControllerEntry, problem: Problem) -> bool:
+    """Whether a controller takes a problem that the study does not have."""
+    try:
+        return _refusal(entry, problem) is None
+    except ValueError:
+        return False
 
 
 def _name(node: Node) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from anb_gym import SPACE, Architecture, Benchmark
 from anb_gym.calibration import calibration
 from anb_gym.noise import Noise
 from anb_gym.scoring import Scorer
+from anb_gym.study.config import ControllerEntry
 from anb_gym.study.controllers import load_class, make_controller
 from anb_gym.study.cost import GPUS, LONGEST, SHORTEST, gpu_hours, longest_hours, most_evaluations
 from anb_gym.study.problems import make_scorer
@@ -132,7 +135,9 @@ def test_failures_say_where(study, monkeypatch, name, evaluation, message):
         vector = study("Toy", "AccelNAS-VCK190-MO-v0").tasks[0]
         run = type(run)(run.controller, vector, 0, 30, None)
     else:
-        run = study(name).runs()[0]
+        run = study("Toy").runs()[0]
+        path = run.controller.path.replace(":Toy", f":{name}")
+        run = replace(run, controller=ControllerEntry(name, path))
     with pytest.raises(ControllerError, match=message) as error:
         execute(run)
     task = run.task.name

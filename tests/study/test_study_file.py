@@ -56,6 +56,40 @@ def test_a_count_of_seeds_begins_at_zero(write):
     assert load_study(write(GOOD.replace("[3, 5]", "3")), NAMES).seeds == (0, 1, 2)
 
 
+def test_ids_as_gymnasium_has_them(write):
+    plain, prefixed = (
+        load_study(write(GOOD), NAMES),
+        load_study(write(GOOD.replace("AccelNAS", "anb_gym:AccelNAS")), NAMES),
+    )
+    assert prefixed.tasks == plain.tasks
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "    batch_size = 1\n    def ask(self, n): ...",
+            "controller 'Mine' is none: Mine must have the method 'tell'",
+        ),
+        (
+            "    batch_size = 1\n    def tell(self, c, o): ...",
+            "controller 'Mine' is none: Mine must have the method 'ask'",
+        ),
+        ("    ask = tell = print", "controller 'Mine' is none: batch_size must be an integer of at least 1, got None"),
+        ("    batch_size, ask, tell = 0, print, print", "batch_size must be an integer of at least 1, got 0"),
+        ("    batch_size, ask, tell = 2.0, print, print", "batch_size must be an integer of at least 1, got 2.0"),
+        ("        raise SystemExit('bye')", "controller 'Mine' cannot be made: SystemExit: bye"),
+        ("        self.x = 1 / 0", "controller 'Mine' cannot be made: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_controllers_that_are_none_name_the_line(write, tmp_path, code, message):
+    (tmp_path / "mine.py").write_text(f"class Mine:\n    def __init__(self, problem, rng):\n        pass\n{code}\n")
+    with pytest.raises(ConfigError) as error:
+        load_study(write(GOOD.replace("TOYS:Climber", "mine.py:Mine").replace("[Climber]", "[Mine]")), NAMES)
+    assert str(error.value).startswith(f"{tmp_path / 'study.yaml'}:7: ")
+    assert message in str(error.value)
+
+
 def test_a_controller_beside_the_file(write, toys, tmp_path):
     shutil.copy(toys, tmp_path / "mine.py")
     study = load_study(write(GOOD.replace("TOYS", "mine.py")), NAMES)
@@ -95,6 +129,7 @@ def test_pairs_that_cannot_run_are_skipped_with_a_reason(write):
         ("[3, 5]", "none", 3, "seeds must be a list"),
         ("population_size", "populaton_size", 6, "did you mean 'population_size'"),
         ("population_size: 20", "population_size: .inf", 6, "population_size must be made of finite numbers"),
+        ("population_size: 20", "population_size: many", 6, "population_size"),
         ("population_size: 20", "population_size: 0", 6, "controller 'small' cannot run"),
         ("name: small", "name: random_search", 6, "'random_search' is there twice"),
         ("name: small", "name: Random_Search", 6, "differ in more than case, got 'random_search' and 'Random_Search'"),

@@ -13,7 +13,7 @@ from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Calibration, calibration, front_scale
 from anb_gym.scoring import Scorer, VectorScorer
 from anb_gym.space import SPACE, Indices
-from anb_gym.study.problems import make_scorer
+from anb_gym.study.problems import choose_id, make_scorer
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.runs import noise_seed
 from anb_gym.surrogates.store import FAMILIES, shipped_path
@@ -43,8 +43,8 @@ class Judge:
     """
 
     def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
-        self.id = id
-        self.scorer: Scorer | VectorScorer = make_scorer(id, arguments or {})
+        self.id = choose_id(id)
+        self.scorer: Scorer | VectorScorer = make_scorer(self.id, arguments or {})
         self.noise = noise
 
     @classmethod
