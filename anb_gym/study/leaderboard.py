@@ -15,7 +15,7 @@ from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, ana
 from anb_gym.study.analysis.anytime import quartiles
 from anb_gym.study.analysis.html_report import write_report
 from anb_gym.study.analysis.tables import aggregate_table
-from anb_gym.study.markdown import number, table
+from anb_gym.study.markdown import code, number, plain, table
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 
@@ -91,7 +91,7 @@ def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
         "# Leaderboard",
         "",
         "`anb-gym leaderboard` writes this page from the results of",
-        f"`anb-gym study configs/studies/{results.name}.yaml`:",
+        f"{code(f'anb-gym study configs/studies/{results.name}.yaml')}:",
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         "Nothing here is tuned: controllers have their default settings, mostly their papers'.",
         "[leaderboard.html](leaderboard.html) has curves, fronts and tests, and works offline;",
@@ -121,7 +121,7 @@ def _runs(results: Results) -> list[str]:
         span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()}–{seeds.max()}"
         evaluations = sorted(runs["evaluations"].unique())
         span_of_evaluations = "–".join(f"{n:,}" for n in dict.fromkeys([evaluations[0], evaluations[-1]]))
-        rows.append([f"`{controller}`", str(len(seeds)), span, span_of_evaluations])
+        rows.append([code(controller), str(len(seeds)), span, span_of_evaluations])
     head = ["controller", "tasks", "seeds per task", "evaluations per run"]
     return table(head, rows)
 
@@ -142,7 +142,7 @@ def _overall(tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, Floa
             _bold(number(cell["iqm"]), cell["iqm"] == best[budget]) + _range(cell["iqm_low"], cell["iqm_high"])
             for budget, cell in zip(scaled, cells, strict=True)
         ]
-        rows.append([f"`{name}`", f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
+        rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
     return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
 
 
@@ -157,8 +157,8 @@ def _per_task(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
         for budget in task.budgets:
             found = [known.get((name, budget), np.nan) * _unit(task) for name in names]
             cells = [_bold(number(value), value == np.nanmin(found)) for value in found]
-            rows.append([task.name if budget == task.budgets[0] else "", f"{budget:,}", *cells])
-    return table(["task", "evaluations", *(f"`{name}`" for name in names)], rows)
+            rows.append([plain(task.name) if budget == task.budgets[0] else "", f"{budget:,}", *cells])
+    return table(["task", "evaluations", *map(code, names)], rows)
 
 
 def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
@@ -172,8 +172,8 @@ def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> lis
             continue
         for name, high in frame["iqm_high"].drop(RANDOM).items():
             if high >= frame.loc[RANDOM, "iqm_low"]:
-                found.setdefault(str(name), []).append(task.name)
-    texts = [f"`{name}` on {', '.join(names)}" for name, names in found.items()]
+                found.setdefault(str(name), []).append(plain(task.name))
+    texts = [f"{code(name)} on {', '.join(names)}" for name, names in found.items()]
     end = "At the end not clearly better than `random_search`, as 95 % intervals of interquartile means say: "
     return ["", f"{end}{'; '.join(texts)}."] if texts else []
 

@@ -1,10 +1,17 @@
-"""Tables of documents in Markdown."""
+"""Tables of documents in Markdown, and names in them that may come from elsewhere."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
+
+from anb_gym._errors import one_line
+
+#: A vertical line that does not end a cell.
+PIPE: Final = r"\|"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -14,7 +21,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def line(cells: Sequence[str]) -> str:
     """One row of a table."""
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(' '.join(cell.splitlines()).replace('|', PIPE) for cell in cells)} |"
+
+
+def code(name: str) -> str:
+    """A name in the type of code, whatever it holds."""
+    name = one_line(name)
+    longest = max(map(len, re.findall("`+", name)), default=0)
+    fence, space = "`" * (longest + 1), " " if name.startswith("`") or name.endswith("`") else ""
+    return f"{fence}{space}{name}{space}{fence}"
+
+
+def plain(name: str) -> str:
+    """A name as text, of which nothing is taken for markup."""
+    return re.sub(r"([\\`*_~\[\]<>&#])", r"\\\1", one_line(name))
 
 
 def number(value: float, digits: int = 2) -> str:

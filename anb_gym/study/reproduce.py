@@ -15,7 +15,7 @@ from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.analysis.pictures import metric_label
 from anb_gym.study.analysis.styles import styles
 from anb_gym.study.difficulty import beats_efficientnet
-from anb_gym.study.markdown import table
+from anb_gym.study.markdown import code, plain, table
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 
@@ -77,7 +77,9 @@ def figure4_table(results: Results) -> list[str]:
         paper = f"{PAPER_VCK190[0]:+.1f}, × {PAPER_VCK190[1]:.2f}" if "vck190/throughput" in judge.metrics else ""
         beaten = f"{np.isfinite(first).sum()} of {len(runs)}"
         cells = [f"{point:+.2f}, × {ratio:.2f}" for point, ratio in (found, exact)]
-        rows.append([name, f"{run_rows['evaluation'].max():,}", beaten, f"{np.median(first):,.0f}", *cells, paper])
+        rows.append(
+            [plain(name), f"{run_rows['evaluation'].max():,}", beaten, f"{np.median(first):,.0f}", *cells, paper]
+        )
     head = ["task", "evaluations", "runs that beat B0 in both", "evaluations until then, median"]
     return table([*head, "gains of the search", "of the exact front", "the paper's, in one network"], rows)
 
@@ -114,7 +116,7 @@ def figure5_table(results: Results) -> list[str]:
     for name, values in best.items():
         at = values[:, np.array(milestones) - 1]
         spread = at.std(axis=0, ddof=1) if len(at) > 1 else np.full(len(milestones), np.nan)
-        rows.append([f"`{name}`", *(f"{m:.2f} ± {s:.2f}" for m, s in zip(at.mean(axis=0), spread, strict=True))])
+        rows.append([code(name), *(f"{m:.2f} ± {s:.2f}" for m, s in zip(at.mean(axis=0), spread, strict=True))])
     rows.append(["certified optimum", *[f"{optimum:.2f}"] * len(milestones)])
     return table(["controller", *map("{:,}".format, milestones)], rows)
 

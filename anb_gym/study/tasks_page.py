@@ -13,7 +13,7 @@ from anb_gym._files import write_atomically
 from anb_gym.study.analysis.analyse import SEARCHED
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.difficulty import GOALS, Difficulty, best_and_worst, measure_difficulty, told_apart
-from anb_gym.study.markdown import number, table
+from anb_gym.study.markdown import code, number, plain, table
 from anb_gym.study.results import Results
 
 #: Budgets at which the baselines' intervals are compared.
@@ -94,7 +94,7 @@ def _scalar_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
         known = judge.calibration
         unit = GOALS["regret"] * (known.best - known.random_mean) if known else np.nan
         ends = [f"{100 * d.optimal:.0f} %", f"{d.climbs:,}", f"{d.correlation:+.2f}"]
-        rows.append([name, _evaluations(d), number(d.final), *ends, number(unit)])
+        rows.append([plain(name), _evaluations(d), number(d.final), *ends, number(unit)])
     head = ["task", "evaluations to regret 0.01", "regret at the end", "climbs that end in the optimum", "climbs"]
     return [
         "## One reward",
@@ -117,7 +117,7 @@ def _scalar_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
 
 def _vector_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
     rows = [
-        [name, _evaluations(d), number(d.final), _count(d.to_baseline), f"{d.correlation:+.2f}"]
+        [plain(name), _evaluations(d), number(d.final), _count(d.to_baseline), f"{d.correlation:+.2f}"]
         for name, (_, d) in _hardest_first(found)
     ]
     head = ["task", "evaluations to hypervolume regret 0.05", "regret at the end", "to better than EfficientNet-B0"]
@@ -151,8 +151,8 @@ def _separation(tasks: Sequence[str], summary: Any) -> list[str]:
                 cells += ["–"] * 3
                 continue
             extremes = best_and_worst(summary, task, budget).items()
-            cells += [f"{apart} of {pairs}", *(f"`{name}` {number(value)}" for name, value in extremes)]
-        rows.append([task, *cells])
+            cells += [f"{apart} of {pairs}", *(f"{code(name)} {number(value)}" for name, value in extremes)]
+        rows.append([plain(task), *cells])
     head = [f"{what} {budget:,}" for budget in BUDGETS for what in ("pairs apart after", "best after", "worst after")]
     return table(["task", *head], rows)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any, Final
 
 import numpy as np
 
+from anb_gym._errors import one_line
 from anb_gym._extras import require
 from anb_gym.pareto import front
 from anb_gym.pareto.plots import FRONT, staircase
@@ -48,11 +50,11 @@ def trajectory_figure(task: TaskAnalysis, look: Mapping[str, Style]) -> Any:
         band, line = ({key: axes["evaluations"][key][place] for key in "xy"} for place in (-2, -1))
         shade = transparent(style.colour, 0.15)
         figure.add_scatter(
-            **band, name=name, legendgroup=name, showlegend=False, hoverinfo="skip", fill="toself", fillcolor=shade,
-            line={"width": 0}, mode="lines",
+            **band, name=_literal(name), legendgroup=name, showlegend=False, hoverinfo="skip", fill="toself",
+            fillcolor=shade, line={"width": 0}, mode="lines",
         )  # fmt: skip
         figure.add_scatter(
-            **line, name=name, legendgroup=name, mode="lines",
+            **line, name=_literal(name), legendgroup=name, mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hv"},
             hovertemplate="%{x:,.0f}: %{y:.4g}",
         )  # fmt: skip
@@ -122,8 +124,8 @@ def _rounded(values: FloatArray) -> FloatArray:
 
 def _line(figure: Any, points: FloatArray, name: str, line: dict[str, Any]) -> None:
     figure.add_scatter(
-        x=points[:, 1].tolist(), y=points[:, 0].tolist(), name=name, legendgroup=name, mode="lines", line=line,
-        hoverinfo="skip",
+        x=points[:, 1].tolist(), y=points[:, 0].tolist(), name=_literal(name), legendgroup=name, mode="lines",
+        line=line, hoverinfo="skip",
     )  # fmt: skip
 
 
@@ -131,10 +133,15 @@ def _dots(
     figure: Any, points: FloatArray, members: Indices, name: str, colour: str, size: int, hovertemplate: str
 ) -> None:
     figure.add_scatter(
-        x=points[:, 1].tolist(), y=points[:, 0].tolist(), name=name, legendgroup=name, showlegend=False,
+        x=points[:, 1].tolist(), y=points[:, 0].tolist(), name=_literal(name), legendgroup=name, showlegend=False,
         mode="markers", marker={"color": colour, "size": size, "line": {"color": "white", "width": 0.5}},
         customdata=[str(Architecture.from_index(int(index))) for index in members], hovertemplate=hovertemplate,
     )  # fmt: skip
+
+
+def _literal(name: str) -> str:
+    """A name of which plotly takes nothing for markup."""
+    return escape(one_line(name), quote=False)
 
 
 def _layout(figure: Any, x_label: str, y_label: str) -> None:

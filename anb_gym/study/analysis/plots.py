@@ -15,7 +15,7 @@ from anb_gym.pareto.plots import FRONT, finish_axes, new_figure, staircase
 from anb_gym.study.analysis.anytime import Curves, quartiles
 from anb_gym.study.analysis.attained import Attained
 from anb_gym.study.analysis.statistics import Interval, performance_profile, performance_profile_band
-from anb_gym.study.analysis.styles import Style, styles
+from anb_gym.study.analysis.styles import Style, literal, styles
 from anb_gym.study.protocol import FloatArray
 
 if TYPE_CHECKING:
@@ -61,10 +61,12 @@ def anytime_figure(
         low, median, high = np.maximum(quartiles(values), FLOOR)
         style = look[name]
         axes.fill_between(clock, low, high, color=style.colour, alpha=0.16, linewidth=0, step="post")
-        axes.step(clock, median, where="post", color=style.colour, linestyle=style.line, linewidth=1.7, label=name)
+        axes.step(
+            clock, median, where="post", color=style.colour, linestyle=style.line, linewidth=1.7, label=literal(name)
+        )
     _logarithmic(axes, "x")
     _logarithmic(axes, "y")
-    finish_axes(axes, (label, CLOCKS[over]), title)
+    finish_axes(axes, (label, CLOCKS[over]), literal(title))
     _legend(figure, curves)
     return figure
 
@@ -98,7 +100,7 @@ def profile_figure(
         low, high = performance_profile_band(matrix, thresholds, rng)
         axes.fill_between(thresholds, low, high, color=style.colour, alpha=0.16, linewidth=0)
         shares = performance_profile(matrix, thresholds)
-        axes.plot(thresholds, shares, color=style.colour, linestyle=style.line, linewidth=1.7, label=name)
+        axes.plot(thresholds, shares, color=style.colour, linestyle=style.line, linewidth=1.7, label=literal(name))
     _logarithmic(axes, "x")
     axes.set_ylim(-0.01, 1.01)
     axes.yaxis.set_major_formatter(_percent)
@@ -138,7 +140,7 @@ def interval_figure(
             interval, colour = by_controller[name], look[name].colour
             axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=6, alpha=0.35)
             axes.plot([interval.estimate], [row], color=colour, marker=look[name].marker, markersize=5)
-        axes.set_yticks(range(len(order)), order)
+        axes.set_yticks(range(len(order)), [*map(literal, order)])
         axes.tick_params(axis="y", length=0)
         finish_axes(axes, ("", ""), f"{budget:,} evaluations")
         axes.spines["left"].set_visible(False)
@@ -182,9 +184,11 @@ def attainment_figure(
         many, few = (_closed(surface, worst, directions) for surface in (each.surfaces[0], each.surfaces[2]))
         ring = np.vstack([many, few[::-1]])
         axes.fill(ring[:, 1], ring[:, 0], color=style.colour, alpha=0.16, linewidth=0)
-        axes.plot(median[:, 1], median[:, 0], color=style.colour, linestyle=style.line, linewidth=1.6, label=name)
+        axes.plot(
+            median[:, 1], median[:, 0], color=style.colour, linestyle=style.line, linewidth=1.6, label=literal(name)
+        )
     axes.xaxis.set_major_formatter("{x:,.0f}" if line[:, 1].max() >= 100 else "{x:g}")
-    finish_axes(axes, axis_labels, title)
+    finish_axes(axes, axis_labels, literal(title))
     _legend(figure, ["exact front", *found])
     return figure
 
@@ -213,8 +217,8 @@ def improvement_figure(probabilities: FloatArray, names: Sequence[str], *, title
         value = shown[row, column]
         ink = "white" if abs(value - 0.5) > 0.35 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize="small")
-    axes.set_xticks(range(n), names, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(n), names)
+    axes.set_xticks(range(n), [*map(literal, names)], rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n), [*map(literal, names)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title or "probability that the row beats the column", loc="left", fontsize="medium")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from anb_gym._errors import one_line
+
 #: Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind people tell apart, without its black,
 #: which is the exact front's, and its yellow, which is too light for lines on white.
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -51,3 +53,8 @@ def transparent(colour: str, alpha: float) -> str:
     """A colour ``#rrggbb`` as CSS with an opacity."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+def literal(name: str) -> str:
+    """A name of which matplotlib takes nothing for mathematics, on one line."""
+    return one_line(name).replace("$", r"\$")
