@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym._extras import require
 
 _BACKENDS = ("loky", "threading", "multiprocessing", "dask")
@@ -89,7 +89,7 @@ def _backend(name: str, scheduler: str | None) -> AbstractContextManager[Any]:
 def _validate(options: argparse.Namespace) -> None:
     module = require("anb_gym.study.submission", "study")
     submission = module.load_submission(options.submission)
-    print(f"{submission.controller}: {len(submission.runs)} runs")
+    print(f"{one_line(submission.controller)}: {len(submission.runs)} runs")
     wrong, claims = 0, 0
     for run in submission.runs:
         verdict = module.validate_run(run)

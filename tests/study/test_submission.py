@@ -88,6 +88,22 @@ def test_false_claims_are_found(save, index, capsys):
     assert captured.err == f"anb-gym: {path}: claims that are wrong: 3\n"
 
 
+def test_names_of_others_do_not_control_the_terminal(save, index, capsys):
+    assert main(["validate", str(save(run_of(index), controller="\x1b[2Jmine\nall claims agree"))]) == 0
+    assert capsys.readouterr().out.startswith(r"\x1b[2Jmine all claims agree: 1 runs")
+
+
+def test_ids_as_gymnasium_has_them(save, index):
+    (run,) = load_submission(save(run_of(index, "anb_gym:AccelNAS-VCK190-v0"))).runs
+    assert run.judge.id == "AccelNAS-VCK190-v0"
+
+
+def test_the_largest_seeds(save, index, capsys):
+    tasks = [{"id": "AccelNAS-VCK190-v0", "noise": True}, {"id": "AccelNAS-VCK190-MO-v0", "noise": True}]
+    assert main(["validate", str(save(*(run_of(index, task, seed=2**64 - 1) for task in tasks)))]) == 0
+    assert f"seed {2**64 - 1}: 60 evaluations" in capsys.readouterr().out
+
+
 def test_a_study_becomes_a_submission(study, tmp_path, capsys):
     results = Results.load(run_study(study("Climber, Toy", TASKS), tmp_path / "out", workers=1).path)
     path = tmp_path / "climber.json"
