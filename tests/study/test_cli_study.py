@@ -110,7 +110,7 @@ def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch, capsys):
         yaml.replace("seeds: 10", "seeds: 1").replace("evaluations: 200", "evaluations: 50")
     )
     assert main(["study", "adapted.yaml", "--workers", "1", "--out", "adapted"]) == 0
-    assert len(Results.load("adapted").runs) == 4 + 5
+    assert len(Results.load("adapted").runs) == 6 + 5
     capsys.readouterr()
     assert main(["validate", "submission.json"]) == 0
     assert capsys.readouterr().out.endswith("all claims agree\n")
