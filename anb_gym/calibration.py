@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym._files import write_atomically
+from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.devices import DEVICES
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
@@ -46,6 +46,26 @@ SEED: Final = 0
 #: By how much of the front's extent the reference point is worse than the nadir.
 _MARGIN: Final = 0.1
 _FILE: Final = "tasks.json"
+_SCHEMA: Final = 2
+#: What is recorded of a :class:`Calibration` and a :class:`FrontScale`.
+_SCALE: Final[dict[str, type]] = {
+    "random_mean": float,
+    "best": float,
+    "architecture": str,
+    "how": str,
+    "certified": bool,
+}
+_FRONT: Final[dict[str, type]] = {
+    "points": int,
+    "ideal": list,
+    "nadir": list,
+    "reference_point": list,
+    "hypervolume": float,
+}
+
+
+class CalibrationError(ValueError):
+    """A file of reward scales is damaged or of another schema."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +237,7 @@ def front_scale(task: Task) -> FrontScale:
             f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
         )
     return FrontScale(
-        points=int(record["points"]),
+        points=record["points"],
         ideal=_pair(record["ideal"]),
         nadir=_pair(record["nadir"]),
         reference_point=_pair(record["reference_point"]),
@@ -264,7 +284,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
         if len(task.metrics) > 1:
             measured[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
-    content = {"schema": 2, "surrogate": family, "random_mean_of": random, "tasks": measured}
+    content = {"schema": _SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
     path = path or (DEVICES[device].folder / _FILE if device else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     records.cache_clear()
@@ -273,12 +293,43 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
 
 @lru_cache(maxsize=1)
 def records() -> Mapping[str, Mapping[str, Any]]:
-    """What is recorded, by name of the task: read once per process."""
+    """What is recorded, by name of the task: read once per process.
+
+    Raises:
+        CalibrationError: A file is damaged or of another schema.
+    """
     found: dict[str, Mapping[str, Any]] = {}
     for path in (_own_file(), *(device.folder / _FILE for device in DEVICES.values())):
-        if path.exists():
-            found |= json.loads(path.read_text(encoding="utf-8"))["tasks"]
+        try:
+            fields = read_object(path, CalibrationError, optional=True)
+        except FileNotFoundError:
+            continue
+        fields.check_schema(_SCHEMA)
+        tasks = fields.fields("tasks")
+        for name in tasks.content:
+            _check_record(tasks.fields(name))
+        found |= tasks.content
     return found
+
+
+def _check_record(fields: Fields) -> None:
+    """Checks what a file records of a task: it must be as :func:`write_records` makes it."""
+    fields.get("reward", dict)
+    tables, scale = fields.fields("tables"), fields.fields("calibration")
+    for metric in tables.content:
+        tables.get(metric, str)
+    parts: list[tuple[Fields, dict[str, type]]] = [(scale, _SCALE)]
+    if "front" in fields:
+        front = fields.fields("front")
+        parts.append((front, _FRONT))
+        for name in ("ideal", "nadir", "reference_point"):
+            if len(front.items(name, float)) != 2:
+                raise front.refusal(f"{name} must be two numbers, got {front.content[name]}")
+    for part, known in parts:
+        for name in (*known, *part.content):
+            if name not in known:
+                raise part.refusal(f"the field {name!r} is unknown")
+            part.get(name, known[name])
 
 
 def _own_file() -> Path:

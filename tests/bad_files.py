@@ -103,6 +103,9 @@ def bad_arrays(good: Mapping[str, np.ndarray]) -> dict[str, bytes]:
     encrypted = bytearray(npz(good, zipfile.ZIP_STORED))
     for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         encrypted[encrypted.index(start) + flags] |= 1
+    bomb = bytearray(npz(good))
+    at = bomb.index(b"PK\x01\x02") + 24
+    bomb[at : at + 4] = (2**32 - 2).to_bytes(4, "little")
     damaged = bytearray(npz(good, zipfile.ZIP_STORED))
     damaged[len(damaged) // 3] ^= 255
     double = io.BytesIO(whole)
@@ -121,7 +124,7 @@ def bad_arrays(good: Mapping[str, np.ndarray]) -> dict[str, bytes]:
         "a huge header": npz({**good, name: header("<f8", (2**60,))}),
         "nothing many times": npz({**good, name: header("<U0", (2**60,))}),
         "a negative size": npz({**good, name: header("<f8", (-1,))}),
-        "a bomb": npz({**good, name: header("<f8", (2**26,)) + bytes(2**29)}),
+        "a bomb": bytes(bomb),
         "a field of structures": npz({**good, name: np.zeros(3, dtype=[("a", "f8")])}),
         "the wrong dtype": npz({**good, name: array.astype(np.complex128)}),
         "text for numbers": npz({**good, name: np.full(array.shape, "text")}),

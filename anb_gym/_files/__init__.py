@@ -10,16 +10,18 @@ into ``with refusing(path, error)``, so that nothing else escapes.
 """
 
 from anb_gym._files.archives import parse_archive, read_archive
-from anb_gym._files.arrays import parse_arrays, read_arrays, take_array
+from anb_gym._files.arrays import check_zip, parse_arrays, read_arrays, take_array
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
-from anb_gym._files.reading import read_bytes, read_text, refusing
+from anb_gym._files.reading import open_file, read_bytes, read_text, refusing
 from anb_gym._files.writing import create, remove_temporaries, write_atomically
 from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
     "Fields",
+    "check_zip",
     "compose_yaml",
     "create",
+    "open_file",
     "parse_archive",
     "parse_arrays",
     "parse_json",

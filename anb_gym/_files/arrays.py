@@ -34,17 +34,27 @@ def parse_arrays(
     """
     arrays: dict[str, NDArray[Any]] = {}
     with refusing(where, error), zipfile.ZipFile(io.BytesIO(data)) as file:
-        members = file.infolist()
-        if (total := sum(member.file_size for member in members)) > limit:
-            raise ValueError(f"its arrays must have at most {limit:,} bytes, they have {total:,}")
-        for member in members:
+        check_zip(data, limit=limit)
+        for member in file.infolist():
             name = member.filename.removesuffix(".npy")
             if name == member.filename or name in arrays:
                 raise ValueError(f"the member {member.filename!r} is not an array, or there twice")
-            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"the member {member.filename!r} is encrypted or packed in another way than deflate")
             arrays[name] = _array(file.read(member), name)
     return arrays
+
+
+def check_zip(data: bytes, *, limit: int) -> None:
+    """Checks what a zip file says of its members before they are unpacked.
+
+    Raises:
+        ValueError: Their sizes add up to more than ``limit`` bytes, or one is encrypted or packed in a rare way.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        if (total := sum(member.file_size for member in file.infolist())) > limit:
+            raise ValueError(f"its members must have at most {limit:,} bytes, they have {total:,}")
+        for member in file.infolist():
+            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"the member {member.filename!r} is encrypted or packed in another way than deflate")
 
 
 def take_array(arrays: dict[str, NDArray[Any]], name: str, dtype: str, shape: tuple[int | None, ...]) -> NDArray[Any]:

@@ -49,11 +49,12 @@ def parse_json(data: bytes | str, where: object, error: type[Exception], *, limi
             raise ValueError(f"it must have at most {limit:,} bytes, it has {len(data):,}")
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         try:
-            return json.loads(
-                text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_float
-            )
+            value = json.loads(text, object_pairs_hook=_object)
         except json.JSONDecodeError as problem:
             raise ValueError(f"it is not JSON: {problem}") from None
+        if place := _bad_number(value):
+            raise ValueError(f"{place[0].lstrip('.') or 'it'} must be finite and of at most 64 bits, got {place[1]}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,12 @@ class Fields:
         """A field that is an object itself."""
         return Fields(self.get(name, dict), f"{self.where}: {name}", self.error)
 
-    def check_schema(self, version: int) -> None:
-        """Raises if the field ``schema`` is not this version."""
+    def check_schema(self, *versions: int) -> None:
+        """Raises if the field ``schema`` is none of these versions."""
         found = self.content.get("schema")
-        if isinstance(found, bool) or found != version:
-            raise self.refusal(f"it has schema {shown(found)}, this version of anb_gym reads schema {version}")
+        if isinstance(found, bool) or found not in versions:
+            known = " and ".join(map(str, versions))
+            raise self.refusal(f"it has schema {shown(found)}, this version of anb_gym reads schema {known}")
 
     def refusal(self, reason: object) -> Exception:
         """An error about this object, to be raised."""
@@ -130,13 +132,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= (value := int(text)) < 2**64:
-        raise ValueError(f"integers must have at most 64 bits, got {shown(text)}")
-    return value
+def _bad_number(value: Any) -> tuple[str, str] | None:
+    """Place and text of a number that is not finite or has more than 64 bits."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if found := _bad_number(item):
+                return (f".{key}" if isinstance(key, str) else f"[{key}]") + found[0], found[1]
+    elif isinstance(value, int | float) and not (math.isfinite(value) if isinstance(value, float) else _fits(value)):
+        return "", shown(value)
+    return None
 
 
-def _float(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError(f"numbers must be finite, got {shown(text)}")
-    return value
+def _fits(value: int) -> bool:
+    return -(2**63) <= value < 2**64

@@ -42,6 +42,28 @@ def refusing(where: object, error: type[Exception]) -> Iterator[None]:
         raise error(f"{start}: {_reason(problem)}") from problem
 
 
+@contextmanager
+def open_file(path: Path, error: type[Exception], *, optional: bool = False) -> Iterator[io.BufferedReader]:
+    """Opens a regular file, for readers that do not read it whole; pipes and devices are never waited for.
+
+    Args:
+        path: The file.
+        error: What is raised if it cannot be opened.
+        optional: Whether it may be missing, which is then a ``FileNotFoundError``.
+    """
+    if optional and not os.path.lexists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    with refusing(path, error):
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(handle)
+            kind = next((name for test, name in _KINDS if test(mode)), "something else")
+            raise ValueError(f"it must be a file, it is {kind}")
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
 def read_bytes(path: Path, error: type[Exception], *, limit: int = BYTES_LIMIT, optional: bool = False) -> bytes:
     """Reads a regular file.
 
@@ -51,9 +73,7 @@ def read_bytes(path: Path, error: type[Exception], *, limit: int = BYTES_LIMIT, 
         limit: How many bytes it may have.
         optional: Whether it may be missing, which is then a ``FileNotFoundError``.
     """
-    if optional and not os.path.lexists(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    with refusing(path, error), _open(path) as file:
+    with open_file(path, error, optional=optional) as file, refusing(path, error):
         size = os.fstat(file.fileno()).st_size
         data = file.read(limit + 1) if size <= limit else b""
         if max(size, len(data)) > limit:
@@ -68,22 +88,6 @@ def read_text(path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, op
     data = read_bytes(path, error, limit=limit, optional=optional)
     with refusing(path, error):
         return data.decode("utf-8")
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[io.BufferedReader]:
-    """A regular file, opened without waiting for whoever writes into a pipe."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            kind = next((name for test, name in _KINDS if test(mode)), "something else")
-            raise ValueError(f"it must be a file, it is {kind}")
-    except BaseException:
-        os.close(handle)
-        raise
-    with os.fdopen(handle, "rb") as file:
-        yield file
 
 
 def _reason(problem: Exception) -> str:

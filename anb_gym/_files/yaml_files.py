@@ -98,7 +98,7 @@ class _Count:
             return
         # The longest is binary, a sign, 0b and 64 digits, and perhaps some _ between them.
         if len(node.value) > 100 or abs(self._yaml.SafeLoader("").construct_yaml_int(node)) >= 2**64:
-            raise self._refusal(node, f"integers must have at most 64 bits, got {shown(node.value)}")
+            raise self._refusal(node, f"integers must have at most 64 bits, got {one_line(node.value[:80])}")
 
     def _refusal(self, node: Node, reason: str) -> Exception:
         return self._error(f"{printable(str(self._path))}:{node.start_mark.line + 1}: {reason}")

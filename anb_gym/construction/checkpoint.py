@@ -15,9 +15,11 @@ from typing import Any, Final
 
 import torch
 
-from anb_gym._files import write_atomically
+from anb_gym._files import Fields, check_zip, parse_json, read_bytes, refusing, write_atomically
 
 _SCHEMA: Final = 1
+#: Bytes that a checkpoint may have, packed and unpacked: the state of the largest network takes some 100 MiB.
+_LIMIT: Final = 2**30
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,15 @@ class TrainingFolder:
         return self.path / "result.json"
 
     def read_checkpoint(self) -> bytes | None:
-        """The checkpoint as bytes for :meth:`decode`; None if there is none yet."""
-        return self.checkpoint.read_bytes() if self.checkpoint.exists() else None
+        """The checkpoint as bytes for :meth:`decode`; None if there is none yet.
+
+        Raises:
+            ValueError: It cannot be read.
+        """
+        try:
+            return read_bytes(self.checkpoint, ValueError, limit=_LIMIT, optional=True)
+        except FileNotFoundError:
+            return None
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """What :meth:`write_checkpoint` got.
@@ -52,11 +61,13 @@ class TrainingFolder:
         Raises:
             ValueError: The file is damaged, or of another training.
         """
-        try:
+        where = f"{self.checkpoint} cannot be read, delete it to start again"
+        with refusing(where, ValueError):  # PyTorch raises whatever its parts raise
+            check_zip(data, limit=_LIMIT)
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            head, state = json.loads(content["head"]), dict(content["state"])
-        except Exception as error:  # PyTorch raises whatever its parts raise
-            raise ValueError(f"{self.checkpoint} cannot be read, delete it to start again: {error}") from error
+            head, state = Fields(parse_json(content["head"], where, ValueError), where, ValueError), content["state"]
+            if not isinstance(state, dict):
+                raise ValueError(f"state must be a dictionary, got {type(state).__name__}")
         self._check(self.checkpoint, head)
         return state
 
@@ -76,15 +87,14 @@ class TrainingFolder:
         Raises:
             ValueError: The file is damaged, or of another training.
         """
-        if not self.result.exists():
-            return None
         try:
-            head = json.loads(self.result.read_text(encoding="utf-8"))
-            result = dict(head.pop("result"))
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{self.result} cannot be read, delete it to start again: {error}") from error
+            data = read_bytes(self.result, ValueError, optional=True)
+        except FileNotFoundError:
+            return None
+        where = f"{self.result} cannot be read, delete it to start again"
+        head = Fields(parse_json(data, where, ValueError), where, ValueError)
         self._check(self.result, head)
-        return result
+        return head.get("result", dict)
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes the result.
@@ -97,12 +107,9 @@ class TrainingFolder:
     def _head(self) -> dict[str, Any]:
         return {"schema": _SCHEMA, "training": self.training}
 
-    def _check(self, path: Path, head: dict[str, Any]) -> None:
-        found, expected = head.get("training"), json.loads(json.dumps(self.training))
-        if head.get("schema") != _SCHEMA or not isinstance(found, dict):
-            raise ValueError(
-                f"{path} has schema {head.get('schema')!r}, this version reads {_SCHEMA}; use a new folder"
-            )
+    def _check(self, path: Path, head: Fields) -> None:
+        head.check_schema(_SCHEMA)
+        found, expected = head.get("training", dict), json.loads(json.dumps(self.training))
         for key in sorted({*found, *expected}):
             if found.get(key) != expected.get(key):
                 raise ValueError(

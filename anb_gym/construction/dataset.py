@@ -9,15 +9,11 @@ afzalxo/Accel-NASBench, Apache-2.0). An archive in the dataset's format is a
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import math
 import os
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -28,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anb_gym._extras import require
+from anb_gym._files import parse_archive, read_bytes, refusing
 from anb_gym.construction.record_format import UNITS, DatasetError, Record, read_record
 from anb_gym.space import SPACE, Architecture, Choices, Indices, States
 
@@ -46,7 +43,9 @@ SHA256: Final = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4a
 #: The environment variable that names an archive to read instead of downloading one.
 VARIABLE: Final = "ANB_GYM_DATASET"
 
-_MEMBER = re.compile(r"result_(0|[1-9]\d*)\.json")
+#: Columns that a table may have: each is as long as there are records.
+_MOST_METRICS: Final = 1_000
+_MEMBER = re.compile(r"result_(0|[1-9][0-9]{0,17})\.json")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,14 +163,13 @@ def load_dataset(path: str | os.PathLike[str] | None = None, *, sha256: str | No
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"sha256 must be 64 hexadecimal digits, got {sha256!r}")
     archive = _locate(path)
-    try:
-        content = archive.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{archive} cannot be read: {error.strerror}; expected a .tar.gz archive") from error
+    content = read_bytes(archive, DatasetError)
     found = hashlib.sha256(content).hexdigest()
     if sha256 is not None and found != sha256.lower():
         raise DatasetError(f"{archive} has the SHA-256 {found}, expected {sha256.lower()}")
-    return _tabulate(dict(_parse(archive, content)), found)
+    records = dict(_parse(archive, content))
+    with refusing(archive, DatasetError):
+        return _tabulate(records, found)
 
 
 def default_split() -> dict[str, NDArray[np.int64]]:
@@ -212,21 +210,14 @@ def _download() -> Path:
 
 def _parse(archive: Path, content: bytes) -> Iterator[tuple[int, Record]]:
     """Record numbers and records of an archive, in its own order."""
-    try:
-        unpacked = gzip.decompress(content)
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
-            members = [member for member in tar.getmembers() if not member.isdir()]
-            files = [(member.name, tar.extractfile(member) if member.isfile() else None) for member in members]
-            texts = [(name, file.read() if file else None) for name, file in files]
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise DatasetError(f"{archive} is damaged or not a .tar.gz archive: {error}") from error
+    texts = parse_archive(content, f"{archive} is damaged or not a .tar.gz archive", DatasetError)
     if not texts:
         raise DatasetError(f"{archive} holds no record, expected members named result_<record>.json")
     seen = set()
-    for name, text in texts:
+    for name, text in texts.items():
         where = f"{archive}, {name}"
         match = _MEMBER.fullmatch(name.rpartition("/")[2])
-        if not match or text is None:
+        if not match:
             raise DatasetError(f"{where}: unexpected member, expected only files named result_<record>.json")
         number = int(match[1])
         if number in seen:
@@ -241,6 +232,8 @@ def _tabulate(records: Mapping[int, Record], sha256: str) -> Dataset:
     metrics = dict.fromkeys(name for row in rows for name in row.metrics)
     measured = dict.fromkeys(name for row in rows for name in row.std)
     repeated = dict.fromkeys(name for row in rows for name in row.repeats)
+    if len(metrics) > _MOST_METRICS:
+        raise DatasetError(f"records must have at most {_MOST_METRICS} metrics together, got {len(metrics)}")
     return Dataset(
         records=np.array(numbers, dtype=np.int64),
         states=np.stack([row.states for row in rows]),

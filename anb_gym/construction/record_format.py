@@ -10,13 +10,14 @@ deviation of any measurement there may be the single repeats, as
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from reprlib import repr as shorten
 from typing import Any, Final
 
+from anb_gym._files import parse_json
 from anb_gym.space import SPACE, Architecture, States
 
 #: Training results: our name -> the field of a record's ``metrics``.
@@ -37,6 +38,13 @@ _COUNTS: Final = {"dataset_macs": "macs", "params": "params"}
 _OWN_FIELD: Final = re.compile(r"(throughput|latency)_([a-z0-9][a-z0-9_]*)")
 #: Names of the published devices, the dataset's and ours. They have the published measurements and no others.
 _PUBLISHED: Final = frozenset({*(device for _, device in _DEVICES.values()), *(m.split("/")[0] for m in _DEVICES)})
+
+#: Bytes that a record may have; those of the published dataset have some 1,500.
+_LIMIT: Final = 2**20
+#: Repeats of a measurement that a record may have.
+_MOST_REPEATS: Final = 1_000
+#: Counts are kept in 64 bits.
+_MOST_MILLIONS: Final = 1e12
 
 #: The unit of every column of the published dataset; throughput and latency on other devices have the same units.
 UNITS: Final[Mapping[str, str]] = {
@@ -99,10 +107,7 @@ def read_record(text: bytes, where: str) -> Record:
     Raises:
         DatasetError: It is not in the dataset's format; the message names the field.
     """
-    try:
-        record = json.loads(text, object_pairs_hook=_without_repeats)
-    except ValueError as error:
-        raise DatasetError(f"{where}: not a JSON record: {error}") from error
+    record = parse_json(text, where, DatasetError, limit=_LIMIT)
     top = _fields(record, ("architecture", "metrics", "model_info", "platform_perf"), where, "")
     training = _fields(top["metrics"], _TRAINING.values(), where, "metrics")
     info = _fields(top["model_info"], _COUNTS.values(), where, "model_info")
@@ -111,7 +116,7 @@ def read_record(text: bytes, where: str) -> Record:
         top["platform_perf"], [f"{kind}_{device}" for kind, device in devices.values()], where, "platform_perf"
     )
     if not isinstance(top["architecture"], dict):
-        raise DatasetError(f"{where}: architecture must be an object, got {top['architecture']!r}")
+        raise DatasetError(f"{where}: architecture must be an object, got {shorten(top['architecture'])}")
     try:
         states = SPACE.as_states(Architecture.from_dict(top["architecture"]))[0]
     except ValueError as error:
@@ -133,6 +138,8 @@ def read_record(text: bytes, where: str) -> Record:
         millions = _number(info[key], where, f"model_info.{key}")
         if math.isnan(millions):
             raise DatasetError(f"{where}: model_info.{key} must be a number, got null")
+        if millions > _MOST_MILLIONS:
+            raise DatasetError(f"{where}: model_info.{key} must be at most {_MOST_MILLIONS:g} millions, got {millions}")
         counts[name] = round(millions * 1e6)
     return Record(states, metrics, std, counts, repeats)
 
@@ -145,21 +152,14 @@ def _own_devices(platform: Any) -> dict[str, tuple[str, str]]:
     return {f"{match[2]}/{match[1]}": (match[1], match[2]) for match in matches if match[2] not in _PUBLISHED}
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError(f"a field occurs twice among {[key for key, _ in pairs]}")
-    return result
-
-
 def _fields(value: Any, expected: Any, where: str, place: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """A JSON object with exactly the expected fields, and perhaps the optional ones."""
     name = place or "the record"
     if not isinstance(value, dict):
-        raise DatasetError(f"{where}: {name} must be an object, got {value!r}")
+        raise DatasetError(f"{where}: {name} must be an object, got {shorten(value)}")
     expected = list(expected)
     if unknown := [key for key in value if key not in (*expected, *optional)]:
-        raise DatasetError(f"{where}: {name} has the unknown fields {unknown}, expected {expected}")
+        raise DatasetError(f"{where}: {name} has the unknown fields {shorten(unknown)}, expected {expected}")
     if missing := [key for key in expected if key not in value]:
         raise DatasetError(f"{where}: {name} lacks the fields {missing}, expected {expected}")
     return value
@@ -170,16 +170,18 @@ def _number(value: Any, where: str, place: str, *, zero: bool = False) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DatasetError(f"{where}: {place} must be a number or null, got {value!r}")
+        raise DatasetError(f"{where}: {place} must be a number or null, got {shorten(value)}")
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise DatasetError(
-            f"{where}: {place} must be finite and {'not negative' if zero else 'positive'}, got {value!r}"
+            f"{where}: {place} must be finite and {'not negative' if zero else 'positive'}, got {shorten(value)}"
         )
     return float(value)
 
 
 def _numbers(value: Any, where: str, place: str) -> list[float]:
     """Single repeats, at least one; none of them may be missing."""
-    if not isinstance(value, list) or not value or None in value:
-        raise DatasetError(f"{where}: {place} must be a list of numbers, got {value!r}")
+    if not isinstance(value, list) or not 0 < len(value) <= _MOST_REPEATS or None in value:
+        raise DatasetError(
+            f"{where}: {place} must be a list of numbers, {_MOST_REPEATS:,} at most, got {shorten(value)}"
+        )
     return [_number(item, where, place) for item in value]

@@ -24,10 +24,12 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._errors import choose, integer
-from anb_gym._extras import require
+from anb_gym._files import read_yaml, refusing
 
 #: Sides of images are multiples of this, the factor by which the network shrinks them.
 GRAIN: Final = 32
+#: Epochs that a scheme may have: their resolutions are listed.
+_MOST_EPOCHS: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class Scheme:
         _check_order("resize_start_epoch", self.resize_start_epoch, "resize_finish_epoch", self.resize_finish_epoch)
         _check_order("start_resolution", self.start_resolution, "finish_resolution", self.finish_resolution)
         _check_order("resize_finish_epoch", self.resize_finish_epoch, "epochs", self.epochs)
+        if self.epochs > _MOST_EPOCHS:
+            raise ValueError(f"epochs must be at most {_MOST_EPOCHS:,}, got {self.epochs}")
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe, got {self.recipe!r}")
         if not self.recipe.peak_epoch < self.epochs:
@@ -212,17 +216,11 @@ def load_scheme(name_or_path: str | Path) -> Scheme:
     path = Path(name_or_path)
     if path.suffix != ".yaml":
         path = _shipped() / f"{choose(str(name_or_path), scheme_names(), 'scheme')}.yaml"
-    yaml = require("yaml", "construction")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a mapping such as 'batch_size: 2048', got {content!r}")
-    try:
+    content = read_yaml(path, ValueError, extra="construction", optional=True)
+    with refusing(f"{path} does not hold a scheme", ValueError):
+        if not isinstance(content, dict):
+            raise ValueError(f"expected a mapping such as 'batch_size: 2048', got {content!r}")
         return Scheme.from_dict(content)
-    except ValueError as error:
-        raise ValueError(f"{path} does not hold a scheme: {error}") from error
 
 
 def _shipped() -> Path:

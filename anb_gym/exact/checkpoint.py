@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import Fields, parse_json, read_arrays, refusing, take_array, write_atomically
+from anb_gym._files import Fields, parse_arrays, parse_json, read_bytes, refusing, take_array, write_atomically
 from anb_gym.exact.solver import Task
 from anb_gym.space import N_BLOCKS, SPACE, Indices
 from anb_gym.surrogates.tables import FloatArray
@@ -62,7 +62,7 @@ class Checkpoint:
         """
         where = f"checkpoint {path} cannot be read, delete it to start again"
         with refusing(where, ValueError):
-            arrays = read_arrays(path, ValueError)
+            arrays = parse_arrays(read_bytes(path, ValueError), where, ValueError)
             head = Fields(parse_json(str(take_array(arrays, "head", "str", ())), where, ValueError), where, ValueError)
             head.check_schema(_SCHEMA)
             found = head.get("key", dict)

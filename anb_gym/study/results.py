@@ -27,8 +27,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from anb_gym._errors import printable
 from anb_gym._extras import require
-from anb_gym._files import write_atomically
+from anb_gym._files import Fields, open_file, parse_json, refusing, write_atomically
 
 pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
 
@@ -55,8 +56,22 @@ SCHEMA: Final = pa.schema(
     }
 )
 _SCHEMA_1: Final = SCHEMA.set(SCHEMA.get_field_index("seed"), pa.field("seed", pa.int32()))
-#: What the description has.
-FIELDS: Final = ("study", "configuration", "tasks", "runs", "failed", "skipped", "versions")
+#: What the description of a study has, by type.
+FIELDS: Final[Mapping[str, type]] = {
+    "study": str,
+    "configuration": dict,
+    "tasks": dict,
+    "runs": list,
+    "failed": list,
+    "skipped": list,
+    "versions": dict,
+}
+#: Rows that a file may have, and bytes of each and of a group of them, unpacked.
+_MOST_ROWS: Final = 100_000_000
+_ROW: Final = 128
+_OVERHEAD: Final = 2**20
+#: Bytes that the description may have.
+_DESCRIPTION: Final = 2**26
 
 
 class ResultsError(ValueError):
@@ -116,10 +131,9 @@ class Results:
         path = path / FILE if path.is_dir() else path
         description = read_description(path, FIELDS)
         table = read(path)
-        try:
-            evaluations = sum(run["evaluations"] for run in description["runs"])
-        except (KeyError, TypeError):
-            raise ResultsError(f"{path} is damaged: its metadata lacks the evaluations of its runs") from None
+        runs = Fields(description, path, ResultsError).items("runs", dict)
+        where = f"{path}: a run in its metadata"
+        evaluations = sum(Fields(run, where, ResultsError).get("evaluations", int) for run in runs)
         if table.num_rows != evaluations:
             raise ResultsError(f"{path} is damaged: it does not have as many rows as its runs have evaluations")
         return cls(table.to_pandas(), description)
@@ -160,14 +174,18 @@ def read(path: Path) -> Any:
     """Reads a file that :func:`encode` made as an Arrow table.
 
     Raises:
-        OSError: It cannot be read.
-        ResultsError: It is not such a file, or damaged.
+        FileNotFoundError: There is no such file.
+        ResultsError: It cannot be read, is not such a file, or damaged.
     """
     with _parquet(path) as file:
-        if not any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_1)):
-            names = ", ".join(file.schema_arrow.names)
-            raise ResultsError(f"{path} must have the columns {', '.join(SCHEMA.names)}, typed so; it has {names}")
-        return file.read().cast(SCHEMA)
+        names = ", ".join(map(printable, file.schema_arrow.names[:20]))
+        if any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_1)):
+            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            size = sum(group.total_byte_size for group in groups)
+            if file.metadata.num_rows > _MOST_ROWS or size > _OVERHEAD * len(groups) + _ROW * file.metadata.num_rows:
+                raise ValueError(f"{file.metadata.num_rows:,} rows in {size:,} bytes are more than results can have")
+            return file.read().cast(SCHEMA)
+    raise ResultsError(f"{path} must have the columns {', '.join(SCHEMA.names)}, typed so; it has {names}")
 
 
 def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
@@ -178,29 +196,25 @@ def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
         fields: What it must have.
 
     Raises:
-        OSError: The file cannot be read.
-        ResultsError: It is not such a file, damaged, or of another version.
+        FileNotFoundError: There is no such file.
+        ResultsError: It cannot be read, is not such a file, damaged, or of another version.
     """
     with _parquet(path) as file:
         metadata = file.schema_arrow.metadata or {}
-    try:
-        description: dict[str, Any] = json.loads(metadata[KEY])
-        version = description.pop("schema")
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise ResultsError(f"{path} is not from a study of anb_gym: its metadata says nothing of one") from None
-    if version not in _READABLE:
-        known = " and ".join(map(str, _READABLE))
-        raise ResultsError(f"{path} has schema {version!r}, this version of anb_gym reads schema {known}")
-    if missing := [field for field in fields if field not in description]:
-        raise ResultsError(f"{path} is not of the right kind or damaged: its metadata lacks {missing[0]!r}")
-    return description
+    if KEY not in metadata:
+        raise ResultsError(f"{path} is not from a study of anb_gym: its metadata says nothing of one")
+    read = Fields(parse_json(metadata[KEY], path, ResultsError, limit=_DESCRIPTION), path, ResultsError)
+    read.check_schema(*_READABLE)
+    for field in fields:
+        read.get(field, FIELDS.get(field, dict))
+    return {name: value for name, value in read.content.items() if name != "schema"}
 
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[Any]:
-    with path.open("rb") as stream:
-        try:
-            with pq.ParquetFile(stream, page_checksum_verification=True) as file:
-                yield file
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise ResultsError(f"{path} is damaged or not a Parquet file: {str(error).splitlines()[0]}") from None
+    with (
+        open_file(path, ResultsError, optional=True) as stream,
+        refusing(f"{path} is damaged or not a Parquet file", ResultsError),
+        pq.ParquetFile(stream, page_checksum_verification=True) as file,
+    ):
+        yield file

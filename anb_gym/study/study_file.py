@@ -37,6 +37,10 @@ from anb_gym.study.yaml_nodes import Node, read
 #: Counts of evaluations are stored as int32, seeds as uint64.
 _MOST: Final = 2**31 - 1
 _LARGEST_SEED: Final = 2**64 - 1
+#: Seeds that a number of them may stand for: they are listed.
+_MOST_SEEDS: Final = 100_000
+#: Runs that a study may have.
+_MOST_RUNS: Final = 1_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
@@ -76,6 +80,11 @@ def load_study(path: Path | str, baselines: Mapping[str, str]) -> StudyConfig:
         hours,
         skipped,
     )
+    if len(controllers) * len(tasks) * len(study.seeds) > _MOST_RUNS:
+        raise fields["seeds"].error(
+            f"controllers x tasks x seeds must be at most {_MOST_RUNS:,}, "
+            f"got {len(controllers)} x {len(tasks)} x {len(study.seeds):,}"
+        )
     if not study.runs():
         raise fields["controllers"].error(f"no controller can run on any task: {'; '.join(skipped.values())}")
     return study
@@ -144,7 +153,7 @@ def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
 
 def _seeds(node: Node) -> tuple[int, ...]:
     if isinstance(node.plain(), int):
-        return tuple(range(node.integer("seeds", 1, _MOST)))
+        return tuple(range(node.integer("seeds, as a number of seeds,", 1, _MOST_SEEDS)))
     seeds = tuple(item.integer("seeds", 0, _LARGEST_SEED) for item in node.items("seeds"))
     if len(set(seeds)) < len(seeds):
         raise node.error(f"seeds must differ from each other, got {list(seeds)}")

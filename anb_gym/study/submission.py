@@ -24,7 +24,6 @@ An architecture that is evaluated twice counts twice: a controller that repeats 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ import numpy as np
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._files import read_json, refusing
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -47,6 +47,8 @@ SCHEMA_VERSION: Final = 1
 #: Claims may differ by so much: relatively for metrics, absolutely for rewards and regrets in unit scale.
 TOLERANCE: Final = 1e-6
 
+#: Bytes that a file may have: some five million evaluations with a claim.
+_LIMIT: Final = 2**27
 _CLAIMS: Final = ("metrics", "reward", "regret")
 
 
@@ -124,14 +126,11 @@ def load_submission(path: Path | str) -> Submission:
     """Reads a submission.
 
     Raises:
-        OSError: The file cannot be read.
-        SubmissionError: It is not a submission, or names an unknown task, argument or architecture.
+        FileNotFoundError: There is no such file.
+        SubmissionError: It cannot be read, is not a submission, or names an unknown task, argument or architecture.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise SubmissionError(f"{path} is not JSON: {error}") from None
-    try:
+    content = read_json(Path(path), SubmissionError, limit=_LIMIT, optional=True)
+    with refusing(path, SubmissionError):
         _check_fields(content, "the submission", ("schema", "controller", "runs"), ("schema", "controller", "runs"))
         if content["schema"] != SCHEMA_VERSION:
             raise ValueError(f"schema must be {SCHEMA_VERSION}, got {content['schema']!r}")
@@ -140,8 +139,6 @@ def load_submission(path: Path | str) -> Submission:
         if not isinstance(content["runs"], list) or not content["runs"]:
             raise ValueError("runs must be a list with one run or more")
         runs = [_run(run, f"runs[{i}]") for i, run in enumerate(content["runs"])]
-    except ValueError as error:
-        raise SubmissionError(f"{path}: {error}") from error
     return Submission(content["controller"], runs)
 
 
@@ -241,7 +238,7 @@ def _check_claims(run: SubmittedRun, place: str) -> None:
     if regret and run.judge.n_objectives > 2:
         raise ValueError(f"{place}.regret must not be there: no exact front of more than two metrics is known")
     for budget, value in regret.items():
-        if not (budget.isdecimal() and 1 <= int(budget) <= n and _is_number(value)):
+        if not (budget.isascii() and budget.isdecimal() and 1 <= int(budget) <= n and _is_number(value)):
             raise ValueError(
                 f'{place}.regret must be such as {{"50": 0.1}}, from evaluations in 1..{n} to finite numbers'
             )

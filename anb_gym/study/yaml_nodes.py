@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym._extras import require
+from anb_gym._files import compose_yaml
+from anb_gym._files.yaml_files import syntax_error
 
 require("yaml", "study")
 import yaml  # noqa: E402 - after the check that the extra is installed
@@ -25,20 +27,12 @@ def read(path: Path) -> Node:
     """Reads a YAML file of one document.
 
     Raises:
-        OSError: It cannot be read.
-        ConfigError: It is not UTF-8, not YAML, or empty.
+        FileNotFoundError: There is none.
+        ConfigError: It cannot be read, is not YAML, or empty.
     """
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: must be text in UTF-8: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(path, error) from None
-    except yaml.YAMLError as error:  # such as a control character
-        raise ConfigError(f"{path}: {error}") from None
+    root = compose_yaml(path, ConfigError, extra="study", optional=True)
     if root is None:
         raise ConfigError(f"{path}:1: the file is empty")
-    _refuse_repeated_fields(path, root)
     return Node(path, root)
 
 
@@ -88,7 +82,7 @@ class Node:
         try:
             _Constructor().flatten_mapping(self.node)  # what `<<: *anchor` stands for
         except yaml.MarkedYAMLError as error:
-            raise _syntax_error(self.path, error) from None
+            raise syntax_error(self.path, error, ConfigError) from None
         result = {}
         for key, value in self.node.value:
             name = Node(self.path, key)
@@ -152,36 +146,10 @@ class Node:
         try:
             return _Constructor().construct_document(self.node)
         except yaml.MarkedYAMLError as error:
-            raise _syntax_error(self.path, error) from None
-        except ValueError as error:  # such as the date 2024-13-45
-            raise self.error(error) from None
+            raise syntax_error(self.path, error, ConfigError) from None
+        except Exception as error:  # such as the date 2024-13-45; PyYAML's constructors raise what they happen to
+            raise self.error(one_line(str(error)) or type(error).__name__) from None
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
     """Makes values of nodes, none of them objects of a program."""
-
-
-def _refuse_repeated_fields(path: Path, node: yaml.Node) -> None:
-    """Raises if a field is there twice in a mapping of the file, of which YAML would take the last."""
-    left, seen = [node], set()
-    while left:
-        node = left.pop()
-        if node in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(node)  # an alias is the same node again, perhaps inside itself
-        if isinstance(node, yaml.SequenceNode):
-            left += node.value
-            continue
-        names: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in names:
-                    raise Node(path, key).error(f"the field {key.value!r} is there twice")
-                names.add(key.value)
-            left.append(value)
-
-
-def _syntax_error(path: Path, error: yaml.MarkedYAMLError) -> ConfigError:
-    mark = error.problem_mark or error.context_mark
-    where = f"{path}:{mark.line + 1}" if mark else str(path)
-    return ConfigError(f"{where}: {error.problem or error.context}")

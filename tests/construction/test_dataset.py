@@ -207,8 +207,8 @@ GOOD = json.dumps(make_record()).encode()
         ({"d/notes.txt": b""}, "d/notes.txt: unexpected member"),
         ({"result_01.json": GOOD}, "result_01.json: unexpected member"),
         ({"a/result_1.json": GOOD, "b/result_1.json": GOOD}, "b/result_1.json: record 1 occurs twice"),
-        ({"result_0.json": GOOD[:-5]}, "result_0.json: not a JSON record"),
-        ({"result_0.json": b"\xff"}, "result_0.json: not a JSON record"),
+        ({"result_0.json": GOOD[:-5]}, "result_0.json: it is not JSON"),
+        ({"result_0.json": b"\xff"}, "result_0.json: it must be text in UTF-8"),
         ({"result_0.json": b"[]"}, r"the record must be an object, got \[\]"),
         ({"result_0.json": GOOD[:-1] + b', "metrics": {}}'}, "a field occurs twice"),
     ],
@@ -226,7 +226,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         link = tarfile.TarInfo("result_0.json")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
-    with pytest.raises(DatasetError, match="result_0.json: unexpected member"):
+    with pytest.raises(DatasetError, match="the member 'result_0.json' is a link"):
         load_dataset(path)
 
 
@@ -269,7 +269,10 @@ A100 = ("platform_perf", "throughput_a100")
         (_delete("architecture", "block0_k"), r"architecture is not in the search space.*\['block0_k'\]"),
         (_set("metrics", "val_top1", value="62"), "metrics.val_top1 must be a number or null, got '62'"),
         (_set("metrics", "val_top1", value=True), "metrics.val_top1 must be a number or null, got True"),
-        (_set("metrics", "val_top1", value=float("nan")), "metrics.val_top1 must be finite and positive, got nan"),
+        (
+            _set("metrics", "val_top1", value=float("nan")),
+            "metrics.val_top1 must be finite and of .*got nan",
+        ),
         (_set(*A100, "throughput_mean", value=0), "throughput_a100.throughput_mean must be finite and positive, got 0"),
         (_set(*A100, "throughput_std", value=-1), "throughput_a100.throughput_std must be finite and not negative"),
         (_set("platform_perf", "latency_3090", value={}), r"platform_perf has the unknown fields \['latency_3090'\]"),
@@ -279,7 +282,10 @@ A100 = ("platform_perf", "throughput_a100")
             _set("platform_perf", "latency_mine", value={}),
             r"latency_mine lacks the fields \['latency_mean', ",
         ),
-        (_set(*A100, "throughput_repeats", value=[]), r"throughput_repeats must be a list of numbers, got \[\]"),
+        (
+            _set(*A100, "throughput_repeats", value=[]),
+            r"throughput_repeats must be a list of numbers, .*got \[\]",
+        ),
         (_set(*A100, "throughput_repeats", value=[1, None]), "throughput_repeats must be a list of numbers"),
         (_set(*A100, "throughput_repeats", value=[0]), "throughput_repeats must be finite and positive, got 0"),
         (_set(*A100, value=7), "platform_perf.throughput_a100 must be an object, got 7"),

@@ -124,10 +124,10 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"mine.yaml does not hold a scheme: .* it lacks epochs"):
         load_scheme(path)
     path.write_text("- 3")
-    with pytest.raises(ValueError, match=r"mine.yaml must hold a mapping"):
+    with pytest.raises(ValueError, match=r"mine.yaml does not hold a scheme: expected a mapping"):
         load_scheme(path)
     path.write_text("a: [")
-    with pytest.raises(ValueError, match=r"mine.yaml is not a YAML file"):
+    with pytest.raises(ValueError, match=r"mine.yaml:1: "):
         load_scheme(path)
 
 

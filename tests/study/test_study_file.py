@@ -150,7 +150,7 @@ def test_pairs_that_cannot_run_are_skipped_with_a_reason(write):
         ("[Climber]", "[small]", 6, "cannot run on task 'AccelNAS-VCK190-MO-v0'"),
         ("seeds: [3, 5]", "seeds: [3, 5", 4, "expected"),
         ("target: 2000", "target: !!python/object:os.system {}", 13, "could not determine a constructor"),
-        ("target: 2000", "target: &t [*t]", 13, "target must be made of"),
+        ("target: 2000", "target: &t [*t]", 13, "an alias must not stand for what it is in"),
         (GOOD, "", 1, "the file is empty"),
         (GOOD, "- a list", 1, "expected fields"),
     ],

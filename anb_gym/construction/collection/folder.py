@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from anb_gym._files import write_atomically
+from anb_gym._errors import integer
+from anb_gym._files import read_bytes, read_object, refusing, remove_temporaries, write_atomically
 from anb_gym.construction.collection.records import Record, decode, encode
-from anb_gym.construction.collection.sampling import sample_architectures
-from anb_gym.construction.record_format import DatasetError
+from anb_gym.construction.collection.sampling import check_sample, sample_architectures
+from anb_gym.construction.record_format import UNITS, DatasetError, device_field
 
 #: Version of the folder's format; others are refused.
 SCHEMA: Final = 1
@@ -85,7 +86,7 @@ class Collection:
             CollectionError: The folder has another collection; the message says what differs.
             ValueError: ``n`` or ``seed`` is out of range.
         """
-        sample_architectures(manifest["n"], manifest["seed"])
+        check_sample(manifest["n"], manifest["seed"])
         wanted = json.loads(json.dumps({"schema": SCHEMA, **manifest}))
         if (folder / "manifest.json").exists():
             found = _read_manifest(folder)
@@ -104,8 +105,7 @@ class Collection:
         elif (folder / "records").exists():
             raise CollectionError(f"{folder} has records but no manifest.json; give another folder")
         _write(folder / "manifest.json", (json.dumps(wanted, indent=2) + "\n").encode())
-        for leftover in folder.glob("*/.*.json.*"):  # of writes that a kill cut short
-            leftover.unlink(missing_ok=True)
+        remove_temporaries(folder)
         return cls(folder)
 
     def record(self, number: int) -> Record | None:
@@ -116,7 +116,7 @@ class Collection:
         """
         path = self.record_path(number)
         try:
-            record = decode(path.read_bytes(), str(path))
+            record = decode(read_bytes(path, DatasetError, optional=True), str(path))
         except FileNotFoundError:
             return None
         if record["architecture"] != self.architectures[number].to_dict():
@@ -130,15 +130,15 @@ class Collection:
         return Step(number)
 
     def failure(self, number: int) -> str | None:
-        """Why an architecture failed, None if it did not."""
-        path = self._failure_path(number)
+        """Why an architecture failed, None if it did not.
+
+        Raises:
+            CollectionError: The file that says so is damaged; delete it to try the model again.
+        """
         try:
-            error: str = json.loads(path.read_text(encoding="utf-8"))["error"]
+            return read_object(self._failure_path(number), CollectionError, optional=True).get("error", str)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as problem:
-            raise CollectionError(f"{path} is damaged: {problem}; delete it to try the model again") from problem
-        return error
 
     def fail(self, number: int, error: BaseException) -> Step:
         """Writes down that an architecture failed.
@@ -193,14 +193,18 @@ def _write(path: Path, data: bytes) -> None:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_object(path, CollectionError, optional=True)
     except FileNotFoundError as error:
         raise CollectionError(f"{folder} has no collection: there is no {path}") from error
-    except (OSError, ValueError) as error:
-        raise CollectionError(f"{path} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise CollectionError(f"{path} must be a manifest of schema {SCHEMA}")
-    return manifest
+    manifest.check_schema(SCHEMA)
+    with refusing(path, CollectionError):
+        check_sample(manifest.get("n", int), manifest.get("seed", int))
+        integer(manifest.get("passes", int), 1, "passes")
+        for metric in manifest.items("metrics", str):
+            if metric not in UNITS:
+                device_field(metric)
+    manifest.get("kind", str)
+    return dict(manifest.content)
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,8 +7,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from anb_gym._files import parse_json
 from anb_gym.complexity import dataset_macs, params
-from anb_gym.construction.record_format import device_field, empty_measurements, read_record
+from anb_gym.construction.record_format import DatasetError, device_field, empty_measurements, read_record
 from anb_gym.space import Architecture
 
 #: A record as its JSON file has it: ``architecture``, ``metrics``, ``model_info`` and ``platform_perf``.
@@ -103,7 +104,7 @@ def decode(text: bytes, where: str) -> Record:
         DatasetError: It is not in the dataset's format; the message has ``where`` and the field.
     """
     read_record(text, where)
-    record: Record = json.loads(text)
+    record: Record = parse_json(text, where, DatasetError)
     return record
 
 

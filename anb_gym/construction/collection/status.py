@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._files import read_bytes
 from anb_gym.complexity import macs, params
 from anb_gym.construction.collection.folder import Collection
 from anb_gym.construction.proxy_search.ranking import tau
-from anb_gym.construction.record_format import read_record
+from anb_gym.construction.record_format import DatasetError, read_record
 from anb_gym.space import SPACE, Architecture
 
 FloatArray = NDArray[np.float64]
@@ -88,7 +89,7 @@ def status(folder: Path) -> Status:
     collection = Collection(folder)
     numbers = range(len(collection.architectures))
     paths = {number: path for number in numbers if (path := collection.record_path(number)).exists()}
-    rows = {number: read_record(path.read_bytes(), str(path)) for number, path in paths.items()}
+    rows = {number: read_record(read_bytes(path, DatasetError), str(path)) for number, path in paths.items()}
     failures = {number: error for number in numbers if (error := collection.failure(number))}
     values: dict[str, int] = {}
     outliers: list[Outlier] = []

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from anb_gym._errors import choose
-from anb_gym._files import write_atomically
+from anb_gym._files import read_yaml, refusing, write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.families import FAMILIES
 
@@ -110,7 +110,12 @@ def load_config(family: str, directory: Path | None = None) -> Config:
         FileNotFoundError: The directory has no file of the family.
     """
     path = _path(family, directory)
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path, ValueError, extra="fit", optional=True)
+    with refusing(path, ValueError):
+        return _config(family, content, path)
+
+
+def _config(family: str, content: Any, path: Path) -> Config:
     sections = ("search", "defaults", "trial", "metrics")
     if not isinstance(content, dict) or content.get("family") != family:
         raise ValueError(f"{path} must start with 'family: {family}'")
@@ -120,8 +125,10 @@ def load_config(family: str, directory: Path | None = None) -> Config:
     for section, value in zip(sections, (search, defaults, trial, metrics), strict=True):
         if not isinstance(value, dict):
             raise ValueError(f"{section} in {path} must be a mapping, got {value!r}")
-    for metric in metrics:
+    for metric, values in metrics.items():
         choose(metric, PREDICTED, f"a metric in {path}")
+        if not isinstance(values, dict):
+            raise ValueError(f"{metric} in {path} must be a mapping, got {values!r}")
     try:
         ranges = {name: Range(**value) for name, value in search.items()}
     except (TypeError, ValueError) as error:

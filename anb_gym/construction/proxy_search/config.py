@@ -17,6 +17,7 @@ All keys but ``grid`` have the defaults of :class:`SearchConfig`::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
@@ -25,11 +26,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
-from anb_gym._extras import require
+from anb_gym._files import read_yaml, refusing
 from anb_gym.construction.schemes import Scheme, load_scheme
 
 #: The hyperparameters of equation 1 of the paper: b, e_t, e_s, e_f, res_s and res_f.
 GRID: Final = tuple(f.name for f in fields(Scheme) if f.name != "recipe")
+#: Combinations that a grid may have: all of them are listed.
+_MOST_POINTS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class SearchConfig:
             for value in values:
                 if isinstance(value, bool) or not isinstance(value, int):
                     raise ValueError(f"{name} in the grid must have integers, got {value!r}")
+        if (size := math.prod(len(self.grid[name]) for name in GRID)) > _MOST_POINTS:
+            raise ValueError(f"the grid must have at most {_MOST_POINTS:,} combinations, it has {size:,}")
 
     @property
     def reference_scheme(self) -> Scheme:
@@ -161,16 +166,13 @@ def load_search(name_or_path: str | Path) -> SearchConfig:
     if path.suffix != ".yaml":
         names = sorted(file.stem for file in shipped.glob("*.yaml"))
         path = shipped / f"{choose(str(name_or_path), names, 'search')}.yaml"
-    yaml = require("yaml", "construction")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path, ValueError, extra="construction", optional=True)
+    with refusing(f"{path} does not hold a proxy search", ValueError):
         if not isinstance(content, dict) or "grid" not in content:
             raise ValueError(f"expected a mapping with a grid, got {content!r}")
         for key in content:
             choose(key, [f.name for f in fields(SearchConfig)], "a key of the search")
         return SearchConfig(**content)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{path} does not hold a proxy search: {error}") from error
 
 
 def resolutions(scheme: Scheme) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from anb_gym._files import write_atomically
+from anb_gym._files import Fields, parse_json, read_bytes, refusing, write_atomically
 from anb_gym.construction.schemes import Scheme
 
 #: Folder of the records inside the folder of a search.
@@ -103,24 +103,20 @@ def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Outc
             what differs.
     """
     path = record_path(folder, unit)
+    where = f"{path} is damaged, delete it to evaluate the unit again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        data = read_bytes(path, ValueError, optional=True)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}; delete it to evaluate the unit again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: expected a record, got {content!r}; delete it to evaluate the unit again")
+    record = Fields(parse_json(data, where, ValueError), where, ValueError)
     for name, expected in _identity(unit, conditions).items():
-        if (found := content.get(name)) != expected:
+        if (found := record.content.get(name)) != expected:
             raise ValueError(
                 f"{path} is a record of another search: its {name} is {found!r}, this search has {expected!r}; "
                 "give another folder, or delete the records to evaluate them again"
             )
-    try:
-        return Outcome(content["accuracy"], content["seconds"])
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}; delete it to evaluate the unit again") from error
+    with refusing(where, ValueError):
+        return Outcome(record.get("accuracy", float), record.get("seconds", float))
 
 
 def record_path(folder: Path, unit: Unit) -> Path:

@@ -112,7 +112,7 @@ def test_a_folder_with_records_of_unknown_origin_is_refused(tmp_path: Path) -> N
         throughput(tmp_path)
     with pytest.raises(CollectionError, match="has no collection"):
         status(tmp_path)
-    for text, message in (("{", "cannot be read"), ('{"schema": 99}', "must be a manifest of schema 1")):
+    for text, message in (("{", "it is not JSON"), ('{"schema": 99}', "reads schema 1")):
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(CollectionError, match=message):
             throughput(tmp_path)
@@ -204,7 +204,7 @@ def test_images_that_cannot_be_read_are_no_failure_of_a_model(tmp_path: Path) ->
 
 def test_remains_of_a_killed_write_are_removed(tmp_path: Path) -> None:
     throughput(tmp_path, n=2)
-    leftover = tmp_path / "records" / ".result_2.json.abc"
+    leftover = tmp_path / "records" / ".result_2.json.abc.tmp"
     leftover.write_text("{")
     throughput(tmp_path)
     assert not leftover.exists()

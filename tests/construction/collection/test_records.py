@@ -105,5 +105,5 @@ def test_damaged_records() -> None:
         record["platform_perf"]["throughput_one"]["throughput_repeats"] = change
         with pytest.raises(DatasetError, match="here: platform_perf.throughput_one.*repeats must be a list"):
             decode(encode(record), "here")
-    with pytest.raises(DatasetError, match="here: not a JSON record"):
+    with pytest.raises(DatasetError, match="here: it is not JSON"):
         decode(b"{", "here")

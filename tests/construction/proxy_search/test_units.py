@@ -64,7 +64,7 @@ def test_a_record_of_another_scheme_is_refused(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "is damaged"),
-        ("[]", "expected a record"),
+        ("[]", "must be an object"),
         (None, "accuracy must be a number in 0..100, got 101"),
     ],
     ids=["half", "list", "range"],
