@@ -38,9 +38,9 @@ def number(value: object, argument: str) -> float:
     Raises:
         ValueError: It is not; the message names the argument.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if (real := _real(value)) is None or not math.isfinite(real):
         raise ValueError(f"{argument} must be a finite number, got {value!r}")
-    return float(value)
+    return real
 
 
 def positive(value: object, argument: str) -> float:
@@ -49,11 +49,21 @@ def positive(value: object, argument: str) -> float:
     Raises:
         ValueError: It is not; the message names the argument.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if (real := _real(value)) is None:
         raise ValueError(f"{argument} must be a positive number, got {value!r}")
-    if not (math.isfinite(value) and float(value) > 0):
+    if not (math.isfinite(real) and real > 0):
         raise ValueError(f"{argument} must be positive and finite, got {value!r}")
-    return float(value)
+    return real
+
+
+def _real(value: object) -> float | None:
+    """A real number as a ``float``; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def printable(text: str) -> str:

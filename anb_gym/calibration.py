@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._files import Fields, read_object, write_atomically
+from anb_gym._patience import said_if_long
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.devices import DEVICES
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
@@ -42,6 +43,8 @@ FloatArray = NDArray[np.float64]
 N_RANDOM: Final = 100_000
 N_RESTARTS: Final = 200
 SEED: Final = 0
+#: What is said when that takes long.
+MEASURING: Final = "measuring random means and optima of rewards, once per process"
 
 #: By how much of the front's extent the reference point is worse than the nadir.
 _MARGIN: Final = 0.1
@@ -166,8 +169,13 @@ def calibrate(reward: Reward, surrogate: str) -> Calibration:
     Raises:
         ValueError: All architectures have the same reward, it is not finite, or it claims to be monotone and is not.
     """
+    with said_if_long(MEASURING):
+        return _calibrate(reward, surrogate)
+
+
+def _calibrate(reward: Reward, surrogate: str) -> Calibration:
     objective = _objective(reward, surrogate)
-    random = objective(SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED))))
+    random = reward(random_metrics(surrogate, reward.metrics))
     optimum = certified_optimum(reward, surrogate)
     if optimum is None:
         states, best = coordinate_ascent(objective, N_RESTARTS, SEED)
@@ -183,6 +191,21 @@ def calibrate(reward: Reward, surrogate: str) -> Calibration:
         raise ValueError(f"reward must be finite and differ between architectures, got mean {mean} and best {best}")
     architecture = str(Architecture.from_choices(SPACE.from_states(states[None])[0]))
     return Calibration(mean, best, architecture, how, certified=optimum is not None)
+
+
+def random_metrics(surrogate: str, metrics: Sequence[str]) -> dict[str, FloatArray]:
+    """Metrics of the uniformly random architectures behind all means, each ``float64`` (N_RANDOM,), fresh arrays."""
+    return {name: _random_metric(surrogate, name).copy() for name in metrics}
+
+
+@lru_cache(maxsize=64)
+def _random_metric(surrogate: str, metric: str) -> FloatArray:
+    return Benchmark(surrogate).query_states(_random_states(), [metric])[metric]
+
+
+@lru_cache(maxsize=1)
+def _random_states() -> States:
+    return SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
 
 
 def coordinate_ascent(objective: Callable[[States], FloatArray], restarts: int, seed: int) -> tuple[States, float]:

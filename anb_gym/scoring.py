@@ -7,6 +7,7 @@ the batch of one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration, calibration, certified_calibration
-from anb_gym.fronts import NoFrontError
+from anb_gym.fronts import NoFrontError, load_front
 from anb_gym.noise import perturb
-from anb_gym.rewards import Accuracy, FloatArray, Metrics, Reward, make_reward
+from anb_gym.rewards import Accuracy, Constrained, FloatArray, Metrics, Reward, make_reward
+from anb_gym.rewards.formulas import relative_violation
 from anb_gym.space import SPACE, States
 from anb_gym.tasks import Task
 
@@ -80,6 +82,8 @@ class Scorer:
         self.n_objectives = 1
         self.reward: Reward = make_reward(reward, task, target, weights)
         family = self.benchmark.surrogate
+        if isinstance(self.reward, Constrained):
+            warn_if_unmet(self.reward, family)
         #: What zero and one mean, None for the raw scale; and what regret is measured against, None if not certified.
         self._unit: Calibration | None = None
         if choose(scale, REWARD_SCALES, "reward_scale") == "unit":
@@ -159,6 +163,20 @@ class VectorScorer:
         """The objectives of metrics in the task's order, both ``float64`` (n, objectives)."""
         scaled: FloatArray = (columns * self._signs - self._zero) / (self._one - self._zero)
         return scaled
+
+
+def warn_if_unmet(constraint: Constrained, surrogate: str) -> None:
+    """Warns of a bound that no architecture of the space meets, where the exact front tells."""
+    try:
+        best = load_front(surrogate, constraint.performance).ideal[-1]
+    except NoFrontError:
+        return
+    if relative_violation(constraint.performance, np.array(best), constraint.bound) > 0.0:
+        warnings.warn(
+            f"target: no architecture meets the bound {constraint.bound:,g} of {constraint.performance}; "
+            f"the best has {best:,.2f}",
+            stacklevel=3,
+        )
 
 
 def measure(

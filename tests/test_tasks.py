@@ -1,6 +1,7 @@
 """The task table, and the file of what its rewards are worth."""
 
 import json
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,7 +10,17 @@ import pytest
 
 from anb_gym import SPACE, Benchmark
 from anb_gym.benchmark import METRICS
-from anb_gym.calibration import Calibration, calibrate, calibration, coordinate_ascent, records, write_records
+from anb_gym.calibration import (
+    N_RANDOM,
+    SEED,
+    Calibration,
+    calibrate,
+    calibration,
+    coordinate_ascent,
+    random_metrics,
+    records,
+    write_records,
+)
 from anb_gym.construction.dataset import Dataset
 from anb_gym.devices import DEVICES
 from anb_gym.metrics import DIRECTIONS
@@ -140,3 +151,31 @@ def test_a_constant_reward_has_no_unit_scale() -> None:
 def test_calibration_is_remembered() -> None:
     reward = Product("vck190/throughput", 1234.0)
     assert calibration(reward, FAMILIES[0]) is calibration(Product("vck190/throughput", 1234.0), FAMILIES[0])
+
+
+def test_random_metrics_are_measured_once_and_belong_to_the_caller() -> None:
+    states = SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
+    expected = Benchmark().query_states(states, ["accuracy", "a100/throughput", "macs"])
+    for _ in range(2):
+        found = random_metrics(FAMILIES[0], list(expected))
+        assert all(np.array_equal(found[name], column) for name, column in expected.items())
+        for column in found.values():
+            column[:] = 0.0
+
+
+def test_a_long_calibration_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("anb_gym._patience._spent", {})
+    calibrate(Product("vck190/throughput", 1001.0), FAMILIES[0])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("anb_gym._patience.SECONDS", 0.02)
+
+    def slow(values: dict[str, np.ndarray]) -> np.ndarray:
+        time.sleep(0.03)
+        return values["accuracy"]
+
+    for task in ("A100", "VCK190"):
+        calibrate(make_reward(slow, get_task(task)), FAMILIES[0])
+    line = "anb_gym: measuring random means and optima of rewards, once per process\n"
+    assert capsys.readouterr() == ("", line)

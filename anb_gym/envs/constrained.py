@@ -10,7 +10,7 @@ from anb_gym.envs.outcomes import Outcome, Seeds, TaskScoring
 from anb_gym.envs.vector import ArchitectureVectorEnv
 from anb_gym.rewards import Constrained, FloatArray, make_reward
 from anb_gym.rewards.formulas import relative_violation
-from anb_gym.scoring import Scorer
+from anb_gym.scoring import Scorer, warn_if_unmet
 from anb_gym.space import States
 from anb_gym.tasks import Task, get_task
 
@@ -56,15 +56,16 @@ class ConstrainedBuildEnv(ArchitectureEnv):
     ## Arguments
 
     `task` (by the id: one with two metrics), `surrogate`, `reward_scale`, `target` (the bound, in the device metric's
-    unit; `None`: the task's target), `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`.
+    unit; `None`: the task's target; a bound that no architecture meets is warned of), `granularity`, `observation`,
+    `noise` and `render_mode`, as for `BuildEnv`.
 
     ```python
     >>> import gymnasium as gym
-    >>> env = gym.make("anb_gym:AccelNAS-VCK190-Constrained-v0", granularity="network", target=6000.0)
+    >>> env = gym.make("anb_gym:AccelNAS-VCK190-Constrained-v0", granularity="network", target=4900.0)
     >>> observation, info = env.reset(seed=0)
     >>> observation, reward, terminated, truncated, info = env.step([2] + [0] * 27)
     >>> throughput = info["metrics"]["vck190/throughput"]
-    >>> info["cost"] == max(0.0, (6000.0 - throughput) / 6000.0)
+    >>> info["cost"] == max(0.0, (4900.0 - throughput) / 4900.0)
     True
 
     ```
@@ -113,6 +114,7 @@ class CostScoring(TaskScoring):
         assert isinstance(constraint, Constrained)
         self._constraint = constraint
         super().__init__(Scorer(task, surrogate, "accuracy", scale))
+        warn_if_unmet(constraint, self.benchmark.surrogate)
 
     def __call__(self, states: States, context: FloatArray, seeds: Seeds | None) -> list[Outcome]:
         outcomes = super().__call__(states, context, seeds)

@@ -68,20 +68,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from anb_gym._errors import choose
+from anb_gym._patience import said_if_long
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import N_RANDOM, SEED
+from anb_gym.calibration import MEASURING, random_metrics
 from anb_gym.envs.outcomes import Outcome, Scoring, Seeds, describe
 from anb_gym.fronts import NoFrontError
 from anb_gym.rewards import PENALTY, FloatArray, Metrics, check_weights, front_extent
 from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
 from anb_gym.scoring import REWARD_SCALES, Scores, measure
-from anb_gym.space import SPACE, States
+from anb_gym.space import States
 from anb_gym.tasks import Task
 
 #: Rewards that preferences can be sampled for.
@@ -208,9 +208,9 @@ def measure_scale(reward: PreferredReward, surrogate: str) -> Scale:
     """
     benchmark = Benchmark(surrogate)
     members = benchmark.front(reward.metrics[1]).objectives
-    random = SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
-    values = benchmark.query_states(random, reward.metrics)
-    means = [reward(values, np.array(preference)).mean() for preference in np.linspace(0.0, 1.0, N_MEANS)]
+    with said_if_long(MEASURING):
+        values = random_metrics(surrogate, reward.metrics)
+        means = [reward(values, np.array(preference)).mean() for preference in np.linspace(0.0, 1.0, N_MEANS)]
     return Scale(np.array(means), dict(zip(reward.metrics, np.ascontiguousarray(members.T), strict=True)))
 
 
@@ -249,6 +249,7 @@ class PreferenceScoring(Scoring):
     def _parse_bound(self, bound: Any) -> float:
         reward = self._scorer.reward
         low, high = sorted((reward.nadir[1], reward.ideal[1]))
-        if isinstance(bound, bool) or not isinstance(bound, Real) or not low <= float(bound) <= high:
+        number = isinstance(bound, int | float | np.integer | np.floating) and not isinstance(bound, bool)
+        if not number or not low <= bound <= high:
             raise ValueError(f"preference must be a bound of {reward.metrics[1]} in {low}..{high}, got {bound!r}")
         return (float(bound) - reward.nadir[1]) / (reward.ideal[1] - reward.nadir[1])

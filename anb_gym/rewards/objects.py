@@ -278,7 +278,7 @@ def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
     """
     try:
         values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
     if values.shape != (n,) or not (values >= 0).all() or not abs(values.sum() - 1.0) <= 1e-6:
         raise ValueError(f"{argument} must be {n} non-negative numbers with the sum 1, got {weights!r}")

@@ -50,12 +50,12 @@ def test_the_certified_optimum_has_no_cost(task: Task) -> None:
 
 
 def test_cost_is_of_the_noisy_metrics() -> None:
-    env = ConstrainedBuildEnv("TPUv3", granularity="network", noise=True, target=2000.0)
+    env = ConstrainedBuildEnv("TPUv3", granularity="network", noise=True, target=1800.0)
     env.reset(seed=0)
     info = env.step([0] * 28)[-1]
     throughput = info["metrics"]["tpuv3/throughput"]
     assert throughput != info["exact_metrics"]["tpuv3/throughput"]
-    assert info["cost"] == max(0.0, (2000.0 - throughput) / 2000.0)
+    assert info["cost"] == max(0.0, (1800.0 - throughput) / 1800.0)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,23 @@ def test_cost_is_of_the_noisy_metrics() -> None:
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ConstrainedBuildEnv(**({"task": "VCK190"} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments"),
+    [
+        ("AccelNAS-VCK190-Constrained-v0", {}),
+        ("AccelNAS-VCK190-v0", {"reward": "constrained"}),
+        ("AccelNAS-Edit-VCK190-v0", {"reward": "constrained", "reward_scale": "raw"}),
+        ("AccelNAS-ZCU102-Latency-Constrained-v0", {}),
+    ],
+)
+@pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec], ids=["make", "make_vec"])
+def test_bounds_that_nothing_meets(make: Any, env_id: str, arguments: dict[str, Any]) -> None:
+    metric = "zcu102/latency" if "Latency" in env_id else "vck190/throughput"
+    best = Benchmark().front(metric).ideal[1]
+    better, worse = (best * 1.01, best * 0.99) if metric.endswith("throughput") else (best * 0.99, best * 1.01)
+    for met in (best, worse):
+        make(env_id, target=met, **arguments)
+    with pytest.warns(UserWarning, match=f"no architecture meets the bound .* of {metric}; the best has {best:,.2f}"):
+        make(env_id, target=better, **arguments)
