@@ -8,16 +8,23 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 
 
-def choose(value: object, options: Collection[str], argument: str) -> str:
+def choose(value: object, options: Collection[str], argument: str, short: Collection[str] = ()) -> str:
     """Returns ``value`` if it is one of ``options``.
 
+    Args:
+        value: What was given.
+        options: What may be given.
+        argument: What it is called.
+        short: Short forms of options, to be suggested as well.
+
     Raises:
-        ValueError: It is not; the message names the argument, the nearest option and all options.
+        ValueError: It is not; the message names the argument, the nearest option, in whatever case, and all options.
     """
     if isinstance(value, str) and value in options:
         return value
-    near = get_close_matches(str(value), options, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    spelled = {option.lower(): option for option in (*short, *options)}
+    near = get_close_matches(str(value).lower(), spelled, n=1, cutoff=0.5)
+    hint = f"; did you mean {spelled[near[0]]!r}?" if near else ""
     raise ValueError(f"{argument} must be one of {', '.join(map(repr, options))}, got {value!r}{hint}")
 
 

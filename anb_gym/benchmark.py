@@ -12,7 +12,8 @@ from anb_gym import complexity, devices
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
-from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.fronts.store import FRONTS
+from anb_gym.metrics import DEVICE_METRICS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, Surrogate, load_shipped
@@ -82,9 +83,10 @@ class Benchmark:
         """Scores architectures.
 
         Args:
-            archs: An :class:`~anb_gym.Architecture` or a sequence of them, choices of
-                shape (n, 28), an index, or indices of shape (n,).
-            metrics: Names of the metrics, by default all.
+            archs: An :class:`~anb_gym.Architecture`, its string or its index, a sequence of
+                these, or choices of shape (n, 28).
+            metrics: Names of the metrics, by default all. A device alone, such as ``"vck190"``,
+                is its throughput, or the one metric that it has.
             noise: None for the surrogate's mean; a :class:`~anb_gym.Noise`, or its
                 seed, for what one measurement would show.
             std: Also return the predictive standard deviation of each predicted
@@ -94,7 +96,7 @@ class Benchmark:
                 on devices. The manifest has both (``test_rms`` and ``rmse``).
 
         Returns:
-            One ``float64`` (n,) array per metric. An architecture's values do not
+            One ``float64`` (n,) array per metric, by its full name. An architecture's values do not
             depend on the others in the batch.
 
         Raises:
@@ -136,7 +138,7 @@ class Benchmark:
             ValueError: The metric is not one of :data:`PREDICTED`.
             ArtefactError: The installation is damaged.
         """
-        return load_shipped(self.surrogate, choose(metric, PREDICTED, "metric"))
+        return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
     def front(self, metric: str, *, solve: bool = False) -> CertifiedFront:
         """The exact Pareto front of accuracy and a device metric over all 104,485,552,128 architectures.
@@ -144,7 +146,8 @@ class Benchmark:
         Exact for the surrogate, not for reality: see :mod:`anb_gym.fronts`.
 
         Args:
-            metric: A device metric; with ``"accuracy"`` the front is the set of the most accurate architectures.
+            metric: A device metric, or a device alone as in :meth:`query`; with ``"accuracy"`` the
+                front is the set of the most accurate architectures.
             solve: Search for the front now if none ships for this surrogate, in seconds
                 for pairwise tables and up to minutes otherwise. Needs the extra ``exact``.
 
@@ -153,6 +156,7 @@ class Benchmark:
             NoFrontError: No front ships for this surrogate; the message names the command that makes it.
             FrontError: The front's file is damaged.
         """
+        metric = choose_metric(metric, FRONTS, "metric")
         try:
             return load_front(self.surrogate, metric)
         except NoFrontError:
@@ -190,9 +194,7 @@ class Benchmark:
             return self.metrics
         if not isinstance(metrics, Iterable) or not (names := [metrics] if isinstance(metrics, str) else list(metrics)):
             raise ValueError(f"metrics must be one or more of {', '.join(map(repr, METRICS))}, got {metrics!r}")
-        for name in names:
-            choose(name, METRICS, "metrics")
-        return names
+        return [choose_metric(name, METRICS, "metrics") for name in names]
 
     def __repr__(self) -> str:
         return f"Benchmark(surrogate={self.surrogate!r})"

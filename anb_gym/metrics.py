@@ -1,12 +1,13 @@
-"""Whether more or less of a metric is better."""
+"""The names of metrics, and whether more or less of each is better."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
 from anb_gym import devices
+from anb_gym._errors import choose
 
 Direction = Literal["max", "min"]
 
@@ -30,3 +31,27 @@ DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
 )
 #: The metrics of devices: each has a front with accuracy.
 DEVICE_METRICS: Final = tuple(name for name in DIRECTIONS if "/" in name)
+
+
+def choose_metric(value: object, options: Collection[str], argument: str) -> str:
+    """One of some metrics, by its name or by that of its device.
+
+    Args:
+        value: Such as ``"vck190/throughput"``. A device alone, such as ``"vck190"``, is its throughput, or the one
+            metric that it has among the options.
+        options: The metrics that may be meant.
+        argument: What errors call the value.
+
+    Raises:
+        ValueError: It is none of them; the message suggests the nearest.
+        DeviceError: It is of a device that could not be read; the message says why.
+    """
+    by_device: dict[str, list[str]] = {}
+    for metric in options:
+        device, separator, _ = metric.partition("/")
+        if separator:
+            by_device.setdefault(device, []).append(metric)
+    if isinstance(value, str) and (known := by_device.get(value)):
+        return known[0] if len(known) == 1 else f"{value}/throughput"
+    with devices.explained(value):
+        return choose(value, options, argument, by_device)

@@ -41,6 +41,11 @@ SQUEEZE_EXCITATION: Final = (False, True)
 #: The names of a block's four choices, in the order of the choice vector.
 CHOICE_NAMES: Final = ("e", "k", "l", "se")
 
+#: What :meth:`SearchSpace.as_states` takes.
+_FORMS: Final = "an Architecture, its string or its index, a list of these, or choices of shape (n, 28)"
+#: An index with more digits is not in the space.
+_DIGITS: Final = 20
+
 _BLOCK_PATTERN = re.compile(r"e(\d+)k(\d+)l(\d+)s([01])")
 
 
@@ -277,33 +282,59 @@ class SearchSpace:
         """Block states of architectures in any form.
 
         Args:
-            architectures: An :class:`Architecture` or a sequence of them, choices
-                of shape (n, 28), an index, or indices of shape (n,).
+            architectures: An :class:`Architecture`, its string or its index, a sequence of these, or choices of shape
+                (n, 28). An index may be text as well, as a command line has it.
             name: What errors call the argument.
 
         Returns:
             Block states, ``int64`` (n, 7).
 
         Raises:
-            ValueError: The value has none of these forms, or lies outside the space.
+            ValueError: The value has none of these forms, which the message lists, or lies outside the space.
         """
-        if isinstance(architectures, Architecture):
-            return architectures.states[None]
-        if isinstance(architectures, Sequence) and len(architectures) > 0:
-            if all(isinstance(a, Architecture) for a in architectures):
-                return np.stack([a.states for a in architectures])
-        array = _as_array(architectures, name)
+        if isinstance(architectures, Architecture | str):
+            return self._one_state(architectures, name)
+        if isinstance(architectures, np.ndarray) and architectures.ndim == 1 and architectures.dtype.kind in "OU":
+            architectures = architectures.tolist()
+        if isinstance(architectures, Sequence) and any(isinstance(a, Architecture | str) for a in architectures):
+            return np.concatenate([self._one_state(a, f"{name}[{row}]") for row, a in enumerate(architectures)])
+        try:
+            array = np.asarray(architectures)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be {_FORMS}, got {shorten(architectures)}: {error}") from None
+        if array.shape == (0,):
+            return np.empty((0, N_BLOCKS), dtype=np.int64)
+        if array.dtype.kind not in "iu" and not (array.dtype == object and _is_large(array)):
+            raise ValueError(f"{name} must be {_FORMS}, got {array.dtype}: {shorten(architectures)}")
+        if array.ndim > 2:
+            raise ValueError(f"{name} must be {_FORMS}, got shape {array.shape}")
         if array.ndim == 2:
             return self._to_states(self.validate_choices(array, name))
-        if array.ndim > 2:
-            raise ValueError(f"{name} must be choices (n, {self.n_choices}) or indices (n,), got shape {array.shape}")
         index = self.validate_index(array, name)
         if array.shape == (self.n_choices,) and (index < self.cardinalities).all():
             raise ValueError(
-                f"{name} must be choices (n, {self.n_choices}) or indices (n,), got what reads as one architecture's "
-                f"choices of shape {array.shape}; give them as shape (1, {self.n_choices})"
+                f"{name} must be {_FORMS}, got what reads as one architecture's choices of shape {array.shape}; "
+                f"give them as shape (1, {self.n_choices})"
             )
         return self._index_to_states(index)
+
+    def _one_state(self, architecture: Any, name: str) -> States:
+        """Block states ``int64`` (1, 7) of one architecture, its string or its index."""
+        if isinstance(architecture, str):
+            text = architecture.strip()
+            if not re.fullmatch("-?[0-9]+", text):
+                try:
+                    return Architecture.parse(text).states[None]
+                except ValueError as error:
+                    raise ValueError(f"{name} must be {_FORMS}, got {shorten(architecture)}: {error}") from None
+            if len(text) > _DIGITS:
+                raise ValueError(f"{name} must be in 0..{self.size - 1}, got {shorten(architecture)}")
+            architecture = int(text)
+        if isinstance(architecture, Architecture):
+            return architecture.states[None]
+        if isinstance(architecture, bool | np.bool_) or not isinstance(architecture, int | np.integer):
+            raise ValueError(f"{name} must be an Architecture, its string or its index, got {shorten(architecture)}")
+        return self._index_to_states(self.validate_index(architecture, name))
 
     def validate_choices(self, choices: Any, name: str = "choices") -> Choices:
         """Returns choices as ``int8`` (n, 28), or raises a ``ValueError`` that names ``name``."""
@@ -340,6 +371,11 @@ class SearchSpace:
         return f"SearchSpace(size={self.size:,})"
 
 
+def _is_large(array: NDArray[Any]) -> bool:
+    """Whether an array of objects holds integers that 64 bits do not."""
+    return any(isinstance(value, int) and value.bit_length() > 63 for value in array.flat)
+
+
 def _as_array(values: Any, name: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
@@ -357,7 +393,7 @@ def _as_integers(values: Any, name: str, width: int | None = None) -> NDArray[np
     shape = "(n,)" if width is None else f"(n, {width})"
     if array.ndim != (1 if width is None else 2) or array.shape[1:] != (() if width is None else (width,)):
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    if array.dtype == object and any(isinstance(value, int) and value.bit_length() > 63 for value in array.flat):
+    if array.dtype == object and _is_large(array):
         raise ValueError(f"{name} must be integers of at most 64 bits, got {shorten(values)}")
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must have an integer dtype, got {array.dtype}: {shorten(values)}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._errors import choose
+from anb_gym._lazy import submodules
 from anb_gym.study.controllers import check_settings, make_controller
 from anb_gym.study.protocol import Controller, Problem
 
@@ -76,3 +77,6 @@ def make(name: str, problem: Problem, rng: np.random.Generator, **settings: Any)
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
     return make_controller(target, problem, rng, settings)
+
+
+__getattr__, __dir__ = submodules(__name__, "study")

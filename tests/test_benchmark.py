@@ -13,6 +13,7 @@ from anb_gym.noise import DEVICE_CV
 
 CHOICES = SPACE.sample(5000, np.random.default_rng(0))
 INDEX = SPACE.to_index(CHOICES)
+FORMS = r"an Architecture, its string or its index, a list of these, or choices of shape \(n, 28\)"
 BENCH = Benchmark()
 PAIR = ["accuracy", "vck190/throughput"]
 
@@ -166,27 +167,30 @@ def changed(column: int, value: int) -> np.ndarray:
         (changed(0, -1), r"archs\[1, 0\] \(block 0, e\) must be in 0..2, got -1"),
         (changed(0, 256), r"archs\[1, 0\] \(block 0, e\) must be in 0..2, got 256"),
         (np.zeros((2, 27), dtype=np.int8), r"archs must have shape \(n, 28\), got \(2, 27\)"),
-        (np.zeros((2, 28, 1), dtype=np.int8), r"archs must be choices .* or indices .*, got shape \(2, 28, 1\)"),
-        (np.zeros((2, 28)), "archs must have an integer dtype, got float64"),
-        (np.full((1, 28), np.nan), r"archs must have an integer dtype, got float64: array\(\[\[nan"),
-        (np.zeros((2, 28), dtype=bool), "archs must have an integer dtype, got bool"),
-        (np.zeros((2, 28), dtype=object), "archs must have an integer dtype, got object"),
-        (np.zeros((2, 28), dtype="U1"), "archs must have an integer dtype, got <U1"),
-        (np.zeros((0, 28)), "archs must have an integer dtype, got float64"),
-        (EFFICIENTNET_B0.choices, "archs must be choices .*, got what reads as one architecture's choices"),
-        ([[0, 1], [0]], r"archs must be an array of integers, got \[\[0, 1\], \[0\]\]: "),
+        (np.zeros((2, 28, 1), dtype=np.int8), rf"archs must be {FORMS}, got shape \(2, 28, 1\)"),
+        (np.zeros((2, 28)), rf"archs must be {FORMS}, got float64"),
+        (np.full((1, 28), np.nan), rf"archs must be {FORMS}, got float64: array\(\[\[nan"),
+        (np.zeros((2, 28), dtype=bool), rf"archs must be {FORMS}, got bool"),
+        (np.zeros((2, 28), dtype=object), rf"archs must be {FORMS}, got object"),
+        (np.zeros((2, 28), dtype="U1"), rf"archs must be {FORMS}, got <U1"),
+        (np.zeros((0, 28)), rf"archs must be {FORMS}, got float64"),
+        (EFFICIENTNET_B0.choices, rf"archs must be {FORMS}, got what reads as one architecture's choices"),
+        ([[0, 1], [0]], rf"archs must be {FORMS}, got \[\[0, 1\], \[0\]\]: "),
         (-1, f"archs must be in 0..{SPACE.size - 1}, got -1"),
         ([0, SPACE.size], f"archs must be in 0..{SPACE.size - 1}, got {SPACE.size}"),
         (np.uint64(2**64 - 1), f"archs must be in 0..{SPACE.size - 1}, got {2**64 - 1}"),
         (2**70, "archs must be integers of at most 64 bits, got array"),
-        (1.5, "archs must have an integer dtype, got float64: array\\(1.5\\)"),
-        (np.nan, "archs must have an integer dtype, got float64: array\\(nan\\)"),
-        (True, "archs must have an integer dtype, got bool"),
-        (None, "archs must have an integer dtype, got object: array\\(None"),
-        ("e1k3l1s1", "archs must have an integer dtype, got <U8: array\\('e1k3l1s1'"),
-        (np.array([EFFICIENTNET_B0]), "archs must have an integer dtype, got object"),
-        ([EFFICIENTNET_B0, 3], "archs must have an integer dtype, got object"),
-        (EFFICIENTNET_B0.to_dict(), "archs must have an integer dtype, got object"),
+        (1.5, rf"archs must be {FORMS}, got float64: 1.5"),
+        (np.nan, rf"archs must be {FORMS}, got float64: nan"),
+        (True, rf"archs must be {FORMS}, got bool"),
+        (None, rf"archs must be {FORMS}, got object: None"),
+        ("e1k3l1s1", rf"archs must be {FORMS}, got 'e1k3l1s1': text must be 7 blocks"),
+        ([EFFICIENTNET_B0, 3.5], r"archs\[1\] must be an Architecture, its string or its index, got 3.5"),
+        ([EFFICIENTNET_B0, True], r"archs\[1\] must be an Architecture, its string or its index, got True"),
+        ([EFFICIENTNET_B0, -1], rf"archs\[1\] must be in 0..{SPACE.size - 1}, got -1"),
+        ("9" * 5000, f"archs must be in 0..{SPACE.size - 1}, got '999"),
+        (["0", "²"], rf"archs\[1\] must be {FORMS}, got '²': text must be 7 blocks"),
+        (EFFICIENTNET_B0.to_dict(), rf"archs must be {FORMS}, got object"),
     ],
 )
 def test_architectures_are_validated(archs: Any, message: str) -> None:
@@ -194,11 +198,24 @@ def test_architectures_are_validated(archs: Any, message: str) -> None:
         BENCH.query(archs)
 
 
+def test_a_device_alone_is_its_throughput_or_its_one_metric() -> None:
+    names = {"vck190": "vck190/throughput", "cpu": "cpu/throughput"}
+    values = BENCH.query(EFFICIENTNET_B0, ["accuracy", *names], std=True)
+    assert_same(values, BENCH.query(EFFICIENTNET_B0, ["accuracy", *names.values()], std=True))
+    for device, metric in names.items():
+        assert BENCH.front(device) is BENCH.front(metric)
+        assert BENCH.load(device) is BENCH.load(metric)
+    with pytest.raises(ValueError, match="metric must be one of .*, got 'VCK190'; did you mean 'vck190'"):
+        BENCH.front("VCK190")
+
+
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
         ("acuracy", "metrics must be one of 'accuracy', .*, got 'acuracy'; did you mean 'accuracy'"),
-        (["accuracy", "vck190"], "metrics must be one of .*, got 'vck190'; did you mean 'vck190/"),
+        (["accuracy", "VCK190"], "metrics must be one of .*, got 'VCK190'; did you mean 'vck190'"),
+        (["accuracy", "Accuracy"], "metrics must be one of .*, got 'Accuracy'; did you mean 'accuracy'"),
+        (["accuracy", "VCK190/Latency"], "metrics must be one of .*, got 'VCK190/Latency'; did you mean 'vck190/lat"),
         (["accuracy", 3], "metrics must be one of .*, got 3"),
         (["accuracy", ["macs"]], r"metrics must be one of .*, got \['macs'\]"),
         (["accuracy", None], "metrics must be one of .*, got None"),

@@ -50,3 +50,31 @@ import anb_gym
 print(time.process_time() - start)
 """
     assert float(run(code)) < 0.3
+
+
+def test_modules_are_there_when_they_are_named_and_not_before() -> None:
+    code = """
+import sys, anb_gym
+assert not [name for name in ("agents", "baselines", "study", "construction") if f"anb_gym.{name}" in sys.modules]
+assert anb_gym.study.config.StudyConfig is sys.modules["anb_gym.study.config"].StudyConfig
+assert {"agents", "baselines", "rewards", "study"} < set(dir(anb_gym))
+assert "protocol" in dir(anb_gym.study)
+assert not hasattr(anb_gym, "nonsense") and not hasattr(anb_gym, "__wrapped__")
+"""
+    run(code)
+
+
+def test_a_module_that_needs_an_extra_names_it() -> None:
+    """And none of the package's own level does: `help(anb_gym)` names them all."""
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({EXTRAS})
+import anb_gym
+for name in dir(anb_gym):
+    getattr(anb_gym, name)
+try:
+    anb_gym.construction.targets
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run(code).endswith("run: pip install 'anb_gym[construction]'\n")

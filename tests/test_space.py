@@ -103,7 +103,11 @@ def test_as_states_takes_every_form() -> None:
     expected = SPACE.to_states(choices)
     for form in (architectures, tuple(architectures), choices, choices.tolist(), [a.index for a in architectures]):
         np.testing.assert_array_equal(SPACE.as_states(form), expected)
-    for one in (EFFICIENTNET_B0, EFFICIENTNET_B0.index, np.int64(EFFICIENTNET_B0.index)):
+    texts, (first, second) = [str(a) for a in architectures], architectures
+    for form in (texts, np.array(texts), np.array(architectures), [first, 12345], [str(first), "12345"]):
+        np.testing.assert_array_equal(SPACE.as_states(form), expected)
+    np.testing.assert_array_equal(SPACE.as_states((first.index, second, str(first)))[:2], expected)
+    for one in (EFFICIENTNET_B0, EFFICIENTNET_B0.index, np.int64(EFFICIENTNET_B0.index), texts[0], [texts[0]]):
         np.testing.assert_array_equal(SPACE.as_states(one), expected[:1])
     assert SPACE.as_states([]).shape == (0, 7)
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from anb_gym._lazy import submodules
 from anb_gym.cli import construction, devices, fronts, proxy_search, reproduce, study, surrogates
 
 
@@ -37,3 +38,6 @@ def _parser() -> argparse.ArgumentParser:
     for module in (surrogates, fronts, devices, study, reproduce, construction, proxy_search):
         module.add_commands(commands)
     return parser
+
+
+__getattr__, __dir__ = submodules(__name__)

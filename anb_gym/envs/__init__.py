@@ -7,6 +7,7 @@ from typing import Any, Final
 import gymnasium
 
 from anb_gym import _ids
+from anb_gym._lazy import submodules
 from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, DeviceError, LeftOut
 from anb_gym.envs.registration import ByTheId
 from anb_gym.tasks import ALL_DEVICES, TASKS, Task, device_task
@@ -97,3 +98,5 @@ def _register(
 
 
 register()
+
+__getattr__, __dir__ = submodules(__name__)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from anb_gym._lazy import submodules
 from anb_gym.exact.incumbents import FrontTooLargeError
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 
@@ -30,10 +31,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The search, imported when it is first used: its module compiles with numba."""
-    if name in ("maximize", "pareto_front"):
-        from anb_gym.exact import api
+_module, __dir__ = submodules(__name__, "exact")
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """The search, imported when it is first used, as its module compiles with numba; or a module."""
+    return getattr(_module("api"), name) if name in ("maximize", "pareto_front") else _module(name)

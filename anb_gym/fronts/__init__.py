@@ -7,7 +7,10 @@ do, so the best architecture here need not be the best network:
 ``docs/fronts.md`` says what is known about that.
 """
 
+from anb_gym._lazy import submodules
 from anb_gym.fronts.results import CertifiedFront, CertifiedOptimum, ScalarReward
 from anb_gym.fronts.store import FrontError, NoFrontError, load_front
 
 __all__ = ["CertifiedFront", "CertifiedOptimum", "FrontError", "NoFrontError", "ScalarReward", "load_front"]
+
+__getattr__, __dir__ = submodules(__name__, "exact")

@@ -1,5 +1,6 @@
 """Pareto fronts of sets of architectures, archives, indicators and plots of them. Arrays in, arrays out."""
 
+from anb_gym._lazy import submodules
 from anb_gym.pareto.archive import Archive, archive_trace
 from anb_gym.pareto.attainment import attainment_surfaces
 from anb_gym.pareto.fronts import front
@@ -15,3 +16,5 @@ __all__ = [
     "igd_plus",
     "normalised_hypervolume",
 ]
+
+__getattr__, __dir__ = submodules(__name__, "pareto")

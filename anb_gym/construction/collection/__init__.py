@@ -6,6 +6,7 @@ goes on where an interrupted one stopped. Several collections with the same
 seed describe the same architectures: :func:`export` merges them.
 """
 
+from anb_gym._lazy import submodules
 from anb_gym.construction.collection.accuracy import collect_accuracy
 from anb_gym.construction.collection.export import export
 from anb_gym.construction.collection.folder import Collection, CollectionError, Step
@@ -24,3 +25,5 @@ __all__ = [
     "sample_architectures",
     "status",
 ]
+
+__getattr__, __dir__ = submodules(__name__, "construction")

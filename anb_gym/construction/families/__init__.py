@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._lazy import submodules
 from anb_gym.construction.families.base import Family, FoldableFamily
 
 #: Where each family is defined: its name -> module and class.
@@ -49,3 +50,5 @@ def make_family(name: str, **hyperparameters: Any) -> Family:
 
 
 __all__ = ["FAMILIES", "FOLDABLE", "Family", "FoldableFamily", "make_family"]
+
+__getattr__, __dir__ = submodules(__name__, "fit")

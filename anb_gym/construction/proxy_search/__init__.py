@@ -17,3 +17,7 @@ module             what it has
 
 The modules are imported by name: workers start faster without what only the search itself needs.
 """
+
+from anb_gym._lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__, "construction")
