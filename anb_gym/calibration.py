@@ -48,7 +48,8 @@ MEASURING: Final = "measuring random means and optima of rewards, once per proce
 
 #: By how much of the front's extent the reference point is worse than the nadir.
 _MARGIN: Final = 0.1
-_FILE: Final = "tasks.json"
+#: The name of the file that records scales.
+FILE: Final = "tasks.json"
 _SCHEMA: Final = 2
 #: What is recorded of a :class:`Calibration` and a :class:`FrontScale`.
 _SCALE: Final[dict[str, type]] = {
@@ -308,7 +309,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
             measured[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
     content = {"schema": _SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
-    path = path or (DEVICES[device].folder / _FILE if device else _own_file())
+    path = path or (DEVICES[device].folder / FILE if device else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     records.cache_clear()
     return path
@@ -322,7 +323,7 @@ def records() -> Mapping[str, Mapping[str, Any]]:
         CalibrationError: A file is damaged or of another schema.
     """
     found: dict[str, Mapping[str, Any]] = {}
-    for path in (_own_file(), *(device.folder / _FILE for device in DEVICES.values())):
+    for path in (_own_file(), *(device.folder / FILE for device in DEVICES.values())):
         try:
             fields = read_object(path, CalibrationError, optional=True)
         except FileNotFoundError:
@@ -356,7 +357,7 @@ def _check_record(fields: Fields) -> None:
 
 
 def _own_file() -> Path:
-    return Path(str(files("anb_gym").joinpath(_FILE)))
+    return Path(str(files("anb_gym").joinpath(FILE)))
 
 
 def _pair(values: Sequence[float] | FloatArray) -> tuple[float, float]:

@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,10 @@ from anb_gym.construction.dataset import VARIABLE, Dataset, load_dataset
 
 # Modules that tests share are imported by name; see --import-mode.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# What tests make goes into a folder of their own, and nobody's own fronts are read.
+os.environ["ANB_GYM_HOME"] = tempfile.mkdtemp(prefix="anb_gym-tests-")
+atexit.register(shutil.rmtree, os.environ["ANB_GYM_HOME"], ignore_errors=True)
 
 # Workers share two cores with each other, so wall time says nothing about an example.
 settings.register_profile("tests", deadline=None, derandomize=True)

@@ -13,7 +13,7 @@ from anb_gym._files.archives import parse_archive, read_archive
 from anb_gym._files.arrays import check_zip, parse_arrays, read_arrays, take_array
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
 from anb_gym._files.reading import open_file, read_bytes, read_text, refusing
-from anb_gym._files.writing import create, remove_temporaries, write_atomically
+from anb_gym._files.writing import create, remove_temporaries, user_folder, write_atomically, writing_into
 from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
@@ -35,5 +35,7 @@ __all__ = [
     "refusing",
     "remove_temporaries",
     "take_array",
+    "user_folder",
     "write_atomically",
+    "writing_into",
 ]

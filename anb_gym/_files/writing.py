@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -74,3 +77,50 @@ def remove_temporaries(folder: Path) -> None:
     """Removes what writers that were killed have left in a folder and below it; no writer may be at work there."""
     for leftover in folder.rglob(f".*{_TEMPORARY}"):
         leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """For long work whose results go into a folder, which need not be there yet.
+
+    The folder is tried before the work begins, and if the work fails, it leaves no empty folders that it made.
+
+    Raises:
+        OSError: Nothing can be written into the folder, whose name the error has.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    existing = made[-1].parent if made else folder
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder")
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from error
+    try:
+        yield
+    except BaseException:
+        if made:
+            for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+                with suppress(OSError):
+                    path.rmdir()
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def user_folder() -> Path:
+    """Where results of a user are kept that the whole package reads, such as fronts.
+
+    ``$ANB_GYM_HOME``, by default the folder ``anb_gym`` where the system keeps the data of programs.
+    """
+    if home := os.environ.get("ANB_GYM_HOME"):
+        return Path(home).expanduser().absolute()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Application Support")
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return Path(base, "anb_gym").absolute()

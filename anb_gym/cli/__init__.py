@@ -9,14 +9,25 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
+from anb_gym import __version__
 from anb_gym._lazy import submodules
 from anb_gym.cli import construction, devices, fronts, proxy_search, reproduce, study, surrogates
+from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
+
+#: What `--help` says the program is.
+_DESCRIPTION: Final = (
+    "Neural architecture search on real accelerator measurements: score architectures, certify what is best, "
+    "compare controllers, and add devices and data."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if LEFT_OUT:  # importing has warned of it: what runs in other processes need not do so again
+        os.environ[VARIABLE] = os.pathsep.join(str(d.folder) for d in DEVICES.values() if not d.ships)
     try:
         options.run(options)
         sys.stdout.flush()
@@ -33,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="anb-gym", description=sys.modules["anb_gym"].__doc__)
+    parser = argparse.ArgumentParser(prog="anb-gym", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (surrogates, fronts, devices, study, reproduce, construction, proxy_search):
         module.add_commands(commands)

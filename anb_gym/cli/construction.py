@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anb_gym._extras import require
+from anb_gym.cli._options import output
 
 _EXTRA = "construction"
 
@@ -56,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     status.add_argument("folder", type=Path, metavar="FOLDER")
     status.set_defaults(run=_status)
 
-    export = kinds.add_parser("export", help="write collections as one archive that `anb-gym fit --data` reads")
+    export = kinds.add_parser("export", help="write collections as one archive that anb-gym fit --data reads")
     export.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="collections with the same seed")
     export.add_argument("archive", type=Path, metavar="ARCHIVE", help="the file, .tar.gz")
     export.set_defaults(run=_export)
@@ -81,7 +82,7 @@ def _accuracy(options: argparse.Namespace) -> None:
     )
     scheme = require("anb_gym.construction.schemes", _EXTRA).load_scheme(options.scheme)
     settings = _pairs(options.executor_option, "--executor-option")
-    with executors.open_executor(options.executor, options.workers, **settings) as executor:
+    with output(options.out), executors.open_executor(options.executor, options.workers, **settings) as executor:
         steps = collection.collect_accuracy(
             options.out,
             scheme,
@@ -100,16 +101,17 @@ def _throughput(options: argparse.Namespace) -> None:
     collection = require("anb_gym.construction.collection", _EXTRA)
     make_device = require("anb_gym.construction.collection.devices", _EXTRA).make_device
     names = ("name", "resolution", "batch", "threads", "runtime", "compiled", "seconds", "board", "vitis_python")
-    device = make_device(options.device, options.out / "work", **{name: getattr(options, name) for name in names})
-    steps = collection.collect_throughput(
-        options.out,
-        device,
-        n=options.n,
-        seed=options.seed,
-        passes=options.repeats,
-        retry_failed=options.retry_failed,
-    )
-    _follow(steps, options.n * options.repeats)
+    with output(options.out):
+        device = make_device(options.device, options.out / "work", **{name: getattr(options, name) for name in names})
+        steps = collection.collect_throughput(
+            options.out,
+            device,
+            n=options.n,
+            seed=options.seed,
+            passes=options.repeats,
+            retry_failed=options.retry_failed,
+        )
+        _follow(steps, options.n * options.repeats)
     _status(argparse.Namespace(folder=options.out))
 
 
@@ -142,7 +144,9 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    count = require("anb_gym.construction.collection", _EXTRA).export(options.folders, options.archive)
+    collection = require("anb_gym.construction.collection", _EXTRA)
+    with output(options.archive.parent, argument="ARCHIVE"):
+        count = collection.export(options.folders, options.archive)
     print(f"{count} records in {options.archive}")
 
 

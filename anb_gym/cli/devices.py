@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from anb_gym._extras import require
+from anb_gym.cli._options import output
 from anb_gym.devices import DEVICES, VARIABLE, DeviceError, read_device
 
 
@@ -34,10 +35,9 @@ def _device(options: argparse.Namespace) -> None:
         return
     if options.out is None:
         raise ValueError(f"--out is needed to make a device from {', '.join(map(str, options.sources))}")
-    if any((source / "device.json").exists() for source in options.sources):
-        _rename(options)
-    else:
-        _create(options)
+    renames = any((source / "device.json").exists() for source in options.sources)
+    with output(options.out):
+        (_rename if renames else _create)(options)
 
 
 def _create(options: argparse.Namespace) -> None:

@@ -14,21 +14,29 @@ from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
-from anb_gym.devices import device_of
+from anb_gym.cli._options import PAGES, add_metrics, metrics, output
+from anb_gym.devices import device_of, get_device
 from anb_gym.fronts import CertifiedFront
-from anb_gym.fronts.store import FRONTS
+from anb_gym.fronts.store import FRONTS, own_folder
+from anb_gym.metrics import choose_metric
 from anb_gym.surrogates.store import FAMILIES
 from anb_gym.surrogates.tables import FloatArray
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the commands to the parser."""
-    solve = commands.add_parser("solve", help="certify fronts over all architectures and write them into the package")
+    solve = commands.add_parser("solve", help="certify fronts over all architectures, for every later query")
     solve.add_argument("--all", action="store_true", help="accuracy, and accuracy with every device metric")
-    solve.add_argument("--metrics", nargs="+", metavar="METRIC", default=[], help="accuracy, or metrics of devices")
+    add_metrics(solve, "accuracy, metrics of devices, or devices: their throughput")
     solve.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
     solve.add_argument("--workers", type=int, metavar="N", help="threads; by default one per core")
     solve.add_argument("--force", action="store_true", help="search again for fronts that are already there")
+    solve.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="by default in that of one's own device, else in the user's, $ANB_GYM_HOME; queries read both",
+    )
     solve.set_defaults(run=_solve)
 
     front = commands.add_parser("front", help="print or draw a certified front, or report on all of them")
@@ -36,56 +44,74 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     front.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
     front.add_argument("--plot", type=Path, metavar="FILE", help="draw it as a PNG, with the measured architectures")
     front.add_argument("--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET")
+    front.add_argument("--report", action="store_true", help="write fronts.md and a table of each front")
     front.add_argument(
-        "--report", type=Path, nargs="?", const=Path("docs"), metavar="FOLDER", help="write fronts.md (docs)"
+        "--out", type=Path, default=PAGES, metavar="FOLDER", help=f"of the report, by default {PAGES.as_posix()}"
     )
     front.set_defaults(run=_front)
 
     calibrate = commands.add_parser("calibrate", help="measure the tasks' reward scales on the shipped surrogates")
-    calibrate.add_argument("--device", metavar="NAME", help="a device from a folder; by default the dataset's devices")
+    calibrate.add_argument("--device", metavar="NAME", help="a device from a folder; without it the dataset's devices")
+    calibrate.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where tasks.json goes, by default into the folder of one's own device",
+    )
     calibrate.set_defaults(run=_calibrate)
 
 
 def _solve(options: argparse.Namespace) -> None:
-    metrics = [choose(metric, FRONTS, "--metrics") for metric in options.metrics] or list(FRONTS) * options.all
-    if not metrics:
+    wanted = metrics(options.metrics, FRONTS) or list(FRONTS) * options.all
+    if not wanted:
         raise ValueError(f"name --metrics or --all; there are fronts of {', '.join(FRONTS)}")
+    choose(options.surrogate, FAMILIES, "surrogate")
     if options.workers is not None and options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     solving = require("anb_gym.fronts.solving", "exact")
-    fronts = solving.solve_all(
-        options.surrogate,
-        metrics,
-        workers=options.workers,
-        progress=True,
-        checkpoints=Path("runs/solve"),
-        force=options.force,
-    )
-    any_new = False
-    for front, new in fronts:
-        any_new |= new
-        what = "certified and verified" if new else "already there"
-        size, nodes = f"{len(front):,} architectures", f"{front.certificate.nodes:,} nodes"
-        print(f"{' and '.join(front.metrics)}: {size}, {nodes}, {what}", flush=True)
-    if any_new and options.surrogate == FAMILIES[0]:
-        for owner in dict.fromkeys(map(device_of, metrics)):
-            command = f"anb-gym calibrate --device {owner.name}" if owner else "anb-gym calibrate"
-            print(f"now run {command}: tasks.json records optima and reference points")
+    folders = {metric: options.out or own_folder(metric) for metric in wanted}
+    written: list[Path] = []
+    with output(*folders.values()):
+        for front, path in solving.solve_all(
+            options.surrogate,
+            wanted,
+            workers=options.workers,
+            progress=True,
+            folder=options.out,
+            force=options.force,
+        ):
+            size, nodes = f"{len(front):,} architectures", f"{front.certificate.nodes:,} nodes"
+            what = "certified and verified" if path else "already there"
+            print(f"{' and '.join(front.metrics)}: {size}, {nodes}, {what}", flush=True)
+            written += [path] if path else []
+    for folder in dict.fromkeys(folders.values()):
+        if any(path.is_relative_to(folder) for path in written):
+            print(f"written into {folder}")
+    own = dict.fromkeys(device for metric in wanted if (device := device_of(metric)) and not device.ships)
+    if written and options.surrogate == FAMILIES[0]:
+        for device in own:
+            print(f"now run anb-gym calibrate --device {device.name}: tasks.json records optima and reference points")
 
 
 def _front(options: argparse.Namespace) -> None:
-    if options.metric is None and options.report is None:
+    if options.metric is None and not options.report:
         raise ValueError(f"name a front or --report; there are fronts of {', '.join(FRONTS)}")
     if options.plot is not None and options.plot.suffix.lower() != ".png":
         raise ValueError(f"--plot must name a .png file, got {str(options.plot)!r}")
+    metric = None if options.metric is None else choose_metric(options.metric, FRONTS, "metric")
     dataset = _dataset(options.data)
-    if options.report is not None:
+    if options.report:
         report = require("anb_gym.front_report", "pareto")
-        print(f"report in {report.write_report(options.report, None if dataset is None else dataset.unique().index)}")
-    if options.metric is None:
+        with output(options.out):
+            measured = None if dataset is None else dataset.unique().index
+            print(f"report in {report.write_report(options.out, measured)}")
+    if metric is None:
         return
-    throughput = {metric.partition("/")[0]: metric for metric in FRONTS if metric.endswith("/throughput")}
-    metric = throughput.get(options.metric) or choose(options.metric, FRONTS, "metric")
+    with output(*[options.plot.parent] if options.plot else [], argument="--plot"):
+        _print_front(metric, dataset, options)
+
+
+def _print_front(metric: str, dataset: Any, options: argparse.Namespace) -> None:
     bench = Benchmark(options.surrogate)
     front = bench.front(metric)
     values = bench.query(front.indices, front.metrics, std=True)
@@ -132,6 +158,11 @@ def _dataset(path: Path | None) -> Any:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from anb_gym.calibration import write_records
+    from anb_gym.calibration import FILE, write_records
 
-    print(f"scales in {write_records(options.device)}")
+    device = None if options.device is None else get_device(options.device, "--device")
+    folder = options.out or (device.folder if device and not device.ships else None)
+    if folder is None:
+        raise ValueError("name a --device of one's own, or --out: the scales of shipped tasks ship with the package")
+    with output(folder):
+        print(f"scales in {write_records(options.device, folder / FILE)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from anb_gym import configs
 from anb_gym._extras import require
+from anb_gym.cli._options import output
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,7 +15,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     search = commands.add_parser(
         "proxy-search", help="find a cheap training scheme that keeps the ranking of architectures"
     )
-    search.add_argument("config", help="a YAML file, or a configuration of the package: digits, paper")
+    shipped = ", ".join(configs.shipped("proxy_searches"))
+    search.add_argument("config", metavar="SEARCH", help=f"a YAML file, or one that ships by its name: {shipped}")
     search.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="records and results; what is there is used"
     )
@@ -29,14 +32,14 @@ def _search(options: argparse.Namespace) -> None:
         require(f"anb_gym.construction.proxy_search.{module}", "construction")
         for module in ("config", "executors", "report", "search", "trainer")
     )
-    config = config_file.load_search(options.config)
+    config = config_file.load_search(configs.find("proxy_searches", options.config, "SEARCH"))
     evaluator = trainer.Trainer.from_dict(config.training)
     executor = dict(config.executor)
     if options.executor not in (None, executor.get("kind", "local")):
         executor = {"kind": options.executor, "workers": executor.get("workers", 1)}  # options of the other kind go
     if options.workers is not None:
         executor["workers"] = options.workers
-    with executors.open_executor(**executor) as pool:
+    with output(options.out), executors.open_executor(**executor) as pool:
         result = search.search_proxy(config, evaluator, pool, options.out, progress=True)
     print(report.summary(result))
     for path in report.write_report(result, evaluator.conditions(), options.out):

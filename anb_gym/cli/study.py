@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from anb_gym import configs
 from anb_gym._errors import choose, one_line
 from anb_gym._extras import require
+from anb_gym.cli._options import STUDIES, output
 
 _BACKENDS = ("loky", "threading", "multiprocessing", "dask")
 
@@ -16,8 +18,12 @@ _BACKENDS = ("loky", "threading", "multiprocessing", "dask")
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the commands to the parser."""
     study = commands.add_parser("study", help="compare controllers on tasks over seeds, or go on with it")
-    study.add_argument("file", type=Path, help="what to compare, such as configs/studies/quick.yaml")
-    study.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/studies/<name>")
+    study.add_argument(
+        "file",
+        metavar="STUDY",
+        help=f"a YAML file, or one that ships by its name: {', '.join(configs.shipped('studies'))}",
+    )
+    study.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/studies/NAME")
     study.add_argument("--workers", type=int, default=-1, metavar="N", help="runs at a time; by default one per core")
     study.add_argument("--backend", default="loky", metavar="NAME", help=f"joblib's: one of {', '.join(_BACKENDS)}")
     study.add_argument("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://host:8786, for dask")
@@ -35,7 +41,8 @@ def _study(options: argparse.Namespace) -> None:
     files, runner = require("anb_gym.study.study_file", "study"), require("anb_gym.study.runner", "study")
     # The study knows controllers by where they are; the names of baselines come from here, the layer above both.
     baselines = require("anb_gym.baselines", "study").BASELINES
-    study = files.load_study(options.file, {name: baseline.target for name, baseline in baselines.items()})
+    file = configs.find("studies", options.file, "STUDY")
+    study = files.load_study(file, {name: baseline.target for name, baseline in baselines.items()})
     skipped: dict[tuple[str, str], list[str]] = {}
     for (task, controller), reason in study.skipped.items():
         skipped.setdefault((controller, reason), []).append(task)
@@ -48,12 +55,13 @@ def _study(options: argparse.Namespace) -> None:
     print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(limits)}", flush=True)
     if options.dry_run:
         return
-    folder = options.out or Path("runs/studies") / study.name
-    if options.collect:
-        print(f"finished runs in {runner.collect(study, folder)}")
-        return
-    with _backend(options.backend, options.scheduler):
-        outcome = runner.run_study(study, folder, options.workers, progress=True)
+    folder = options.out or STUDIES / study.name
+    with output(folder):
+        if options.collect:
+            print(f"finished runs in {runner.collect(study, folder)}")
+            return
+        with _backend(options.backend, options.scheduler):
+            outcome = runner.run_study(study, folder, options.workers, progress=True)
     finished = outcome.n_runs - len(outcome.failures)
     print(f"{finished:,} of {outcome.n_runs:,} runs finished, {outcome.n_found:,} of them earlier: {outcome.path}")
     if options.report and finished:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import read_archive, read_json, write_atomically
+from anb_gym._files import read_archive, read_json, write_atomically, writing_into
 from anb_gym.construction.collection import Collection, export
 from anb_gym.construction.collection.export import pack
 from anb_gym.construction.collection.records import decode, encode, renamed
 from anb_gym.construction.dataset import Dataset, DatasetError, load_dataset
 from anb_gym.devices import DEVICES, KINDS, Device, DeviceError, DeviceMetric, check_names, read_device
-from anb_gym.fronts.store import read_front, save_front
+from anb_gym.fronts.store import rename_metrics
 from anb_gym.tasks import device_task
 
 #: The file of a device's folder that its surrogates are fitted on.
@@ -112,16 +112,15 @@ def rename_device(source: Path, folder: Path, name: str, label: str) -> Device:
     _check(folder, name, label)
     if folder.exists():
         raise DeviceError(f"{folder} must not be there: the renamed device gets a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # Complete or not there: a kill leaves no folder that is half renamed.
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        made = _write_renamed(device, temporary, name, label)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    with writing_into(folder.parent):
+        try:
+            made = _write_renamed(device, temporary, name, label)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return replace(made, folder=folder)
 
 
@@ -159,10 +158,7 @@ def _write_renamed(device: Device, folder: Path, name: str, label: str) -> Devic
             if path.with_suffix(".npz").exists():
                 write_atomically(family / f"{new}.npz", path.with_suffix(".npz").read_bytes())
         for path in device.folder.glob(f"fronts/*/{old}.json"):
-            front = read_front(path)
-            metrics = tuple(names.get(metric, metric) for metric in front.metrics)
-            artefacts = {names.get(metric, metric): digest for metric, digest in front.artefacts.items()}
-            save_front(replace(front, metrics=metrics, artefacts=artefacts), folder / "fronts")
+            rename_metrics(path, folder / "fronts" / path.parent.name / f"{new}.json", names)
     if (path := device.folder / "tasks.json").exists():
         content = _replace(read_json(path, DeviceError), names)
         tasks = {device_task(device.label, kind).name: device_task(label, kind).name for kind in KINDS}

@@ -65,9 +65,9 @@ class Job:
     hyperparameters: dict[str, Any]
 
     @classmethod
-    def configured(cls, family: str, metric: str, seed: int = 0) -> Job:
-        """A job with the hyperparameters of ``configs/surrogates``."""
-        return cls(family, metric, seed, load_config(family).hyperparameters(metric))
+    def configured(cls, family: str, metric: str, seed: int = 0, directory: Path | None = None) -> Job:
+        """A job with the hyperparameters of ``configs/surrogates``, or those that a directory has instead."""
+        return cls(family, metric, seed, load_config(family, directory).hyperparameters(metric))
 
     def manifest(self, dataset: Dataset) -> dict[str, Any]:
         """What identifies the result: a file whose manifest has all of this need not be fitted again."""

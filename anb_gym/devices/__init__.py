@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym import _ids
+from anb_gym._errors import choose
 from anb_gym._files import Fields, read_object
 
 #: Version of the format of ``device.json``.
@@ -246,3 +247,14 @@ def device_of(metric: str) -> Device | None:
     """The device whose folder holds a metric's files; None for metrics of the dataset."""
     found = metrics().get(metric)
     return found[0] if found else None
+
+
+def get_device(name: str, argument: str = "device") -> Device:
+    """The device of a name, of those from folders.
+
+    Raises:
+        ValueError: There is none; the message suggests the nearest.
+        DeviceError: Its folder could not be read; the message says why.
+    """
+    with explained(name):
+        return DEVICES[choose(name, DEVICES, argument)]

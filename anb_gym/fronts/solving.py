@@ -15,6 +15,8 @@ from anb_gym.fronts.store import (
     artefact_checksums,
     front_metrics,
     front_path,
+    load_front,
+    own_folder,
     read_front,
     save_front,
 )
@@ -28,7 +30,7 @@ def solve(
     *,
     workers: int | None = None,
     progress: bool = False,
-    checkpoints: Path | None = None,
+    checkpoint: Path | None = None,
 ) -> CertifiedFront:
     """The certified front of accuracy and a metric; remembered for the process.
 
@@ -37,7 +39,7 @@ def solve(
         metric: A device metric, or ``"accuracy"`` for its optimum.
         workers: Threads; by default one per available core.
         progress: Whether to show how much of the space is closed.
-        checkpoints: Folder that keeps an unfinished search, from which it goes on.
+        checkpoint: File that keeps an unfinished search, from which it goes on.
 
     Raises:
         ValueError: The family or the metric is unknown, or a device metric is zero or negative
@@ -51,11 +53,6 @@ def solve(
     if smallest.value <= 0.0:
         where = f"index {smallest.indices[0]}"
         raise ValueError(f"the tables of {family} {metric} must be positive, their sum is {smallest.value} at {where}")
-    checkpoint = None
-    if checkpoints is not None:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        version = "-".join(checksum[:8] for checksum in checksums.values())
-        checkpoint = checkpoints / f"{family}-{metric.replace('/', '-')}-{version}.npz"
     directions = tables_directions(metrics, surrogates)
     result: Front | Optimum
     if len(surrogates) == 1:
@@ -84,36 +81,45 @@ def solve_all(
     *,
     workers: int | None = None,
     progress: bool = False,
-    checkpoints: Path | None = None,
     folder: Path | None = None,
     force: bool = False,
-) -> Iterator[tuple[CertifiedFront, bool]]:
+) -> Iterator[tuple[CertifiedFront, Path | None]]:
     """Makes, verifies and writes fronts that are not there yet.
+
+    An unfinished search is kept beside the file of its front, and goes on from there.
 
     Args:
         family: Family of the surrogates.
         metrics: Device metrics and ``"accuracy"``.
         workers: Threads; by default one per available core.
         progress: Whether to show how much of the space is closed.
-        checkpoints: Folder that keeps an unfinished search, from which it goes on.
-        folder: Where the fronts go, by default into the package or the device's folder.
+        folder: Where the fronts go, by default :func:`~anb_gym.fronts.store.own_folder`; fronts elsewhere, such as
+            those that ship, count as missing only if it is given.
         force: Make those anew that are there.
 
     Yields:
-        Each front, and whether it was made now.
+        Each front, and its file if it was made now.
     """
     for metric in metrics:
         known = None if force else _known(family, metric, folder)
-        if known is None:
-            front = solve(family, metric, workers=workers, progress=progress, checkpoints=checkpoints)
-            front.verify()
-            save_front(front, folder)
-        yield known or front, known is None
+        if known is not None:
+            yield known, None
+            continue
+        path = front_path(family, metric, folder or own_folder(metric))
+        # Named after the tables too: a search of others begins anew.
+        version = "-".join(checksum[:8] for checksum in artefact_checksums(family, metric).values())
+        checkpoint = path.with_name(f"{path.stem}-{version}.unfinished.npz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        front = solve(family, metric, workers=workers, progress=progress, checkpoint=checkpoint)
+        front.verify()
+        yield front, save_front(front, folder)
 
 
 def _known(family: str, metric: str, folder: Path | None) -> CertifiedFront | None:
     """The front in a folder, unless it is missing, damaged, or of other surrogates."""
     try:
+        if folder is None:
+            return load_front(family, metric)
         front = read_front(front_path(family, metric, folder))
     except FrontError:
         return None

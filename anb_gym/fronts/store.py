@@ -1,15 +1,21 @@
-"""Fronts on disk: one JSON file per surrogate family and metric. Floats survive JSON exactly."""
+"""Fronts on disk: one JSON file per surrogate family and metric. Floats survive JSON exactly.
+
+Fronts of the dataset's metrics ship with the package, those of a device lie in its folder. What a user makes of
+shipped surrogates goes into a folder of the user, which is read as well.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
-from anb_gym._files import read_object, refusing, write_atomically
+from anb_gym._files import Fields, read_object, refusing, user_folder, write_atomically
 from anb_gym.devices import device_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
@@ -40,6 +46,12 @@ def front_path(family: str, metric: str, folder: Path | None = None) -> Path:
     return folder / family / f"{metric.replace('/', '-')}.json"
 
 
+def own_folder(metric: str) -> Path:
+    """Where fronts of a metric are written: the folder of a device of one's own, else that of the user."""
+    device = device_of(metric)
+    return (device.folder if device and not device.ships else user_folder()) / "fronts"
+
+
 def front_metrics(metric: str) -> tuple[str, ...]:
     """The metrics of a front, accuracy first.
 
@@ -57,7 +69,7 @@ def artefact_checksums(family: str, metric: str) -> dict[str, str]:
 
 @cache
 def load_front(family: str, metric: str) -> CertifiedFront:
-    """The shipped front of accuracy and a metric, read once per process.
+    """The front of accuracy and a metric, read once per process: the shipped one, else that in the user's folder.
 
     Raises:
         ValueError: The family or the metric is unknown.
@@ -65,13 +77,18 @@ def load_front(family: str, metric: str) -> CertifiedFront:
         FrontError: Its file is damaged.
     """
     front_metrics(metric)
-    path = front_path(choose(family, FAMILIES, "surrogate"), metric)
-    if not path.exists():
-        raise NoFrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {_remedy(family, metric)}")
-    front = read_front(path)
-    if dict(front.artefacts) != artefact_checksums(family, metric):
-        raise NoFrontError(f"the front {path} is of other surrogates than those loaded; {_remedy(family, metric)}")
-    return front
+    shipped = front_path(choose(family, FAMILIES, "surrogate"), metric)
+    other = None
+    for path in dict.fromkeys([shipped, front_path(family, metric, own_folder(metric))]):
+        if path.exists():
+            front = read_front(path)
+            if dict(front.artefacts) == artefact_checksums(family, metric):
+                return front
+            other = other or path
+    remedy = f"run: anb-gym solve --surrogate {family} --metrics {metric}"
+    if other:
+        raise NoFrontError(f"the front {other} is of other surrogates than those loaded; {remedy}")
+    raise NoFrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {remedy}")
 
 
 def read_front(path: Path) -> CertifiedFront:
@@ -80,11 +97,7 @@ def read_front(path: Path) -> CertifiedFront:
     Raises:
         FrontError: It is missing, damaged or of another schema.
     """
-    fields = read_object(path, FrontError)
-    fields.check_schema(SCHEMA)
-    rest = {name: value for name, value in fields.content.items() if name != "sha256"}
-    if fields.get("sha256", str) != _digest(rest):
-        raise fields.refusal("it is damaged: its content does not have the SHA-256 that it names")
+    fields = _read_fields(path)
     with refusing(path, FrontError):
         surrogate = choose(fields.get("surrogate", str), FAMILIES, "surrogate")
         metrics = tuple(fields.items("metrics", str))
@@ -99,7 +112,7 @@ def read_front(path: Path) -> CertifiedFront:
 
 
 def save_front(front: CertifiedFront, folder: Path | None = None) -> Path:
-    """Writes a front's file; an interrupted write leaves the old one."""
+    """Writes a front's file, by default below :func:`own_folder`; an interrupted write leaves the old one."""
     content = {
         "schema": SCHEMA,
         "surrogate": front.surrogate,
@@ -108,15 +121,44 @@ def save_front(front: CertifiedFront, folder: Path | None = None) -> Path:
         "smallest": front.smallest.to_dict(),
         "result": front.result.to_dict(),
     }
-    path = front_path(front.surrogate, front.metrics[-1], folder)
-    write_atomically(path, (json.dumps({**content, "sha256": _digest(content)}) + "\n").encode())
+    path = front_path(front.surrogate, front.metrics[-1], folder or own_folder(front.metrics[-1]))
+    _write(path, content)
     load_front.cache_clear()
     return path
 
 
-def _digest(content: dict[str, Any]) -> str:
+def rename_metrics(source: Path, target: Path, names: Mapping[str, str]) -> None:
+    """Copies a front's file, whose metrics need not be known, under other names of metrics.
+
+    Args:
+        source: The file.
+        target: The copy.
+        names: From old to new names.
+
+    Raises:
+        FrontError: The file is damaged or of another schema.
+    """
+    fields = _read_fields(source)
+    content = dict(fields.content)
+    with refusing(source, FrontError):
+        content["metrics"] = [names.get(metric, metric) for metric in fields.items("metrics", str)]
+        content["artefacts"] = {names.get(m, m): digest for m, digest in fields.get("artefacts", dict).items()}
+    _write(target, content)
+
+
+def _read_fields(path: Path) -> Fields:
+    """A file's content without its checksum, which is right."""
+    fields = read_object(path, FrontError)
+    fields.check_schema(SCHEMA)
+    rest = {name: value for name, value in fields.content.items() if name != "sha256"}
+    if fields.get("sha256", str) != _digest(rest):
+        raise fields.refusal("it is damaged: its content does not have the SHA-256 that it names")
+    return replace(fields, content=rest)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomically(path, (json.dumps({**content, "sha256": _digest(content)}) + "\n").encode())
+
+
+def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _remedy(family: str, metric: str) -> str:
-    return f"run: anb-gym solve --surrogate {family} --metrics {metric}"

@@ -1,7 +1,6 @@
 """Files of fronts: what is damaged, old or missing is said clearly, and one command makes them."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from anb_gym import SPACE, Benchmark
 from anb_gym.fronts import FrontError, NoFrontError, load_front
-from anb_gym.fronts.store import front_path, read_front, save_front
+from anb_gym.fronts.store import SHIPPED, front_path, read_front, save_front
 from anb_gym.surrogates.links import Identity
 from anb_gym.surrogates.store import FAMILIES, Surrogate
 from anb_gym.surrogates.tables import BlockTables
@@ -23,7 +22,7 @@ FAMILY = FAMILIES[0]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that stands for the shipped one, with one front in it."""
     save_front(Benchmark().front(METRIC), tmp_path)
-    monkeypatch.setattr("anb_gym.fronts.store.front_path", partial(front_path, folder=tmp_path))
+    monkeypatch.setattr("anb_gym.fronts.store.SHIPPED", tmp_path)
     load_front.cache_clear()
     yield tmp_path
     load_front.cache_clear()
@@ -73,7 +72,7 @@ def test_solve_on_demand(folder: Path) -> None:
     front = Benchmark().front("accuracy", solve=True)
     front.verify()
     assert front.objectives.shape == (len(front), 1)
-    shipped = read_front(front_path(FAMILY, "accuracy")).result
+    shipped = read_front(front_path(FAMILY, "accuracy", SHIPPED)).result
     assert front.result.indices.tolist() == shipped.indices.tolist()
     # Tables read on another kernel of BLAS differ by rounding, and so does their checksum.
     assert front.result.value == pytest.approx(shipped.value, abs=shipped.certificate.resolution[0])
@@ -81,16 +80,34 @@ def test_solve_on_demand(folder: Path) -> None:
 
 
 def test_solve_all_makes_what_is_not_there(tmp_path: Path) -> None:
-    arguments = {"folder": tmp_path, "workers": 1, "checkpoints": tmp_path / "checkpoints"}
-    ((front, new),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
-    assert new
-    assert list((tmp_path / "checkpoints").iterdir()) == []
-    ((again, new),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
-    assert not new
+    arguments = {"folder": tmp_path, "workers": 1}
+    ((front, path),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
+    assert path == front_path(FAMILY, "accuracy", tmp_path)
+    assert list(path.parent.iterdir()) == [path]
+    ((again, made),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
+    assert made is None
     assert again.result == front.result
-    front_path(FAMILY, "accuracy", tmp_path).write_text("damaged")
-    ((_, new),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
-    assert new
+    path.write_text("damaged")
+    ((_, made),) = solving.solve_all(FAMILY, ["accuracy"], **arguments)
+    assert made == path
+
+
+def test_fronts_of_the_user_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As those that ship, and checked like them; what ships goes first."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ANB_GYM_HOME", str(home))
+    with pytest.raises(NoFrontError):
+        load_front(FAMILY, "accuracy")
+    ((front, path),) = solving.solve_all(FAMILY, ["accuracy"], workers=1)
+    assert path == home / "fronts" / FAMILY / "accuracy.json"
+    assert load_front(FAMILY, "accuracy").result == front.result
+    assert [made for _, made in solving.solve_all(FAMILY, ["accuracy", METRIC])] == [None, None]
+    path.write_text(path.read_text().replace(next(iter(front.artefacts.values())), "0" * 64))
+    load_front.cache_clear()
+    with pytest.raises(FrontError, match=f"{path}: it is damaged"):
+        load_front(FAMILY, "accuracy")
+    (home / "fronts" / FAMILY / "vck190-throughput.json").write_text("never read")
+    assert load_front(FAMILY, METRIC).metrics[-1] == METRIC
 
 
 def test_a_metric_that_is_not_positive_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,13 +103,14 @@ def load_config(family: str, directory: Path | None = None) -> Config:
 
     Args:
         family: Name of the family.
-        directory: Where the files are; by default those of this package.
+        directory: Where a file is looked for first, before this package.
 
     Raises:
         ValueError: The family is unknown, or its file is not of the form above.
-        FileNotFoundError: The directory has no file of the family.
     """
     path = _path(family, directory)
+    if not path.exists():
+        path = _path(family, None)
     content = read_yaml(path, ValueError, extra="fit", optional=True)
     with refusing(path, ValueError):
         return _config(family, content, path)

@@ -1,0 +1,49 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from anb_gym._files import writing_into
+from anb_gym.metrics import choose_metric
+
+#: Where pages that link to each other are written by default.
+PAGES: Final = Path("runs/pages")
+#: Where studies are kept by default.
+STUDIES: Final = Path("runs/studies")
+
+
+def add_metrics(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--metrics``, which may be repeated and takes names separated by commas or spaces."""
+    parser.add_argument("--metrics", nargs="+", action="extend", default=[], metavar="METRIC", help=help)
+
+
+def names(texts: Sequence[str]) -> list[str]:
+    """The names in the texts of such an option."""
+    return [name for text in texts for name in text.split(",")]
+
+
+def metrics(texts: Sequence[str], options: Collection[str]) -> list[str]:
+    """The metrics that ``--metrics`` names, each once."""
+    return list(dict.fromkeys(choose_metric(name, options, "--metrics") for name in names(texts)))
+
+
+@contextmanager
+def output(*folders: Path, argument: str = "--out") -> Iterator[None]:
+    """Checks before a command works that its results can be written, see :func:`anb_gym._files.writing_into`.
+
+    Raises:
+        ValueError: They cannot; the message names the option that names another folder.
+    """
+    with ExitStack() as stack:
+        for folder in dict.fromkeys(folders):
+            try:
+                stack.enter_context(writing_into(folder))
+            except OSError as error:
+                reason = f"cannot write into {folder}: {error.strerror}"
+                raise ValueError(f"{reason}; name another folder with {argument}") from error
+        yield
