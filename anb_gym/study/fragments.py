@@ -6,6 +6,7 @@ A study's folder holds::
     runs/<task>/<controller>/<seed>.parquet a finished run
     runs/<task>/<controller>/<seed>.json    a run whose controller failed: where, why, and the traceback
     results.parquet                         all finished runs, see anb_gym.study.results
+    .process                                while a process works on it: its number
 
 One process works on it at a time, which holds a lock on ``study.json`` where the file system has locks. A finished
 run is kept only as long as it is what its study asks for, and its table is recomputed before it is merged.

@@ -16,7 +16,7 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.fragments import Folder, InUseError
 from anb_gym.study.problems import is_vector, make_scorer
-from anb_gym.study.workers import attempts
+from anb_gym.study.workers import attempts, tidy
 
 tqdm = require("tqdm", "study")
 
@@ -68,7 +68,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
         raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
     failures: list[Mapping[str, Any]] = []
-    with home.open(_identity(description)):
+    with home.open(_identity(description)), tidy(home.path):
         todo = [run for run in runs if not home.has(run)]
         found = len(runs) - len(todo)
         with (

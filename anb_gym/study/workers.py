@@ -9,13 +9,15 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from anb_gym._extras import require
+from anb_gym._files import read_text, write_atomically
 from anb_gym.study.config import Run
 from anb_gym.study.fragments import encode_run
 from anb_gym.study.runs import ControllerError, Stopped, execute
@@ -27,6 +29,8 @@ Result: TypeAlias = bytes | dict[str, Any]
 
 #: Backends of joblib whose workers are this process's own; those of others, such as Dask's, serve others too.
 _OWN: Final = (joblib.parallel.LokyBackend, joblib.parallel.MultiprocessingBackend)
+#: Where Linux keeps semaphores that processes share.
+_SHARED: Final = Path("/dev/shm")
 #: How often a worker looks whether the study is still there, in seconds.
 _INTERVAL: Final = 0.5
 
@@ -66,6 +70,40 @@ def attempts(runs: Sequence[Run], workers: int) -> Generator[tuple[int, Result]]
         ) from error
     finally:
         study.stop()
+
+
+@contextmanager
+def tidy(folder: Path) -> Iterator[None]:
+    """Removes what the workers of a killed study have left in shared memory, and notes whose those of this one are.
+
+    Workers that die together with all that could tidy up after them leave the semaphores that they shared, which are
+    named by the process that made them.
+
+    Args:
+        folder: The study's, in which no other process works.
+    """
+    note = folder / ".process"
+    with suppress(OSError, ValueError, OverflowError):
+        process = int(read_text(note, ValueError))
+        if (left := list(_SHARED.glob(f"sem.loky-{process}-*"))) and not _exists(process):
+            for file in left:
+                file.unlink(missing_ok=True)
+    write_atomically(note, str(os.getpid()).encode())
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _exists(process: int) -> bool:
+    """Whether there is a process of this number, whoever's it is."""
+    try:
+        os.kill(process, 0)  # nothing but a look
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 class _Study:
@@ -141,8 +179,6 @@ def _watch(owner: int) -> None:
     else:
         # An orphan gets another parent. The parent need not be the owner: it may be a server that forks workers.
         parent = os.getppid()
-        with suppress(ProcessLookupError):
-            while os.getppid() == parent:
-                os.kill(owner, 0)  # nothing but a look
-                time.sleep(_INTERVAL)
+        while os.getppid() == parent and _exists(owner):
+            time.sleep(_INTERVAL)
     os._exit(1)

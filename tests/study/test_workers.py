@@ -83,3 +83,18 @@ def test_threads_have_ended_when_a_study_fails(study, tmp_path, monkeypatch):
     asked = Endless.count
     time.sleep(0.1)
     assert Endless.count == asked
+
+
+def test_what_workers_left_in_shared_memory_is_removed(study, tmp_path, monkeypatch):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    monkeypatch.setattr("anb_gym.study.workers._SHARED", tmp_path / "shared")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "out").mkdir()
+    for process in (dead.pid, os.getpid(), 12345678):
+        (tmp_path / "shared" / f"sem.loky-{process}-abcdefgh").touch()
+    for process, left in ((os.getpid(), 3), (dead.pid, 2)):
+        (tmp_path / "out" / ".process").write_text(str(process))
+        run_study(study("Toy"), tmp_path / "out", workers=1)
+        assert len(os.listdir(tmp_path / "shared")) == left
+        assert not (tmp_path / "out" / ".process").exists()
