@@ -169,6 +169,19 @@ def test_rewards_of_two_metrics(name: str, task: str) -> None:
         make_reward(name, get_task(task))
 
 
+def test_objects_are_taken_as_they_are() -> None:
+    task = get_task("VCK190")
+    for reward in (Accuracy(), Product("vck190/throughput", 7.0), Custom(len, ("accuracy",), monotone=True)):
+        assert make_reward(reward, task) is reward
+    message = r"reward must read the metrics \('accuracy', 'vck190/throughput'\) of task 'VCK190', got Product"
+    with pytest.raises(ValueError, match=message):
+        make_reward(Product("a100/throughput", 7.0), task)
+    with pytest.raises(ValueError, match="reward must be a name, a function or an object, got the class"):
+        make_reward(Accuracy, task)
+    with pytest.raises(ValueError, match="target must be None"):
+        make_reward(Accuracy(), task, target=1.0)
+
+
 def test_defaults() -> None:
     task = get_task("VCK190")
     rewards: list[Reward] = [make_reward(name, task) for name in REWARDS]

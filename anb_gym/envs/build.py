@@ -132,10 +132,11 @@ class BuildEnv(ArchitectureEnv):
     | `noise`        | `False`     | Whether metrics show the noise of one measurement                                 |
     | `render_mode`  | `None`      | `None`, `"ansi"` for a table or `"rgb_array"` for a picture of the blocks         |
 
-    A function as `reward` maps the task's metrics, `{name: float64 (n,)}`, to n finite numbers, larger is better. All
-    other arguments are plain values, so that `spec.to_json()` works; with a function it does not, and the function
-    has to be picklable where the environment is sent to another process. The unit scale of a combination that
-    `tasks.json` does not record is measured when the first such environment is made, in about a second.
+    A function as `reward` maps the task's metrics, `{name: float64 (n,)}`, to n finite numbers, larger is better; an
+    object of `anb_gym.rewards` is taken as it is. All other arguments are plain values, so that `spec.to_json()` works;
+    with a function it does not, and the function has to be picklable where the environment is sent to another process.
+    The unit scale of a combination that `tasks.json` does not record is measured when the first such environment is
+    made, in about a second. An argument that contradicts the id is refused.
 
     Registered are `AccelNAS-{task}-v0` for every task, and `AccelNAS-{task}-Preference-v0`, with sampled preferences,
     for every task with two metrics.

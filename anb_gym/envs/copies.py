@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
 import gymnasium
@@ -66,7 +67,9 @@ class CopiesVectorEnv(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]
         self.num_envs = integer(num_envs, 1, "num_envs")
         self.single_env = single = self.env_type(**arguments)
         self.n_steps: int = self.single_env.n_steps
-        if max_episode_steps is not None and max_episode_steps < self.n_steps:
+        if max_episode_steps is not None and not (
+            isinstance(max_episode_steps, Integral) and max_episode_steps >= self.n_steps
+        ):
             raise ValueError(f"max_episode_steps must be None or at least {self.n_steps}, got {max_episode_steps!r}")
         self.autoreset_mode = parse_mode(autoreset_mode)
         self.metadata = {**single.metadata, "autoreset_mode": self.autoreset_mode}

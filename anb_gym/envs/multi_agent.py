@@ -15,6 +15,7 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 from anb_gym._errors import choose
 from anb_gym.envs.base import RENDER_MODES
 from anb_gym.envs.build import BuildEnv
+from anb_gym.envs.inputs import NOT_BEGUN, OVER
 from anb_gym.rewards import Metrics
 from anb_gym.space import N_BLOCKS
 
@@ -76,6 +77,7 @@ class Team:
         self.state_space = self._build.rules.encoding.space
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
+        self._begun = False
         self._state = np.zeros(self.state_space.shape, dtype=np.float32)
         cells = len(self._state) + len(AGENTS)
         self._observation_spaces = {agent: spaces.Box(0.0, 1.0, (cells,), np.float32) for agent in AGENTS}
@@ -117,7 +119,7 @@ class Team:
     def _begin(self, seed: int | None) -> dict[str, _Info]:
         """Starts an episode and returns the agents' infos."""
         self._state, _ = self._build.reset(seed=seed)
-        self.agents = list(AGENTS)
+        self.agents, self._begun = list(AGENTS), True
         masks = self._transition.masks.copy()
         return {agent: {"action_mask": masks[block]} for block, agent in enumerate(AGENTS)}
 
@@ -156,7 +158,7 @@ class TurnsEnv(Team, AECEnv):  # type: ignore[misc] # PettingZoo has no types
             ValueError: The action is outside the action space.
         """
         if not self.agents:
-            raise ResetNeeded("call reset() before step(): no agent is left")
+            raise ResetNeeded(f"call reset() before step(): {OVER if self._begun else NOT_BEGUN}")
         if self.terminations[self.agent_selection]:
             self._was_dead_step(action)
             return
@@ -204,7 +206,7 @@ class TogetherEnv(Team, ParallelEnv):  # type: ignore[misc] # PettingZoo has no 
             ValueError: An agent is missing or unknown, or an action is outside the action space.
         """
         if not self.agents:
-            raise ResetNeeded("call reset() before step(): no agent is left")
+            raise ResetNeeded(f"call reset() before step(): {OVER if self._begun else NOT_BEGUN}")
         if not isinstance(actions, Mapping):
             raise ValueError(f"actions must be a dict with an action for each agent, got {actions!r}")
         if set(actions) != set(AGENTS):

@@ -38,8 +38,11 @@ class EpisodeMonitor:
             choose(name, ARGUMENTS, "monitor_kwargs")
         if arguments.get("reset_keywords"):
             raise ValueError("reset_keywords must be empty: copies start anew without any, use info_keywords")
+        keywords = arguments.get("info_keywords", ())
+        if isinstance(keywords, str) or not isinstance(keywords, Sequence):
+            raise ValueError(f"info_keywords must be a tuple of names, got {keywords!r}")
         self._early_resets: bool = arguments.get("allow_early_resets", True)
-        self._keywords: Sequence[str] = tuple(arguments.get("info_keywords", ()))
+        self._keywords: Sequence[str] = tuple(keywords)
         self._start = time.time()
         self._begun = False
         self._returns, self._lengths = np.zeros(n), np.zeros(n, dtype=np.int64)

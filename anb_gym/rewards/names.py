@@ -23,6 +23,8 @@ from anb_gym.tasks import Task
 
 #: Names that :func:`make_reward` knows.
 REWARDS: Final = ("product", "weighted", "chebyshev", "constrained", "accuracy")
+#: Classes whose objects are rewards as they are.
+OBJECTS: Final = (Accuracy, Product, WeightedSum, Chebyshev, Constrained, Custom)
 #: Those that weigh normalised objectives.
 SCALARISATIONS: Final = ("weighted", "chebyshev")
 
@@ -38,7 +40,7 @@ def make_reward(
     Args:
         reward: ``"product"`` (:class:`Product`; plain accuracy when the task has no other metric), ``"weighted"``
             (:class:`WeightedSum`), ``"chebyshev"`` (:class:`Chebyshev`), ``"constrained"`` (:class:`Constrained`),
-            ``"accuracy"`` (:class:`Accuracy`), or a callable (see :class:`Custom`).
+            ``"accuracy"`` (:class:`Accuracy`), an object of these classes, or a callable (see :class:`Custom`).
         task: The task.
         target: Target of the product, or bound of the constrained reward, in the unit of the task's second metric; by
             default the task's.
@@ -51,6 +53,10 @@ def make_reward(
     """
     if target is not None:
         positive(target, "target")
+    if isinstance(reward, type):
+        raise ValueError(f"reward must be a name, a function or an object, got the class {reward!r}")
+    if isinstance(reward, OBJECTS) and not set(reward.metrics) <= set(task.metrics):
+        raise ValueError(f"reward must read the metrics {task.metrics} of task {task.name!r}, got {reward!r}")
     name = None if callable(reward) else choose(reward, REWARDS, "reward")
     if name in (*SCALARISATIONS, "constrained") and len(task.metrics) != 2:
         raise ValueError(f"reward {name!r} needs a task with two metrics, {task.name!r} has {task.metrics}")
@@ -70,6 +76,8 @@ def make_reward(
         simplex = tuple([1.0 / n] * n) if weights is None else check_weights(weights, n, "weights")
         ideal, nadir = front_extent(task)
         return (WeightedSum if name == "weighted" else Chebyshev)(task.metrics, simplex, ideal, nadir)
+    if isinstance(reward, OBJECTS):
+        return reward
     return Custom(reward, task.metrics) if callable(reward) else Accuracy()
 
 

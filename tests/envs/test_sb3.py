@@ -329,6 +329,7 @@ def test_the_module_can_be_named() -> None:
         (VCK190.id, {"env_kwargs": {"task": "A100"}}, "task must be 'VCK190', which the id says"),
         (VCK190.id, {"monitor_kwargs": {"filename": "x"}}, "monitor_kwargs must be one of 'allow_early_resets', .*"),
         (VCK190.id, {"monitor_kwargs": {"reset_keywords": ("options",)}}, "reset_keywords must be empty"),
+        (VCK190.id, {"monitor_kwargs": {"info_keywords": "regret"}}, "info_keywords must be a tuple of names, got"),
         (gymnasium.Env, {}, "env_id must be a string, got <class .*; use SB3's own make_vec_env for classes"),
         (VCK190.id, {"seed": "0"}, "seed must be an integer of at least 0, got '0'"),
         (VCK190.id, {"granularity": "blocks"}, "granularity must be one of .* did you mean 'block'"),

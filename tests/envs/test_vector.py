@@ -384,6 +384,7 @@ def test_stepping_at_the_wrong_time() -> None:
         ({"num_envs": 1.5}, "num_envs must be .* got 1.5"),
         ({"autoreset_mode": "NEXT"}, "autoreset_mode must be one of 'NextStep', 'SameStep', 'Disabled', got 'NEXT'"),
         ({"max_episode_steps": 10}, "max_episode_steps must be None or at least 28, got 10"),
+        ({"max_episode_steps": "100"}, "max_episode_steps must be None or at least 28, got '100'"),
         ({"granularity": "choices"}, "granularity must be one of .* did you mean 'choice'"),
         ({"reward": "prodct"}, "reward must be one of .* did you mean 'product'"),
     ],
