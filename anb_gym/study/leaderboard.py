@@ -91,7 +91,7 @@ def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
         "# Leaderboard",
         "",
         "`anb-gym leaderboard` writes this page from the results of",
-        f"{code(f'anb-gym study configs/studies/{results.name}.yaml')}:",
+        f"{code(f'anb-gym study {results.name}')}:",
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         "Nothing here is tuned: controllers have their default settings, mostly their papers'.",
         "[leaderboard.html](leaderboard.html) has curves, fronts and tests, and works offline;",
