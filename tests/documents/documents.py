@@ -28,7 +28,7 @@ _FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})(.*)$")
 _REASON = re.compile(r"^# Not run in tests: (.+)\.$", re.MULTILINE)
 _EXCHANGED = re.compile(r"^# In tests: (.+)$", re.MULTILINE)
 _FILE = re.compile(r"`([\w./-]+\.\w+)`:$")
-_EXTRAS = re.compile(r"extras? `(\w+)`(?: and `(\w+)`)?|(?:anb_gym|'\.)\[([\w,]+)\]")
+_EXTRAS = re.compile(r"extras?\s+`(\w+)`(?:\s+and\s+`(\w+)`)?|(?:anb_gym|'\.)\[([\w,]+)\]")
 
 
 @dataclass(frozen=True)

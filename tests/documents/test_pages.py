@@ -9,15 +9,10 @@ from documents import PAGES, Page
 from installation import Installation
 from running import Reader
 
-#: Pages that do not run yet.
-AWAITED = ("README.md", "docs/studies.md", "docs/surrogates.md")
 RUN = [name for name in PAGES if any(not block.reason for block in Page.read(name).blocks)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.xfail(strict=False)) if name in AWAITED else name for name in RUN],
-)
+@pytest.mark.parametrize("name", RUN)
 def test_blocks_run(name: str, installation: Installation, tmp_path: Path) -> None:
     Reader(installation, tmp_path).follow(Page.read(name))
 
