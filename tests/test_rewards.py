@@ -149,7 +149,20 @@ def test_weights_of_the_simplex(first: float, order: list[int]) -> None:
 
 @pytest.mark.parametrize(
     "weights",
-    [[1.0], [0.5, 0.5, 0.0], [0.5, 0.51], [-0.1, 1.1], [np.nan, 1.0], [np.inf, 0.0], [10**400, 0], "ab", {}, 1.0],
+    [
+        [1.0],
+        [0.5, 0.5, 0.0],
+        [0.5, 0.51],
+        [-0.1, 1.1],
+        [np.nan, 1.0],
+        [np.inf, 0.0],
+        [10**400, 0],
+        ["0.5", "0.5"],
+        [True, False],
+        "ab",
+        {},
+        1.0,
+    ],
 )
 def test_bad_weights(weights: Any) -> None:
     with pytest.raises(ValueError, match="weights must be 2 non-negative numbers with the sum 1, got"):

@@ -114,7 +114,8 @@ class BuildEnv(ArchitectureEnv):
 
     ## Episode End
 
-    The episode terminates when all 28 choices are made. It is never truncated.
+    The episode terminates when all 28 choices are made. It is never truncated. A smaller `max_episode_steps` would cut
+    the only reward of every episode: `gymnasium.make_vec` refuses it, and with `gymnasium.make` resets warn of it.
 
     ## Arguments
 

@@ -277,7 +277,8 @@ def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
         ValueError: They are not ``n`` non-negative finite numbers with the sum 1 (to a millionth).
     """
     try:
-        values = np.asarray(weights, dtype=np.float64)
+        given = np.asarray(weights)
+        values = np.empty(0) if given.dtype.kind in "SUb" else given.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
     if values.shape != (n,) or not (values >= 0).all() or not abs(values.sum() - 1.0) <= 1e-6:
