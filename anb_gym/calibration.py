@@ -25,11 +25,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose
 from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym._patience import said_if_long
 from anb_gym.benchmark import COUNTED, Benchmark
-from anb_gym.devices import DEVICES
+from anb_gym.devices import DEVICES, get_device
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
@@ -291,8 +290,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
         ValueError: No device of this name is known.
         NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
     """
-    if device is not None:
-        choose(device, DEVICES, "device")
+    own = None if device is None else get_device(device)
     family = FAMILIES[0]
     measured: dict[str, dict[str, Any]] = {}
     for task in TASKS.values():
@@ -309,7 +307,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
             measured[task.name]["front"] = asdict(measure_front(front))
     random = {"architectures": N_RANDOM, "seed": SEED}
     content = {"schema": _SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
-    path = path or (DEVICES[device].folder / FILE if device else _own_file())
+    path = path or (own.folder / FILE if own else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     records.cache_clear()
     return path

@@ -46,6 +46,8 @@ def choose_metric(value: object, options: Collection[str], argument: str) -> str
         ValueError: It is none of them; the message suggests the nearest.
         DeviceError: It is of a device that could not be read; the message says why.
     """
+    if isinstance(value, str) and value in options:
+        return value
     by_device: dict[str, list[str]] = {}
     for metric in options:
         device, separator, _ = metric.partition("/")

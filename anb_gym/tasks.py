@@ -119,6 +119,7 @@ def select_tasks(*, kind: str | None = None, device: str | None = None) -> tuple
         choose(kind, sorted({task.kind for task in tasks}), "kind")
         tasks = tuple(task for task in tasks if task.kind == kind)
     if device is not None:
-        choose(device, sorted({task.device for task in TASKS.values() if task.device}), "device")
+        with explained(device):
+            choose(device, sorted({task.device for task in TASKS.values() if task.device}), "device")
         tasks = tuple(task for task in tasks if task.device == device)
     return tasks

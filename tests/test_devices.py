@@ -112,7 +112,14 @@ ASK = """
 import gymnasium, anb_gym
 from anb_gym.devices import DeviceError
 from anb_gym.tasks import get_task
-for ask in (lambda: get_task("Toy"), lambda: get_task("Toy-Latency"), *ASKED):
+from anb_gym.tasks import select_tasks
+bench, rewards = anb_gym.Benchmark(), anb_gym.rewards
+for ask in (
+    lambda: get_task("Toy"), lambda: get_task("Toy-Latency"), lambda: select_tasks(device="toy"),
+    lambda: bench.query(0, "toy/latency"), lambda: bench.front("toy"), lambda: bench.load("toy/throughput"),
+    lambda: rewards.Product("toy/throughput", 1.0), lambda: anb_gym.study.problems.choose_id("AccelNAS-Toy-v0"),
+    *ASKED
+):
     try:
         ask()
     except DeviceError as error:

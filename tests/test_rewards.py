@@ -336,3 +336,10 @@ def test_a_metric_that_a_function_is_not_given(name: Any) -> None:
     reward = make_reward(lambda values: values[name], get_task("VCK190"))
     with pytest.raises(KeyError, match="that reward reads must be one of 'accuracy', 'vck190/throughput', got"):
         reward({name: VALUES[name] for name in reward.metrics})
+
+
+def test_a_device_alone_is_its_throughput() -> None:
+    assert Product("vck190", 3000.0) == Product("vck190/throughput", 3000.0)
+    assert Constrained("cpu", 800.0) == Constrained("cpu/throughput", 800.0)
+    with pytest.raises(ValueError, match="performance must be one of .*, got 'VCK190'; did you mean 'vck190'"):
+        Product("VCK190", 3000.0)

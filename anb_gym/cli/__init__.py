@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from anb_gym import __version__
+from anb_gym._errors import one_line
 from anb_gym._lazy import submodules
 from anb_gym.cli import construction, devices, fronts, proxy_search, reproduce, study, surrogates
 from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, ModuleNotFoundError, OSError) as error:
-        print(f"anb-gym: {error}", file=sys.stderr)
+        print(f"anb-gym: {one_line(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("anb-gym: interrupted; run the same command again to go on", file=sys.stderr)

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym import _ids
-from anb_gym._errors import choose
+from anb_gym._errors import choose, printable
 from anb_gym._files import Fields, read_object
 
 #: Version of the format of ``device.json``.
@@ -157,7 +157,7 @@ def _check_names_of(path: Path, name: object, label: object, others: Iterable[De
     try:
         check_names(name, label, others)
     except DeviceError as error:
-        raise DeviceError(f"{path}: {error}") from None
+        raise DeviceError(f"{printable(str(path))}: {error}") from None
 
 
 @dataclass(frozen=True)

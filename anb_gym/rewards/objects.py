@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose, number, positive
-from anb_gym.metrics import DIRECTIONS
+from anb_gym.metrics import DIRECTIONS, choose_metric
 from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
 from anb_gym.tasks import EXPONENT
 
@@ -70,7 +70,7 @@ class Product:
     lie near 60.
 
     Attributes:
-        performance: The metric beside accuracy.
+        performance: The metric beside accuracy; a device alone is its throughput.
         target: Its target, in its unit.
         exponent: How much performance weighs.
 
@@ -83,8 +83,9 @@ class Product:
     exponent: float = EXPONENT
 
     def __post_init__(self) -> None:
-        choose(self.performance, _OTHERS, "performance")
-        _keep(self, target=positive(self.target, "target"), exponent=number(self.exponent, "exponent"))
+        performance = choose_metric(self.performance, _OTHERS, "performance")
+        target, exponent = positive(self.target, "target"), number(self.exponent, "exponent")
+        _keep(self, performance=performance, target=target, exponent=exponent)
 
     @property
     def monotone(self) -> bool:
@@ -172,7 +173,7 @@ class Constrained:
     (https://doi.org/10.1016/S0045-7825(99)00389-8). The optimum is the constrained optimum.
 
     Attributes:
-        performance: The bounded metric.
+        performance: The bounded metric; a device alone is its throughput.
         bound: Its bound, in its unit.
         penalty: Points for a violation of 100 %, non-negative.
 
@@ -187,10 +188,10 @@ class Constrained:
     penalty: float = PENALTY
 
     def __post_init__(self) -> None:
-        choose(self.performance, _OTHERS, "performance")
+        performance = choose_metric(self.performance, _OTHERS, "performance")
         if (penalty := number(self.penalty, "penalty")) < 0:
             raise ValueError(f"penalty must not be negative, got {self.penalty!r}")
-        _keep(self, bound=positive(self.bound, "bound"), penalty=penalty)
+        _keep(self, performance=performance, bound=positive(self.bound, "bound"), penalty=penalty)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -289,8 +290,7 @@ def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
 def _check_metrics(metrics: Any) -> tuple[str, ...]:
     """One or more different names of metrics."""
     names = () if isinstance(metrics, str) or not isinstance(metrics, Sequence) else tuple(metrics)
-    for name in names:
-        choose(name, DIRECTIONS, "metrics")
+    names = tuple(choose_metric(name, DIRECTIONS, "metrics") for name in names)
     if not names or len(set(names)) < len(names):
         raise ValueError(f"metrics must be one or more different names, got {metrics!r}")
     return names

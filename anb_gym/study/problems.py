@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from anb_gym._errors import choose
+from anb_gym.devices import explained
 from anb_gym.envs import vector_reward_id
 from anb_gym.scoring import Scorer, VectorScorer
 from anb_gym.tasks import ALL_DEVICES, TASKS, Task
@@ -40,7 +41,8 @@ def choose_id(id: object) -> str:
     Raises:
         ValueError: It is unknown.
     """
-    return choose(id.removeprefix(PREFIX) if isinstance(id, str) else id, problems(), "id")
+    with explained(id):
+        return choose(id.removeprefix(PREFIX) if isinstance(id, str) else id, problems(), "id")
 
 
 def make_scorer(id: str, arguments: Mapping[str, Any]) -> AnyScorer:

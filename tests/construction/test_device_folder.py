@@ -161,10 +161,17 @@ new.verify()
 assert front_scale(get_task("CPU")) == front_scale(get_task("MyCPU"))
 dataset = load_dataset(device.folder / "measurements.tar.gz")
 assert Job.configured("gp", "my_cpu/throughput").is_done(dataset, device.folder / "surrogates")
+# The command writes the front into the device's folder, and says what comes next.
+from anb_gym.cli import main
+from anb_gym.fronts import solving
+solving.solve = lambda family, metric, **_: bench.front(metric)
+assert main(["solve", "--metrics", "my_cpu", "accuracy", "--force"]) == 0
 """
-    environment = os.environ | {VARIABLE: str(folder)}
+    environment = os.environ | {VARIABLE: str(folder), "ANB_GYM_HOME": str(tmp_path / "home")}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+    assert f"written into {folder / 'fronts'}\nwritten into {tmp_path / 'home' / 'fronts'}\n" in run.stdout
+    assert run.stdout.count("now run anb-gym calibrate --device my_cpu") == 1
 
 
 def test_a_label_that_should_never_have_been_can_be_renamed(tmp_path: Path) -> None:
