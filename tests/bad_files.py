@@ -107,7 +107,7 @@ def bad_arrays(good: Mapping[str, np.ndarray]) -> dict[str, bytes]:
     at = bomb.index(b"PK\x01\x02") + 24
     bomb[at : at + 4] = (2**32 - 2).to_bytes(4, "little")
     damaged = bytearray(npz(good, zipfile.ZIP_STORED))
-    damaged[len(damaged) // 3] ^= 255
+    damaged[damaged.index(b"\x93NUMPY") + 20] ^= 1
     double = io.BytesIO(whole)
     with zipfile.ZipFile(double, "a") as file:
         file.writestr("other.txt", b"")

@@ -25,14 +25,26 @@ _TYPES: Final[Mapping[type, str]] = {
 }
 
 
-def read_json(path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, optional: bool = False) -> Any:
-    """Reads a file of JSON, see :func:`read_bytes` and :func:`parse_json`."""
-    return parse_json(read_bytes(path, error, limit=limit, optional=optional), path, error, limit=limit)
+def read_json(
+    path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, optional: bool = False, where: object = None
+) -> Any:
+    """Reads a file of JSON, see :func:`read_bytes` and :func:`parse_json`.
+
+    Args:
+        path: The file.
+        error: What is raised if anything is wrong with it.
+        limit: How many bytes it may have.
+        optional: Whether it may be missing, which is then a ``FileNotFoundError``.
+        where: What errors of its content say in place of the path, such as how to go on.
+    """
+    return parse_json(read_bytes(path, error, limit=limit, optional=optional), where or path, error, limit=limit)
 
 
-def read_object(path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, optional: bool = False) -> Fields:
+def read_object(
+    path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, optional: bool = False, where: object = None
+) -> Fields:
     """Reads a file of a JSON object, see :func:`read_json`."""
-    return Fields(read_json(path, error, limit=limit, optional=optional), path, error)
+    return Fields(read_json(path, error, limit=limit, optional=optional, where=where), where or path, error)
 
 
 def parse_json(data: bytes | str, where: object, error: type[Exception], *, limit: int = TEXT_LIMIT) -> Any:

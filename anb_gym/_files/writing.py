@@ -52,7 +52,7 @@ def create(path: Path, data: bytes) -> bool:
     Raises:
         OSError: It cannot be written; the error has the file's name.
     """
-    if path.exists():
+    if os.path.lexists(path):
         return False
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:

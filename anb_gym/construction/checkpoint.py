@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import torch
 
-from anb_gym._files import Fields, check_zip, parse_json, read_bytes, refusing, write_atomically
+from anb_gym._files import Fields, check_zip, parse_json, read_bytes, read_object, refusing, write_atomically
 
 _SCHEMA: Final = 1
 #: Bytes that a checkpoint may have, packed and unpacked: the state of the largest network takes some 100 MiB.
@@ -87,12 +87,11 @@ class TrainingFolder:
         Raises:
             ValueError: The file is damaged, or of another training.
         """
+        where = f"{self.result} cannot be read, delete it to start again"
         try:
-            data = read_bytes(self.result, ValueError, optional=True)
+            head = read_object(self.result, ValueError, optional=True, where=where)
         except FileNotFoundError:
             return None
-        where = f"{self.result} cannot be read, delete it to start again"
-        head = Fields(parse_json(data, where, ValueError), where, ValueError)
         self._check(self.result, head)
         return head.get("result", dict)
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import create, remove_temporaries, write_atomically
+from anb_gym._files import create, read_object, remove_temporaries, write_atomically
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
@@ -81,13 +81,8 @@ class Folder:
         file = self.path / "study.json"
         if create(file, (json.dumps(description, indent=2) + "\n").encode()):
             return
-        try:
-            present = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(present, dict):
-                raise ValueError(f"expected named fields, got {type(present).__name__}")
-        except ValueError as error:
-            raise ValueError(f"{file} is damaged, so its study cannot go on: {error}") from None
-        if differences := _summary_of_differences(present, description):
+        present = read_object(file, ValueError, where=f"{file} is damaged, so its study cannot go on")
+        if differences := _summary_of_differences(present.content, description):
             raise ValueError(f"{self.path} holds another study: {differences}; choose another folder")
 
     def fragment(self, run: Run) -> Path:

@@ -14,6 +14,7 @@ The files are ``configs/surrogates/<family>.yaml``::
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -109,9 +110,9 @@ def load_config(family: str, directory: Path | None = None) -> Config:
         ValueError: The family is unknown, or its file is not of the form above.
     """
     path = _path(family, directory)
-    if not path.exists():
+    if not os.path.lexists(path):
         path = _path(family, None)
-    content = read_yaml(path, ValueError, extra="fit", optional=True)
+    content = read_yaml(path, ValueError, extra="fit")
     with refusing(path, ValueError):
         return _config(family, content, path)
 

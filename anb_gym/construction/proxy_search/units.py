@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from anb_gym._files import Fields, parse_json, read_bytes, refusing, write_atomically
+from anb_gym._files import read_object, refusing, write_atomically
 from anb_gym.construction.schemes import Scheme
 
 #: Folder of the records inside the folder of a search.
@@ -105,10 +105,9 @@ def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Outc
     path = record_path(folder, unit)
     where = f"{path} is damaged, delete it to evaluate the unit again"
     try:
-        data = read_bytes(path, ValueError, optional=True)
+        record = read_object(path, ValueError, optional=True, where=where)
     except FileNotFoundError:
         return None
-    record = Fields(parse_json(data, where, ValueError), where, ValueError)
     for name, expected in _identity(unit, conditions).items():
         if (found := record.content.get(name)) != expected:
             raise ValueError(
