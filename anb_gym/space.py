@@ -292,10 +292,10 @@ class SearchSpace:
         Raises:
             ValueError: The value has none of these forms, which the message lists, or lies outside the space.
         """
+        if isinstance(architectures, np.ndarray) and architectures.ndim < 2 and architectures.dtype.kind in "OU":
+            architectures = architectures.tolist()
         if isinstance(architectures, Architecture | str):
             return self._one_state(architectures, name)
-        if isinstance(architectures, np.ndarray) and architectures.ndim == 1 and architectures.dtype.kind in "OU":
-            architectures = architectures.tolist()
         if isinstance(architectures, Sequence) and any(isinstance(a, Architecture | str) for a in architectures):
             return np.concatenate([self._one_state(a, f"{name}[{row}]") for row, a in enumerate(architectures)])
         try:

@@ -79,6 +79,7 @@ def test_bad_input_is_one_line_on_the_error_stream(arguments, message, capsys):
         (["--metrics", "accuracy", "--metrics", "vck190", "0"], ["accuracy", "vck190/throughput"], [0]),
         (["--metrics=accuracy,macs", "0", str(EFFICIENTNET_B0)], ["accuracy", "macs"], [0, EFFICIENTNET_B0.index]),
         (["--metrics", "cpu", str(EFFICIENTNET_B0), "3"], ["cpu/throughput"], [EFFICIENTNET_B0.index, 3]),
+        (["--metrics", "accuracy,", "macs", "5"], ["accuracy", "macs"], [5]),
         (["--metrics", "macs"], ["macs"], [EFFICIENTNET_B0.index]),
     ],
 )

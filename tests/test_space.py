@@ -107,7 +107,14 @@ def test_as_states_takes_every_form() -> None:
     for form in (texts, np.array(texts), np.array(architectures), [first, 12345], [str(first), "12345"]):
         np.testing.assert_array_equal(SPACE.as_states(form), expected)
     np.testing.assert_array_equal(SPACE.as_states((first.index, second, str(first)))[:2], expected)
-    for one in (EFFICIENTNET_B0, EFFICIENTNET_B0.index, np.int64(EFFICIENTNET_B0.index), texts[0], [texts[0]]):
+    for one in (
+        EFFICIENTNET_B0,
+        EFFICIENTNET_B0.index,
+        np.int64(EFFICIENTNET_B0.index),
+        texts[0],
+        [texts[0]],
+        np.array(texts[0]),
+    ):
         np.testing.assert_array_equal(SPACE.as_states(one), expected[:1])
     assert SPACE.as_states([]).shape == (0, 7)
 

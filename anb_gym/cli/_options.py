@@ -23,8 +23,8 @@ def add_metrics(parser: argparse.ArgumentParser, help: str) -> None:
 
 
 def names(texts: Sequence[str]) -> list[str]:
-    """The names in the texts of such an option."""
-    return [name for text in texts for name in text.split(",")]
+    """The names in the texts of such an option; a comma may be followed by a space."""
+    return [name for text in texts for name in text.removesuffix(",").split(",")]
 
 
 def metrics(texts: Sequence[str], options: Collection[str]) -> list[str]:

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym import _ids
-from anb_gym._errors import choose, printable
+from anb_gym._errors import choose, one_line, printable
 from anb_gym._files import Fields, read_object
 
 #: Version of the format of ``device.json``.
@@ -190,7 +190,7 @@ def _load(folders: Iterable[Path]) -> tuple[Mapping[str, Device], tuple[LeftOut,
             found[device.name] = device
         except DeviceError as error:
             names = (device.name, device.label) if device else _names(folder)
-            left_out.append(LeftOut(folder, str(error), *names))
+            left_out.append(LeftOut(folder, one_line(str(error)), *names))
     return MappingProxyType(found), tuple(left_out)
 
 
