@@ -19,5 +19,12 @@ def compiled(function: F) -> F:
     allowed: they vectorise maxima, while sums keep their order and infinities
     their meaning.
     """
-    options = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
-    return cast(F, _numba.njit(**options)(function))
+    return cached(function, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+
+
+def cached(function: F, **options: Any) -> F:
+    """Compiles a function with numba's options, and keeps the code on disk where that can be written."""
+    try:
+        return cast(F, _numba.njit(**options, cache=True)(function))
+    except RuntimeError:  # neither beside the module nor in the user's cache
+        return cast(F, _numba.njit(**options)(function))

@@ -23,11 +23,11 @@ from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
-from numba import njit
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
+from anb_gym.exact._compile import cached
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray
 
@@ -246,7 +246,7 @@ def _chunks(states: States, rows: int = 1000) -> Iterator[States]:
     return (states[i : i + rows] for i in range(0, len(states), rows))
 
 
-@njit(cache=True)
+@cached
 def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False) -> Any:
     """Kernel matrix (len(a), len(b)); ``symmetric`` says that b is a."""
     order = len(variances) - 1
@@ -269,7 +269,7 @@ def _gram(a: Any, b: Any, kernels: Any, variances: Any, symmetric: bool = False)
     return result
 
 
-@njit(cache=True)
+@cached
 def _gram_gradient(states: Any, kernels: Any, variances: Any, outer: Any) -> Any:
     """Gradient of sum(outer * gram) by the block kernels and by the order variances.
 
