@@ -218,6 +218,8 @@ def test_a_folder_in_use_is_refused(study, tmp_path):
         pytest.raises(ValueError, match="another process works on the study in .*mine; wait for it"),
     ):
         run_study(config, tmp_path / "mine", workers=1)
+    with Folder(tmp_path / "mine").open(description):  # what is finished can be collected at any time
+        assert len(Results.load(collect(config, tmp_path / "mine")).runs) == 2
     assert run_study(config, tmp_path / "mine", workers=1).n_found == 2
 
 
