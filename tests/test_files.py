@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -188,3 +189,23 @@ def test_what_killed_writers_leave_can_be_removed(tmp_path: Path, monkeypatch: p
 
 def test_foreign_names_on_a_terminal() -> None:
     assert printable("a\x1b[31m\r\nb\u202e\udc80 é漢") == "a\\x1b[31m\\r\\nb\\u202e\\udc80 é漢"
+
+
+def test_a_folder_that_vanishes_is_made_again(tmp_path, monkeypatch):
+    make, vanishing = tempfile.mkstemp, [True]
+
+    def vanish(**options):
+        if vanishing and vanishing.pop():
+            options["dir"].rmdir()
+        return make(**options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", vanish)
+    files.write_atomically(tmp_path / "a" / "b", b"x")
+    assert (tmp_path / "a" / "b").read_bytes() == b"x"
+
+
+def test_exactly_one_creates_a_file(tmp_path):
+    assert files.create(tmp_path / "a" / "b", b"one")
+    assert not files.create(tmp_path / "a" / "b", b"two")
+    assert os.listdir(tmp_path / "a") == ["b"]
+    assert (tmp_path / "a" / "b").read_bytes() == b"one"
