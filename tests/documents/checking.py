@@ -58,7 +58,7 @@ def faults_of_command(words: list[str]) -> Iterator[str]:
         else:
             source = (ROOT / words[1]).read_text(encoding="utf-8")
             for option in words[2:]:
-                if option.startswith("--") and f'"{option}"' not in source:
+                if option.startswith("--") and option != "--help" and f'"{option}"' not in source:
                     yield f"{shlex.join(words)}: the script has no option {option}"
     elif program not in _PROGRAMS and program not in entry_points(group="console_scripts").names:
         yield f"{shlex.join(words)}: no such program"
@@ -99,6 +99,8 @@ def faults_of_imports(source: str) -> Iterator[str]:
 
 def faults_of_text(page: Page) -> Iterator[str]:
     """Commands in the text whose name or options there are not; their arguments may stand for others."""
+    for snippet in re.findall(r"`((?:bash|python) [^`]*)`", page.prose):
+        yield from faults_of_command(shlex.split(snippet))
     parsers = _parser()
     for snippet in re.findall(r"`(anb-gym[^`]*)`", page.prose):
         words, parser = shlex.split(snippet)[1:], parsers

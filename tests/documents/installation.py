@@ -62,6 +62,17 @@ class Installation:
         (path,) = self.folder.glob("venv/lib/python*/site-packages/anb_gym-*.dist-info")
         return PathDistribution(path)
 
+    def changed(self) -> set[str]:
+        """Files of the installed package that were written, changed or removed since; compiled code does not count."""
+        site = self.distribution.locate_file("")
+        shipped = {str(file): file.size for file in self.distribution.files or () if file.parts[0] == "anb_gym"}
+        there = {
+            path.relative_to(site).as_posix(): path.stat().st_size
+            for path in Path(str(site), "anb_gym").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        return {name for name, _ in shipped.items() ^ there.items()}
+
     def environment(self, extras: Collection[str], home: Path) -> dict[str, str]:
         """Environment variables of a shell in which the package is installed with these extras, offline.
 

@@ -47,6 +47,7 @@ class Reader:
                 assert same, f"{where}: shown is\n{block.text}\nbut printed was\n{printed}"
             elif block.reason is None and not block.is_session:
                 printed = self.do(block, where)
+        assert self.installation.changed() == set(), f"{page.name}: the installed package is not as it was"
 
     @property
     def here(self) -> Path:

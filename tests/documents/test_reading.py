@@ -66,7 +66,9 @@ def test_blocks_that_are_not_run_are_checked(language: str, text: str, fault: st
     assert fault in found[0]
 
 
-@pytest.mark.parametrize("text", ["`anb-gym quarry`", "`anb-gym fit --tuen N`", "`anb-gym collect acuracy`"])
+@pytest.mark.parametrize(
+    "text", ["`anb-gym quarry`", "`anb-gym fit --tuen N`", "`anb-gym collect acuracy`", "`bash scripts/no.sh --help`"]
+)
 def test_commands_in_the_text_are_checked(text: str) -> None:
     assert len(list(faults_of_text(page(text)))) == 1
 
