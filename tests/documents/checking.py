@@ -52,6 +52,9 @@ def faults_of_command(words: list[str]) -> Iterator[str]:
             yield f"{shlex.join(words)}: {errors.getvalue().splitlines()[-1]}"
     elif program == "pip":
         yield from faults_of_pip(words)
+    elif words[1:2] == ["-m"]:
+        if find_spec(words[2]) is None:
+            yield f"{shlex.join(words)}: no such module"
     elif program in ("bash", "python") or program.endswith("/bin/python"):
         if not (ROOT / words[1]).is_file():
             yield f"{shlex.join(words)}: no such file"

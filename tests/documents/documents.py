@@ -159,11 +159,8 @@ class Page:
                     yield f"{where}the paragraph before it does not end with the file's name"
             elif block.language not in ("bash", "python", "bibtex"):
                 yield f"{where}language {block.language!r}"
-            if (
-                block.language == "bash"
-                and block.runs
-                and re.search(r"^(?!anb-gym |export |#|$|    )", block.text, re.M)
-            ):
+            foreign = re.search(r"^(?!anb-gym |export |#|$|    )", block.text, re.MULTILINE)
+            if block.language == "bash" and block.runs and foreign:
                 yield f"{where}only the package's own commands are run in tests"
             before = block
             remarks = len(_REASON.findall(block.text) + _EXCHANGED.findall(block.text))

@@ -52,6 +52,7 @@ def test_what_is_exchanged_must_be_there() -> None:
         ("bash", "anb-gym collect status \\\n    --frobnicate x", "unrecognized arguments: --frobnicate"),
         ("bash", "pip install '.[agnets]'", "no extra agnets"),
         ("bash", "bash scripts/no.sh", "no such file"),
+        ("bash", "python -m anb_gim", "no such module"),
         ("bash", "python scripts/make_docs.py --best", "no option --best"),
         ("bash", "anbgym query", "no such program"),
         ("python", "import anb_gym.nothing", "No module named 'anb_gym.nothing'"),
