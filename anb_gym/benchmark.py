@@ -16,7 +16,7 @@ from anb_gym.fronts.store import FRONTS
 from anb_gym.metrics import DEVICE_METRICS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
-from anb_gym.surrogates.store import FAMILIES, Surrogate, load_shipped
+from anb_gym.surrogates.store import FAMILIES, Surrogate, is_fitted, load_shipped
 from anb_gym.surrogates.tables import evaluate
 
 FloatArray = NDArray[np.float64]
@@ -56,7 +56,6 @@ class Benchmark:
 
     Attributes:
         surrogate: The family.
-        metrics: Names of all metrics.
 
     Raises:
         ValueError: The family is unknown.
@@ -71,7 +70,11 @@ class Benchmark:
 
     def __init__(self, surrogate: str | None = None) -> None:
         self.surrogate = FAMILIES[0] if surrogate is None else choose(surrogate, FAMILIES, "surrogate")
-        self.metrics = METRICS
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics; those of a device of one's own as soon as it has surrogates of this family."""
+        return tuple(name for name in METRICS if is_fitted(self.surrogate, name))
 
     def query(
         self,

@@ -98,16 +98,18 @@ def write_report(folder: Path, measured: Indices | None = None) -> Path:
     """
     tasks = [task for task in TASKS.values() if task.device]
     random = SPACE.sample(N_RANDOM, np.random.default_rng(SEED))
-    fronts, summaries, verdicts = {}, [], []
+    fronts, files, summaries, verdicts = {}, {}, [], []
     for task in tasks:
         metric = task.metrics[-1]
         fronts[task.name] = front = Benchmark().front(metric)
         table = member_table(front, measured)
-        write_atomically(folder / "fronts" / f"{metric.replace('/', '-')}.csv", to_csv(table))
+        files[folder / "fronts" / f"{metric.replace('/', '-')}.csv"] = to_csv(table)
         summaries.append(_summary(task, front, table))
         verdicts += [_verdict(task, front, table, family, random) for family in judges(front)]
     path = folder / "fronts.md"
-    write_atomically(path, "\n".join(_page(fronts, summaries, verdicts, measured, random)).encode())
+    files[path] = "\n".join(_page(fronts, summaries, verdicts, measured, random)).encode()
+    for file, data in files.items():
+        write_atomically(file, data)
     return path
 
 

@@ -198,6 +198,33 @@ else:
     assert result.returncode == 0, result.stderr
 
 
+def test_a_device_without_surrogates_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Between `anb-gym device` and `anb-gym fit`: all metrics are those that there are, others name the command."""
+    code = """
+import os, anb_gym
+from anb_gym.cli import main
+bench = anb_gym.Benchmark()
+assert "toy/throughput" not in bench.metrics and list(bench.query(0)) == list(bench.metrics)
+assert main(["query", "0"]) == 0
+assert main(["query", "0", "--metrics", "toy"]) == main(["solve", "--metrics", "toy", "--out", "a"]) == 1
+assert main(["front", "--report", "--out", "a"]) == 1 and not os.listdir()
+try:
+    anb_gym.Benchmark("xgb").query(0, "toy")
+except ValueError as error:
+    print(error)
+"""
+    toy, empty = write(tmp_path / "toy"), tmp_path / "empty"
+    empty.mkdir()
+    environment = os.environ | {VARIABLE: str(toy)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=empty)
+    assert result.returncode == 0, result.stderr
+    missing = (
+        f"there is no surrogate '{{0}}' of 'toy/throughput' in {toy}; run: anb-gym fit --device toy --families {{0}}"
+    )
+    assert result.stderr.splitlines()[:2] == ["anb-gym: " + missing.format("gp")] * 2
+    assert result.stdout.endswith(missing.format("xgb") + "\n")
+
+
 def test_files_of_the_datasets_metrics_stay_in_the_package() -> None:
     import anb_gym
 

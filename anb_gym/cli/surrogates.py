@@ -63,9 +63,11 @@ def _query(options: argparse.Namespace) -> None:
     # Architectures may follow metrics: no metric reads as one.
     given = names(options.metrics)
     texts = options.architectures + [text for text in given if _ARCHITECTURE.fullmatch(text)]
-    wanted = metrics([text for text in given if not _ARCHITECTURE.fullmatch(text)], METRICS) or list(METRICS)
+    wanted = metrics([text for text in given if not _ARCHITECTURE.fullmatch(text)], METRICS)
     states = SPACE.as_states(texts or [EFFICIENTNET_B0], "architectures")
-    values = Benchmark(options.surrogate).query(SPACE.from_states(states), wanted, std=True)
+    bench = Benchmark(options.surrogate)
+    wanted = wanted or list(bench.metrics)
+    values = bench.query(SPACE.from_states(states), wanted, std=True)
     for row, index in enumerate(SPACE.states_to_index(states)):
         print(f"{Architecture.from_index(index)}  (index {index})")
         for metric in wanted:

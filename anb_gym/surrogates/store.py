@@ -140,14 +140,24 @@ def artefact_path(folder: Path, family: str, metric: str) -> Path:
     return folder / family / f"{metric.replace('/', '-')}.npz"
 
 
+def is_fitted(family: str, metric: str) -> bool:
+    """Whether there is a surrogate of a metric: what ships is complete, a device of one's own is fitted some day."""
+    device = device_of(metric)
+    return device is None or device.ships or shipped_path(family, metric).exists()
+
+
 @cache
 def load_shipped(family: str, metric: str) -> Surrogate:
     """The shipped surrogate of a metric, read once per process.
 
     Raises:
         ValueError: The family is not one of :data:`FAMILIES`.
-        ArtefactError: The installation is damaged.
+        ArtefactError: A file is damaged, or a device of one's own has no such surrogate yet; the message then names
+            the command that makes it.
     """
+    if not is_fitted(choose(family, FAMILIES, "surrogate"), metric) and (device := device_of(metric)):
+        command = f"anb-gym fit --device {device.name} --families {family}"
+        raise ArtefactError(f"there is no surrogate {family!r} of {metric!r} in {device.folder}; run: {command}")
     return load(shipped_path(choose(family, FAMILIES, "surrogate"), metric))
 
 
