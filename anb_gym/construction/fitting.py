@@ -21,6 +21,7 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 from anb_gym._files import write_atomically
+from anb_gym._workers import following
 from anb_gym.benchmark import PREDICTED
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
@@ -105,7 +106,8 @@ def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 
         The manifest of each result, in order of completion.
     """
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(delayed(fit_job)(job, dataset, folder) for job in jobs)
+    fit = delayed(following(fit_job))
+    yield from parallel(fit(job, dataset, folder) for job in jobs)
 
 
 def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:

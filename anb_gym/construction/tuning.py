@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from optuna.storages.journal import JournalFileBackend
 from threadpoolctl import threadpool_limits
 
+from anb_gym._workers import following
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families.config import load_config, suggest
 from anb_gym.construction.fitting import Job, fit_model, labelled
@@ -38,7 +39,8 @@ def tune_all(
         Family, metric and the best hyperparameters of the search space, in order of completion.
     """
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(delayed(tune)(family, metric, dataset, folder, trials, seed) for family, metric in pairs)
+    job = delayed(following(tune))
+    yield from parallel(job(family, metric, dataset, folder, trials, seed) for family, metric in pairs)
 
 
 def tune(

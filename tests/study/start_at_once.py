@@ -1,4 +1,4 @@
-"""Starts two studies at the same moment in one folder, 20 times: ``python start_at_once.py FOLDER A.yaml B.yaml``.
+"""Starts two studies at the same moment in one folder, six times: ``python start_at_once.py FOLDER A.yaml B.yaml``.
 
 A script, because it forks: the process that does so has read the surrogates once for all, and has no threads.
 """
@@ -19,7 +19,7 @@ from anb_gym.study.study_file import load_study
 def main(folder: Path, files: list[str]) -> None:
     studies = [load_study(file, {}) for file in files]
     gpu_hours(np.zeros((1, 7), dtype=np.int64))  # reads the last of the surrogates
-    for number in range(20):
+    for number in range(6):
         ready, go = os.pipe()
         children = []
         for study in studies:

@@ -11,6 +11,7 @@ import time
 import joblib
 import pytest
 
+from anb_gym._workers import following
 from anb_gym.study.fragments import Folder
 from anb_gym.study.runner import run_study
 
@@ -68,6 +69,15 @@ def test_processes_and_temporary_files_end_with_a_killed_study(study, tmp_path, 
     mine = f"-{parent.pid}-", f"_{parent.pid}_"
     wait_until(lambda: not [n for n in set(os.listdir("/dev/shm")) - before if any(part in n for part in mine)])
     wait_until(lambda: not os.listdir(tmp_path / "temporary"))
+
+
+def test_only_processes_of_ones_own_follow():
+    for backend in ("threading", "sequential"):
+        with joblib.parallel_config(backend):
+            assert following(time.time) is time.time
+    for backend in ("loky", "multiprocessing"):
+        with joblib.parallel_config(backend):
+            assert following(abs)(-1) == 1
 
 
 def test_threads_have_ended_when_a_study_fails(study, tmp_path, monkeypatch):
