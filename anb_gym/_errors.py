@@ -81,3 +81,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """:func:`printable` text on one line: line breaks become spaces."""
     return printable(" ".join(text.split()))
+
+
+def shown(value: object) -> str:
+    """``repr`` of a value on one line, not more of it than helps."""
+    try:
+        text = repr(value)
+    except Exception:  # such as an integer of more digits than Python prints
+        return f"a value of the type {type(value).__name__}"
+    return one_line(text if len(text) <= 80 else f"{text[:77]}...")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym import devices
+from anb_gym._errors import shown
 from anb_gym.space import Indices
 
 FloatArray = NDArray[np.float64]
@@ -54,7 +55,8 @@ class Noise:
         for name in ("seed", "repeat"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
-                raise ValueError(f"noise {name} must be an integer in 0..2**64-1, got {value!r}")
+                raise ValueError(f"noise {name} must be an integer in 0..2**64-1, got {shown(value)}")
+            object.__setattr__(self, name, int(value))
 
 
 def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
@@ -73,6 +75,9 @@ def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDAr
 
     Returns:
         ``float64`` (n,).
+
+    Raises:
+        ValueError: ``noise`` is neither a key nor seeds.
     """
     if metric == "accuracy":
         return values + np.interp(values, *ACCURACY_STD) * normal(metric, index, noise)
@@ -88,6 +93,8 @@ def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDAr
 
 def normal(stream: str, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
     """Standard normal deviates, ``float64`` (n,), one per index, for a named stream and one key or one per index."""
+    if not isinstance(noise, Noise) and not (isinstance(noise, np.ndarray) and noise.dtype == np.uint64):
+        raise ValueError(f"noise must be a Noise or an array of seeds of dtype uint64, got {shown(noise)}")
     seed, repeat = (np.uint64(noise.seed), noise.repeat) if isinstance(noise, Noise) else (noise, 0)
     key = _mix(np.array(_stream_key(stream), dtype=np.uint64) ^ seed)
     key = _mix(key ^ np.uint64(repeat))

@@ -28,6 +28,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import shown
+
 Choices: TypeAlias = NDArray[np.int8]
 States: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int64]
@@ -46,7 +48,7 @@ _FORMS: Final = "an Architecture, its string or its index, a list of these, or c
 #: An index with more digits is not in the space.
 _DIGITS: Final = 20
 
-_BLOCK_PATTERN = re.compile(r"e(\d+)k(\d+)l(\d+)s([01])")
+_BLOCK_PATTERN = re.compile(r"e([0-9]{1,9})k([0-9]{1,9})l([0-9]{1,9})s([01])")
 
 
 def _options(block: int) -> tuple[tuple[int, ...], ...]:
@@ -146,8 +148,10 @@ class Architecture:
         """Reads the dataset's form.
 
         Raises:
-            ValueError: A key is missing or unknown, or a value is not an option.
+            ValueError: It is not a mapping, a key is missing or unknown, or a value is not an option.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must be a mapping with the keys block{{0..6}}_{{e,k,l,se}}, got {shown(values)}")
         expected = [f"block{b}_{name}" for b in range(N_BLOCKS) for name in CHOICE_NAMES]
         if missing := [key for key in expected if key not in values]:
             raise ValueError(f"values lacks the keys {missing}; expected block{{0..6}}_{{e,k,l,se}}")
@@ -167,9 +171,9 @@ class Architecture:
         Raises:
             ValueError: The text is not seven blocks of that form, or a value is not an option.
         """
-        matches = [_BLOCK_PATTERN.fullmatch(part) for part in text.strip().split("-")]
+        matches = [_BLOCK_PATTERN.fullmatch(b) for b in text.strip().split("-")] if isinstance(text, str) else []
         if len(matches) != N_BLOCKS or None in matches:
-            raise ValueError(f"text must be 7 blocks such as 'e6k3l2s1' joined by '-', got {text!r}")
+            raise ValueError(f"text must be 7 blocks such as 'e6k3l2s1' joined by '-', got {shown(text)}")
         values = [tuple(int(g) for g in m.groups()) for m in matches if m]
         return cls(*zip(*values, strict=True))
 

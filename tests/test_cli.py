@@ -279,7 +279,9 @@ def test_solve_leaves_what_is_there(capsys):
 def test_front_prints_every_member(capsys):
     front = Benchmark().front("vck190/throughput")
     assert main(["front", "vck190"]) == 0
-    lines = capsys.readouterr().out.splitlines()[1:]
+    *lines, certified, unverified = capsys.readouterr().out.splitlines()[1:]
+    assert f"{front.certificate.covered:,} architectures" in certified
+    assert unverified.startswith(f"not verified: {front.certificate.nodes:,} nodes")
     assert [int(line.split()[0]) for line in lines] == front.indices.tolist()
     assert lines[0].split()[1] == str(front.architectures()[0])
     assert f"{front.objectives[-1, 1]:,.2f}" in lines[-1]

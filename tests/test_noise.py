@@ -127,6 +127,21 @@ def test_other_metrics_have_none(metric: str) -> None:
     np.testing.assert_array_equal(perturb(metric, values, INDEX[:10], Noise(0)), values)
 
 
+def test_keys_are_plain_integers() -> None:
+    assert repr(Noise(np.int8(3), np.uint64(2**64 - 1))) == f"Noise(seed=3, repeat={2**64 - 1})"
+
+
+def test_what_is_too_long_to_print_is_refused_all_the_same() -> None:
+    with pytest.raises(ValueError, match="noise seed must be an integer in .*got a value of the type int"):
+        Noise(10**5000)
+
+
+@pytest.mark.parametrize("noise", [5, True, 1.0, "0", None, np.array([1]), np.array([1.0]), np.array([True])])
+def test_seeds_must_be_unsigned_integers(noise: Any) -> None:
+    with pytest.raises(ValueError, match="noise must be a Noise or an array of seeds of dtype uint64, got"):
+        perturb("accuracy", np.array([60.0]), INDEX[:1], noise)
+
+
 @pytest.mark.parametrize("value", [-1, 2**64, 1.0, "0", True, None, np.nan])
 @pytest.mark.parametrize("name", ["seed", "repeat"])
 def test_key_must_be_integers_of_64_bits(name: str, value: Any) -> None:

@@ -205,6 +205,22 @@ def test_parse_needs_seven_blocks(text: str) -> None:
         Architecture.parse(text)
 
 
+@pytest.mark.parametrize("digit", ["１", "١", "²", "1" * 5000])
+def test_digits_are_ascii_and_few(digit: str) -> None:
+    text = str(EFFICIENTNET_B0).replace("e1", f"e{digit}", 1)
+    with pytest.raises(ValueError, match="text must be 7 blocks such as") as raised:
+        Architecture.parse(text)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("value", [5, None, b"e1k3l1s1", ["e1k3l1s1"] * 7, float("nan"), EFFICIENTNET_B0])
+def test_what_is_no_text_and_no_mapping_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="text must be 7 blocks such as .*, got "):
+        Architecture.parse(value)
+    with pytest.raises(ValueError, match="values must be a mapping with the keys .*, got "):
+        Architecture.from_dict(value)
+
+
 def test_parse_checks_options() -> None:
     with pytest.raises(ValueError, match=r"expansion\[0\] must be one of"):
         Architecture.parse(str(EFFICIENTNET_B0).replace("e1", "e2", 1))

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any, Final, TypeVar
 
-from anb_gym._errors import one_line, printable
-from anb_gym._files.reading import TEXT_LIMIT, read_bytes, refusing, shown
+from anb_gym._errors import one_line, printable, shown
+from anb_gym._files.reading import TEXT_LIMIT, read_bytes, refusing
 
 T = TypeVar("T")
 

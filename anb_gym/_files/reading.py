@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from anb_gym._errors import one_line, printable
+from anb_gym._errors import one_line, printable, shown
 
 #: Bytes that a file may have, unless its reader says otherwise.
 BYTES_LIMIT: Final = 2**28
@@ -101,12 +101,3 @@ def _reason(problem: Exception) -> str:
     if isinstance(problem, UnicodeDecodeError):
         return f"it must be text in UTF-8, byte {problem.start} is not"
     return one_line(str(problem)) or type(problem).__name__
-
-
-def shown(value: object) -> str:
-    """A value in an error: not more of it than helps."""
-    try:
-        text = repr(value)
-    except Exception:  # such as an integer of more digits than Python prints
-        return f"a value of the type {type(value).__name__}"
-    return one_line(text if len(text) <= 80 else f"{text[:77]}...")

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from anb_gym._errors import one_line, printable
+from anb_gym._errors import one_line, printable, shown
 from anb_gym._extras import require
-from anb_gym._files.reading import read_text, refusing, shown
+from anb_gym._files.reading import read_text, refusing
 
 if TYPE_CHECKING:
     from yaml import MarkedYAMLError, Node

@@ -120,6 +120,10 @@ def _print_front(metric: str, dataset: Any, options: argparse.Namespace) -> None
     for row, arch in enumerate(front.architectures()):
         cells = [f"{values[name][row]:11,.2f} ± {values[f'{name}:std'][row]:<8.2g}" for name in front.metrics]
         print(f"{front.indices[row]:12}  {arch}  {' '.join(cells)}")
+    certificate = front.certificate
+    resolution = " and ".join(f"{value:.2g}" for value in certificate.resolution)
+    print(f"certificate: {certificate.covered:,} architectures, resolution {resolution} in the units of the tables")
+    print(f"not verified: {certificate.nodes:,} nodes of the search; CertifiedFront.verify() checks all else")
     if options.plot is not None:
         _plot_front(front, values["accuracy:std"], dataset, options.plot)
 

@@ -35,7 +35,8 @@ class Certificate:
         resolution: Per objective, in its unit: values were compared as multiples of this.
         fixed: Blocks that were fixed, and their states.
         covered: Architectures visited or discarded by a bound: all of the space that ``fixed`` leaves.
-        nodes: Nodes of the search trees; with several threads the number can differ from run to run.
+        nodes: Nodes of the search trees; with several threads the number can differ from run to run, so nothing can
+            verify it.
     """
 
     tables: tuple[str, ...]
@@ -110,16 +111,19 @@ class Front:
     def verify(self, tables_a: BlockTables, tables_b: BlockTables, *, identical: bool = True) -> None:
         """Checks what can be checked in seconds.
 
-        The certificate names these tables and covers its whole space; the stored objectives equal a
-        fresh evaluation; no member dominates another; and no change of one or two blocks of any member
-        leads to a point that the front does not dominate.
+        The certificate names these tables, their resolution and the whole of its space; the stored objectives equal
+        a fresh evaluation; members are distinct and in order; none dominates another; and no change of one or two
+        blocks of any member leads to a point that the front does not dominate. So a member that is left out is
+        noticed if it lies within two blocks of another.
+
+        Not verified: the certificate's ``nodes``.
 
         Args:
             tables_a: The first function.
             tables_b: The second function.
             identical: Whether these are the very tables searched, bit for bit. False is for tables made
                 anew from the same file, which differ by rounding between machines: their checksums are not
-                compared, and objectives may differ by the certificate's resolution.
+                verified then, and objectives may differ by the certificate's resolution.
 
         Raises:
             VerificationError: A check failed.
@@ -187,7 +191,7 @@ class Optimum:
         twice = Certificate(c.tables * 2, c.maximize * 2, c.resolution * 2, c.fixed, c.covered, c.nodes)
         _verify(self.indices, np.full((len(self.indices), 2), self.value), twice, [tables, tables], identical)
         values = tables(SPACE.index_to_states(self.indices))
-        if identical and self.value != (values.max() if c.maximize[0] else values.min()):
+        if identical and not self.value == (values.max() if c.maximize[0] else values.min()):
             raise VerificationError(f"the value {self.value} differs from that of the tables")
 
     def to_dict(self) -> dict[str, Any]:
@@ -219,24 +223,38 @@ def _indices(fields: Fields) -> Indices:
 def _verify(
     indices: Indices, objectives: FloatArray, certificate: Certificate, tables: list[BlockTables], identical: bool
 ) -> None:
-    goal = Objectives(tables, certificate.maximize, dict(certificate.fixed))
-    if identical and certificate.tables != goal.checksums:
+    # Whatever holds NaN fails: nothing is compared by what it must not be.
+    try:
+        goal = Objectives(tables, certificate.maximize, dict(certificate.fixed))
+        states = SPACE.index_to_states(indices)
+    except ValueError as error:
+        raise VerificationError(f"the result is not one of this space: {error}") from error
+    if identical and not certificate.tables == goal.checksums:
         raise VerificationError(f"the result is of tables {certificate.tables}, got tables {goal.checksums}")
-    if certificate.covered != goal.size:
+    if not certificate.covered == goal.size:
         raise VerificationError(f"the search covered {certificate.covered} architectures of {goal.size}")
-    if identical and certificate.resolution != tuple(goal.resolution.tolist()):
-        raise VerificationError(f"the resolution is {certificate.resolution}, expected {goal.resolution.tolist()}")
+    # A power of two below the tables' largest entries, which rounding can move by a factor of two and no other.
+    allowed_ratios = (1.0,) if identical else (0.5, 1.0, 2.0)
+    expected = goal.resolution.tolist()
+    if len(certificate.resolution) != len(expected) or not all(
+        found / right in allowed_ratios for found, right in zip(certificate.resolution, expected, strict=True)
+    ):
+        raise VerificationError(f"the resolution is {certificate.resolution}, expected {expected}")
+    if not certificate.nodes >= 0:
+        raise VerificationError(f"the number of nodes is {certificate.nodes}, expected at least 0")
     if len(indices) == 0 or len(np.unique(indices)) != len(indices):
         raise VerificationError("indices must be distinct and at least one")
-    states = SPACE.index_to_states(indices)
     if any((states[:, block] != state).any() for block, state in certificate.fixed):
         raise VerificationError(f"a member lies outside the part of the space with blocks fixed {certificate.fixed}")
     fresh = goal(states)
     allowed = 0.0 if identical and not goal.single else goal.resolution
-    if objectives.shape != fresh.shape or (np.abs(fresh * goal.signs - objectives) > allowed).any():
+    if objectives.shape != fresh.shape or not (np.abs(fresh * goal.signs - objectives) <= allowed).all():
         raise VerificationError("stored objectives differ from those of the tables")
     if not non_dominated(goal.rounded(fresh)).all():
         raise VerificationError("a member dominates another")
+    first = np.round(objectives[:, 0] * goal.signs[0] / certificate.resolution[0])
+    if not (np.lexsort((indices, -first)) == np.arange(len(indices))).all():
+        raise VerificationError("members must be in order: the best of the first objective first, equals by index")
     if n := _improving_changes(goal, states, fresh):
         raise VerificationError(f"{n} changes of one or two blocks escape dominance by the front")
 

@@ -121,26 +121,39 @@ class CertifiedFront:
             raise ValueError(f"reward must be finite on the front, got {values[row]} for {given} from {reward!r}")
         rows = np.flatnonzero(values == values.max())
         metrics = dict(zip(self.metrics, self.objectives[rows[0]].tolist(), strict=True))
-        return CertifiedOptimum(self.indices[rows], float(values.max()), metrics, self)
+        return CertifiedOptimum(self.indices[rows], float(values.max()), metrics, self, reward)
 
     def verify(self) -> None:
         """Checks what can be checked in seconds, without the search.
 
         The searched files are those that are loaded; the whole space was covered in the right
-        directions; stored sums equal those of the tables, up to the certificate's resolution because
-        machines decode the same file to tables that differ by rounding; no member dominates another;
-        no change of one or two blocks of any member leads to a point that the front does not dominate;
-        the smallest sum of the last metric's tables is positive.
+        directions, at the resolution that belongs to the tables; stored sums equal those of the tables, up to that
+        resolution because machines decode the same file to tables that differ by rounding; members are distinct and
+        in order; none dominates another; no change of one or two blocks of any member leads to a point that the
+        front does not dominate, so a member that is left out is noticed if it lies within two blocks of another;
+        the smallest sum of the last metric's tables is positive, and on the front where it is the best.
+
+        Not verified, of both certificates: ``nodes``, and ``tables``, checksums of the tables as the machine of the
+        search decoded them. ``artefacts`` are the checksums of what they were decoded from.
 
         Raises:
             VerificationError: A check failed.
         """
-        surrogates = self._surrogates()
+        if self.metrics[:1] != ("accuracy",) or not set(self.metrics) <= set(DIRECTIONS):
+            raise VerificationError(f"metrics must be accuracy, and perhaps a device metric, got {self.metrics}")
+        if len(self.metrics) != (1 if isinstance(self.result, Optimum) else 2):
+            raise VerificationError(f"the result is not a front of {len(self.metrics)} metrics")
+        try:
+            surrogates = self._surrogates()
+        except ValueError as error:  # an unknown family, or a file that is not there
+            raise VerificationError(f"the front's surrogates cannot be read: {error}") from error
         loaded = {metric: surrogate.checksum for metric, surrogate in zip(self.metrics, surrogates, strict=True)}
         if dict(self.artefacts) != loaded:
             raise VerificationError(f"the front is of the surrogates {dict(self.artefacts)}, loaded are {loaded}")
-        if self.certificate.fixed or self.smallest.certificate.fixed or self.smallest.certificate.maximize[0]:
+        if self.certificate.fixed or self.smallest.certificate.fixed:
             raise VerificationError("the certificates are not of the whole space")
+        if self.smallest.certificate.maximize != (False,):
+            raise VerificationError("the certificate of the smallest sum is not of a smallest sum")
         if self.certificate.maximize != tables_directions(self.metrics, surrogates):
             raise VerificationError(f"the search went in the directions {self.certificate.maximize}")
         if isinstance(self.result, Optimum):
@@ -148,8 +161,12 @@ class CertifiedFront:
         else:
             self.result.verify(surrogates[0].mean, surrogates[1].mean, identical=False)
         self.smallest.verify(surrogates[-1].mean, identical=False)
-        if self.smallest.value <= 0.0:
+        if not self.smallest.value > 0.0:
             raise VerificationError(f"the tables of {self.metrics[-1]} have the sum {self.smallest.value} somewhere")
+        if isinstance(self.result, Front) and not self.certificate.maximize[1]:
+            best, resolution = float(self.result.objectives[:, 1].min()), self.smallest.certificate.resolution[0]
+            if not abs(best - self.smallest.value) <= resolution:
+                raise VerificationError(f"the smallest sum is {self.smallest.value}, on the front it is {best}")
 
     def _surrogates(self) -> list[Surrogate]:
         return [load_shipped(self.surrogate, metric) for metric in self.metrics]
@@ -163,15 +180,17 @@ class CertifiedOptimum:
 
     Attributes:
         indices: The architectures that have it, ``int64`` (n,).
-        value: The reward.
+        value: Its largest value.
         metrics: Metrics of the first of them.
         front: The front on which it was found.
+        reward: The reward.
     """
 
     indices: Indices
     value: float
     metrics: Mapping[str, float]
     front: CertifiedFront
+    reward: ScalarReward
 
     @property
     def architecture(self) -> Architecture:
@@ -184,8 +203,24 @@ class CertifiedOptimum:
         return self.front.certificate
 
     def verify(self) -> None:
-        """Verifies the front, see :meth:`CertifiedFront.verify`."""
+        """Verifies the front, see :meth:`CertifiedFront.verify`, and that this is the optimum on it.
+
+        Not verified: that the reward is monotone, which it says itself.
+
+        Raises:
+            VerificationError: A check failed.
+        """
         self.front.verify()
+        try:
+            found = self.front.best(self.reward)
+        except ValueError as error:
+            raise VerificationError(f"the front has no optimum of this reward: {error}") from error
+        if not np.array_equal(self.indices, found.indices):
+            raise VerificationError(f"indices are {self.indices.tolist()}, those of the front {found.indices.tolist()}")
+        if not self.value == found.value:
+            raise VerificationError(f"the value is {self.value}, on the front it is {found.value}")
+        if dict(self.metrics) != found.metrics:
+            raise VerificationError(f"metrics are {dict(self.metrics)}, on the front they are {found.metrics}")
 
 
 def tables_directions(metrics: tuple[str, ...], surrogates: list[Surrogate]) -> tuple[bool, ...]:

@@ -5,7 +5,7 @@ After a refit: ``anb-gym solve --all``, then ``anb-gym calibrate``.
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,9 @@ import pytest
 
 from anb_gym import SPACE, Architecture, Benchmark
 from anb_gym.calibration import N_RESTARTS, SEED, calibration, coordinate_ascent, front_scale, measure_front
-from anb_gym.exact import VerificationError
+from anb_gym.exact import Front, Optimum, VerificationError
 from anb_gym.exact.dominance import escaping, non_dominated
+from anb_gym.exact.results import Certificate
 from anb_gym.fronts import CertifiedFront, NoFrontError
 from anb_gym.fronts.store import FRONTS
 from anb_gym.rewards import Accuracy, Custom, Product, make_reward
@@ -248,6 +249,117 @@ def test_verify_finds_tampering() -> None:
     }
     for message, case in cases.items():
         with pytest.raises(VerificationError, match=message):
+            case.verify()
+
+
+def tampered_certificates(certificate: Certificate) -> Iterator[tuple[str, Certificate]]:
+    """Every field that is not on the list of what nothing verifies, changed in every way."""
+    for covered in (0, -1, certificate.covered - 1, certificate.covered + 1, np.nan, np.inf):
+        yield f"covered {covered}", replace(certificate, covered=covered)
+    for nodes in (-1, np.nan, -np.inf):
+        yield f"nodes {nodes}", replace(certificate, nodes=nodes)
+    for fixed in (((0, 0),), ((0, -1),), ((7, 0),), ((0, np.nan),)):
+        yield f"fixed {fixed}", replace(certificate, fixed=fixed)
+    for row, right in enumerate(certificate.resolution):
+        for wrong in (np.nan, np.inf, 0.0, -right, right * (1 + 1e-9), right * 4, np.nextafter(right, 0.0)):
+            resolution = list(certificate.resolution)
+            resolution[row] = wrong
+            yield f"resolution {resolution}", replace(certificate, resolution=tuple(resolution))
+    for name in ("resolution", "maximize"):
+        values = getattr(certificate, name)
+        for wrong in ((), values[:-1], (*values, values[0])):
+            yield f"{name} {wrong}", replace(certificate, **{name: wrong})
+    for row in range(len(certificate.maximize)):
+        turned = tuple(value != (i == row) for i, value in enumerate(certificate.maximize))
+        yield f"maximize {turned}", replace(certificate, maximize=turned)
+
+
+def tampered_results(result: Front | Optimum) -> Iterator[tuple[str, Front | Optimum]]:
+    for name, certificate in tampered_certificates(result.certificate):
+        yield name, replace(result, certificate=certificate)
+    indices, n = result.indices, len(result.indices)
+    values = {} if isinstance(result, Optimum) else {"objectives": result.objectives}
+    orders = {"duplicated": [*range(n), 0], "none": []}
+    if n > 1:
+        orders |= {"swapped": [1, 0, *range(2, n)], "reversed": [*range(n)][::-1], "duplicate for another": [0, 0]}
+        orders |= {f"without {row}": [i for i in range(n) if i != row] for row in (0, 1, n // 2, n - 1)}
+    for name, order in orders.items():
+        rows = np.array(order, dtype=np.int64)
+        yield name, replace(result, indices=indices[rows], **{key: array[rows] for key, array in values.items()})
+    for name, wrong in {"index + 1": indices[0] + 1, "index of none": SPACE.size, "negative": -1}.items():
+        changed = indices.copy()
+        changed[0] = wrong
+        yield name, replace(result, indices=changed)
+    for wrong in (np.nan, np.inf, -np.inf, 0.0, 1e-6):
+        if isinstance(result, Optimum):
+            yield f"value {wrong}", replace(result, value=result.value + (wrong or -2 * result.value))
+            continue
+        for row, column in ((0, 0), (n // 2, 1), (n - 1, 0)):
+            changed = result.objectives.copy()
+            changed[row, column] *= (wrong or -1.0) if wrong != 1e-6 else 1 + wrong
+            yield f"objective {row}, {column} times {wrong}", replace(result, objectives=changed)
+    if not isinstance(result, Optimum):
+        yield "a column less", replace(result, objectives=result.objectives[:, :1])
+        yield "a row less", replace(result, objectives=result.objectives[:-1])
+
+
+def tampered_fronts(front: CertifiedFront) -> Iterator[tuple[str, CertifiedFront]]:
+    for name, result in tampered_results(front.result):
+        yield f"result: {name}", replace(front, result=result)
+    for name, smallest in tampered_results(front.smallest):
+        yield f"smallest: {name}", replace(front, smallest=smallest)
+    for surrogate in ("lgb", "none", ""):
+        yield f"surrogate {surrogate}", replace(front, surrogate=surrogate)
+    for metrics in ((), ("accuracy", "a100/throughput"), front.metrics[::-1] * 2, ("accuracy", "none"), ("macs",)):
+        yield f"metrics {metrics}", replace(front, metrics=metrics)
+    for artefacts in ({}, {**front.artefacts, "accuracy": ""}, {**front.artefacts, "macs": "0" * 64}):
+        yield f"artefacts {artefacts}", replace(front, artefacts=artefacts)
+    yield "result of the other kind", replace(front, result=front.smallest if len(front.metrics) > 1 else FRONT.result)
+    yield "largest for smallest", replace(front, smallest=BENCH.front("accuracy").result)
+
+
+FRONT = BENCH.front("vck190/throughput")
+
+
+@pytest.mark.parametrize("metric", ["vck190/throughput", "accuracy"])
+def test_verify_finds_whatever_is_changed(metric: str) -> None:
+    front = BENCH.front(metric)
+    cases = list(tampered_fronts(front))
+    assert len(cases) > 80
+    for name, case in cases:
+        try:
+            case.verify()
+        except VerificationError:
+            continue
+        raise AssertionError(f"verified although changed: {name}")
+
+
+def test_what_nothing_verifies_is_said() -> None:
+    """A list that is kept: a field either fails above or is named where people read."""
+    front = BENCH.front("accuracy")
+    for changes in ({"nodes": front.certificate.nodes + 1}, {"tables": ("0" * 64,)}):
+        result = replace(front.result, certificate=replace(front.certificate, **changes))
+        replace(front, result=result).verify()
+        (name,) = changes
+        text = str(CertifiedFront.verify.__doc__).partition("Not verified")[2]
+        assert f"``{name}``" in text
+
+
+def test_an_optimum_is_verified_against_its_front() -> None:
+    optimum = BENCH.optimum(make_reward("product", get_task("VCK190")))
+    optimum.verify()
+    metrics = dict(optimum.metrics)
+    for name, case in {
+        "indices": replace(optimum, indices=optimum.indices + 1),
+        "the value": replace(optimum, value=np.nextafter(optimum.value, np.inf)),
+        "value is nan": replace(optimum, value=np.nan),
+        "metrics are": replace(optimum, metrics={**metrics, "accuracy": np.nan}),
+        "metrics": replace(optimum, metrics={"accuracy": metrics["accuracy"]}),
+        "those of the front": replace(optimum, indices=np.repeat(optimum.indices, 2)),
+        "no optimum of this reward": replace(optimum, reward=Loose(lambda values: values["accuracy"] * np.nan)),
+        "on the front it is": replace(optimum, reward=Accuracy(), indices=optimum.front.indices[:1]),
+    }.items():
+        with pytest.raises(VerificationError, match=name):
             case.verify()
 
 
