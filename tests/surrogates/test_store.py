@@ -5,6 +5,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,31 @@ def test_a_failed_write_leaves_the_old_files(path: Path, function: str, monkeypa
     with pytest.raises(OSError, match="No space left"):
         save(make_surrogate(seed=1), path)
     assert contents(path.parent) == before
+
+
+PREDICT = """
+import sys
+import numpy as np
+from anb_gym.space import SPACE
+from anb_gym.surrogates.store import load_shipped
+states = SPACE.to_states(SPACE.sample(5000, np.random.default_rng(3)))
+surrogates = [load_shipped(*name) for name in (("gp", "accuracy"), ("gp", "vck190/latency"), ("xgb", "a100/throughput"))]
+np.save(sys.argv[1], [values for s in surrogates for values in (s.predict(states), s.std(states))])
+"""
+
+
+def test_predictions_across_kernels_of_blas(tmp_path: Path) -> None:
+    """What the page promises; where BLAS is not OpenBLAS the variables do nothing and all are the same."""
+    values = []
+    for kernel, threads in (("Prescott", "1"), ("Sandybridge", "2"), ("Haswell", "1"), ("Haswell", "1"), (None, "2")):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+        environment |= {"OPENBLAS_NUM_THREADS": threads} | ({"OPENBLAS_CORETYPE": kernel} if kernel else {})
+        file = tmp_path / f"{len(values)}.npy"
+        subprocess.run([sys.executable, "-c", PREDICT, str(file)], env=environment, check=True)
+        values.append(np.load(file))
+    for other in values:
+        np.testing.assert_allclose(other, values[2], rtol=store.ACROSS_KERNELS, atol=0.0)
+    np.testing.assert_array_equal(values[2], values[3])
 
 
 def test_unknown_family() -> None:
