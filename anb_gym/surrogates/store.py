@@ -42,7 +42,7 @@ FAMILIES: Final = ("gp", "xgb", "lgb")
 #: Where the shipped surrogates are.
 ARTEFACTS: Final = Path(__file__).parent / "artefacts"
 #: By how much, relatively, predictions and their standard deviations may differ between kernels of BLAS. Measured on
-#: 20,000 architectures and all shipped surrogates: 4.4e-16 and 1e-15. OpenBLAS's Haswell, Zen and SkylakeX agree in all.
+#: 20,000 architectures and all shipped surrogates: 4.4e-16 and 1e-15.
 ACROSS_KERNELS: Final = 1e-14
 #: Bytes that a file of tables may have, packed and unpacked: some ten times the largest that ships.
 _LIMIT: Final = 2**26
