@@ -93,8 +93,8 @@ def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDAr
 
 def normal(stream: str, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
     """Standard normal deviates, ``float64`` (n,), one per index, for a named stream and one key or one per index."""
-    if not isinstance(noise, Noise) and not (isinstance(noise, np.ndarray) and noise.dtype == np.uint64):
-        raise ValueError(f"noise must be a Noise or an array of seeds of dtype uint64, got {shown(noise)}")
+    if not isinstance(noise, Noise) and not (isinstance(noise, np.ndarray | np.generic) and noise.dtype == np.uint64):
+        raise ValueError(f"noise must be a Noise or seeds of dtype uint64, got {shown(noise)}")
     seed, repeat = (np.uint64(noise.seed), noise.repeat) if isinstance(noise, Noise) else (noise, 0)
     key = _mix(np.array(_stream_key(stream), dtype=np.uint64) ^ seed)
     key = _mix(key ^ np.uint64(repeat))
