@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from anb_gym._errors import one_line
 from anb_gym._extras import require
 from anb_gym.cli._options import output
 
@@ -122,7 +123,7 @@ def _follow(steps: Iterable[Any], total: int) -> None:
     for step in bar:
         if step.error and step.number not in reported:
             reported.add(step.number)
-            bar.write(f"record {step.number} failed: {step.error}", file=sys.stderr)
+            bar.write(f"record {step.number} failed: {one_line(step.error)}", file=sys.stderr)
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -135,7 +136,7 @@ def _status(options: argparse.Namespace) -> None:
     if not math.isnan(status.seconds):
         print(f"  one value in {status.seconds:.3g} s" + f", {status.eta / 3600:.2f} h to go" * (status.eta > 0))
     for number, error in status.failures.items():
-        print(f"  record {number} failed: {error}")
+        print(f"  record {number} failed: {one_line(error)}")
     for outlier in status.outliers:
         print(
             f"  record {outlier.number} is an outlier: {outlier.metric} {outlier.value:.6g} is "

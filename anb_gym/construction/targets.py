@@ -75,8 +75,11 @@ class Scores(NamedTuple):
 
 
 def score(labels: FloatArray, predictions: FloatArray) -> Scores:
-    """Scores predictions against labels, both ``float64`` (n,), as in the paper's Tables 1 and 2."""
+    """Scores predictions against labels, both ``float64`` (n,), as in the paper's Tables 1 and 2.
+
+    Predictions that are all the same rank nothing: their tau is 0.
+    """
     residual = labels - predictions
     r2 = 1.0 - np.square(residual).sum() / np.square(labels - labels.mean()).sum()
     tau = kendalltau(labels, predictions).statistic
-    return Scores(float(r2), float(tau), float(np.abs(residual).mean()))
+    return Scores(float(r2), float(np.nan_to_num(tau)), float(np.abs(residual).mean()))

@@ -135,6 +135,11 @@ def test_labels_that_cannot_be_fitted(labels):
         Target.of("accuracy", np.array(labels))
 
 
+def test_predictions_all_alike_rank_nothing():
+    """A manifest holds finite numbers only."""
+    assert score(np.arange(3.0), np.ones(3)).tau == 0.0
+
+
 def test_too_few_test_labels_to_score(made_up, tmp_path):
     metrics = {"accuracy": np.where(made_up.records < 151, made_up.metrics["accuracy"], np.nan)}
     with pytest.raises(ValueError, match="accuracy must have two different labels among the 50 test records at least"):

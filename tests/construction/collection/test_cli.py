@@ -32,6 +32,14 @@ def test_from_measurements_to_an_archive(tmp_path: Path, capsys: pytest.CaptureF
     assert (data.metrics["mine/throughput"] > 0).all()
 
 
+def test_foreign_text_does_not_control_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = sample_architectures(2, 5)[1].index
+    throughput(tmp_path, Abacus(failing=(index,)), n=2)
+    (tmp_path / "failures" / "1.json").write_text('{"error": "stuck\\u001b[2J\\nrecord 0 failed"}')
+    run("status", tmp_path)
+    assert "  record 1 failed: stuck\\x1b[2J record 0 failed\n" in capsys.readouterr().out
+
+
 def test_status_names_failures_and_outliers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archs = sample_architectures(40, 5)
     throughput(tmp_path, Abacus(failing=(archs[3].index,)), n=40)
