@@ -153,7 +153,8 @@ def _combinations(ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         else:
             choices |= {"granularity": GRANULARITIES, "observation": OBSERVATIONS}
             if "-MO-" not in env_id and "-Constrained-" not in env_id:
-                choices["reward"] = REWARDS if "Transfer" in env_id or "Preference" in env_id else (*REWARDS, _own_reward)
+                named = "Transfer" in env_id or "Preference" in env_id
+                choices["reward"] = REWARDS if named else (*REWARDS, _own_reward)
         for values in product(*choices.values()):
             yield env_id, dict(zip(choices, values, strict=True))
 
@@ -211,9 +212,8 @@ def _episodes(env_id: str, arguments: Mapping[str, Any], options: dict[str, Any]
             action = _action(env.action_space, rng)
             observation, reward, terminated, truncated, info = env.step(action)
             over = terminated or truncated
-            seen.add(
-                observation=observation, mask=env.action_masks(), reward=reward, ended=(terminated, truncated), **_flat(info)
-            )
+            seen.add(observation=observation, mask=env.action_masks(), **_flat(info))
+            seen.add(reward=reward, ended=(terminated, truncated))
     return seen.columns
 
 
@@ -221,13 +221,14 @@ def _vector_episodes(env_id: str, arguments: Mapping[str, Any], mode: str) -> di
     envs: Any = gymnasium.make_vec(env_id, num_envs=3, autoreset_mode=mode, **arguments)
     rng = np.random.default_rng(list(env_id.encode()))
     seen = _Columns()
+    ended = np.zeros(3, dtype=np.bool_)
     observation, info = envs.reset(seed=5)
     seen.add(observation=observation, mask=envs.action_masks(), **_flat(info))
     for step in range(2 * envs.n_steps + 3):
         if step == envs.n_steps // 2 and step:  # the copies come apart
             observation, info = envs.reset(options={"reset_mask": np.array([True, False, False])})
             seen.add(observation=observation, **_flat(info))
-        if mode == "Disabled" and step and ended.any():
+        if mode == "Disabled" and ended.any():
             observation, info = envs.reset(options={"reset_mask": ended})
             seen.add(observation=observation, mask=envs.action_masks(), **_flat(info))
         actions = np.stack([_action(envs.single_action_space, rng) for _ in range(3)])
@@ -457,15 +458,10 @@ OWN_PARTS: Final = ("order", "worth", "environments", "vector_environments", "op
 
 def _copy_device(folder: Path) -> None:
     """The shipped processor as a device of one's own, by another name."""
-    import shutil
-
+    from anb_gym.construction.device_folder import rename_device
     from anb_gym.devices import SHIPPED
 
-    shutil.copytree(SHIPPED / "cpu", folder)
-    for path in folder.rglob("*.json"):
-        path.write_text(path.read_text().replace('"cpu', f'"{OWN[0]}').replace('"CPU', f'"{OWN[1]}'))
-    for path in folder.rglob("cpu-*"):
-        path.rename(path.with_name(path.name.replace("cpu-", f"{OWN[0]}-", 1)))
+    rename_device(SHIPPED / "cpu", folder, *OWN)
 
 
 def record(parts: Sequence[str], known: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -18,14 +18,14 @@ def normalise(columns: Sequence[FloatArray], ideal: Sequence[float], nadir: Sequ
     return [(column - low) / (high - low) for column, high, low in zip(columns, ideal, nadir, strict=True)]
 
 
-def weighted_sum(objectives: Sequence[FloatArray], weights: Sequence[FloatArray | float]) -> FloatArray:
+def weighted_sum(objectives: Sequence[FloatArray], weights: Sequence[FloatArray | float] | FloatArray) -> FloatArray:
     """The sum of weight times objective; arrays of one shape, or that broadcast."""
     first, *others = (weight * objective for weight, objective in zip(weights, objectives, strict=True))
     total: FloatArray = sum(others, start=first)
     return total
 
 
-def chebyshev(objectives: Sequence[FloatArray], weights: Sequence[FloatArray | float]) -> FloatArray:
+def chebyshev(objectives: Sequence[FloatArray], weights: Sequence[FloatArray | float] | FloatArray) -> FloatArray:
     """Minus the largest of weight times (1 - objective); arrays of one shape, or that broadcast."""
     first, *others = (weight * (objective - 1.0) for weight, objective in zip(weights, objectives, strict=True))
     smallest: FloatArray = reduce(np.minimum, others, first)

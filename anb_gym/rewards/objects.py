@@ -40,7 +40,11 @@ class Reward(Hashable, Protocol):
     def monotone(self) -> bool: ...
 
     def __call__(self, values: Metrics) -> FloatArray:
-        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,); (n, objectives) of a vector reward.
+
+        Where rows may have a target, a bound or weights of their own, these are given by name, as arrays whose last
+        axis is the row.
+        """
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,10 @@ class Product:
         """Accuracy and the performance metric."""
         return ("accuracy", self.performance)
 
-    def __call__(self, values: Metrics) -> FloatArray:
-        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
-        performance = values[self.performance]
-        maximised = DIRECTIONS[self.performance] == "max"
-        ratio = performance / self.target if maximised else self.target / performance
+    def __call__(self, values: Metrics, target: FloatArray | None = None) -> FloatArray:
+        """The reward, as for every reward; with targets ``float64`` (n,) a row may have its own."""
+        performance, aim = values[self.performance], self.target if target is None else target
+        ratio = performance / aim if DIRECTIONS[self.performance] == "max" else aim / performance
         result: FloatArray = values["accuracy"] * ratio**self.exponent
         return result
 
@@ -145,9 +148,9 @@ class _Scalarisation:
 class WeightedSum(_Scalarisation):
     """The weighted sum of the objectives; its optima are the convex part of the front. See :class:`_Scalarisation`."""
 
-    def __call__(self, values: Metrics) -> FloatArray:
-        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
-        return weighted_sum(self.objectives(values), self.weights)
+    def __call__(self, values: Metrics, weights: FloatArray | None = None) -> FloatArray:
+        """The reward, as for every reward; with weights ``float64`` (objectives, n) a row may have its own."""
+        return weighted_sum(self.objectives(values), self.weights if weights is None else weights)
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,9 @@ class Chebyshev(_Scalarisation):
     of the Tchebycheff norm and the efficient frontier of multiple-criteria objectives").
     """
 
-    def __call__(self, values: Metrics) -> FloatArray:
-        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
-        return chebyshev(self.objectives(values), self.weights)
+    def __call__(self, values: Metrics, weights: FloatArray | None = None) -> FloatArray:
+        """The reward, as for every reward; with weights ``float64`` (objectives, n) a row may have its own."""
+        return chebyshev(self.objectives(values), self.weights if weights is None else weights)
 
 
 @dataclass(frozen=True)
@@ -198,10 +201,39 @@ class Constrained:
         """Accuracy and the bounded metric."""
         return ("accuracy", self.performance)
 
-    def __call__(self, values: Metrics) -> FloatArray:
-        """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
-        violation = relative_violation(self.performance, values[self.performance], self.bound)
+    def __call__(self, values: Metrics, bound: FloatArray | None = None) -> FloatArray:
+        """The reward, as for every reward; with bounds ``float64`` (n,) a row may have its own."""
+        bounds = self.bound if bound is None else bound
+        violation = relative_violation(self.performance, values[self.performance], bounds)
         return constrained(values["accuracy"], violation, self.penalty)
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """A vector reward: every metric is an objective, negative where less is better.
+
+    Attributes:
+        metrics: The metrics.
+
+    Raises:
+        ValueError: There is no metric, or one is unknown.
+    """
+
+    monotone: ClassVar[bool] = True
+
+    metrics: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _keep(self, metrics=_check_metrics(self.metrics))
+
+    @property
+    def signs(self) -> FloatArray:
+        """1 for each metric that is to be maximised, -1 for the others, ``float64`` (metrics,)."""
+        return np.where([DIRECTIONS[name] == "max" for name in self.metrics], 1.0, -1.0)
+
+    def __call__(self, values: Metrics) -> FloatArray:
+        """The objectives ``float64`` (n, metrics) of metrics, each ``float64`` (n,)."""
+        return np.stack([values[name] for name in self.metrics], axis=1) * self.signs
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,37 @@
+"""Problems: what is sought, and what an architecture is worth there.
+
+A :class:`Problem` is a task, a reward, a scale and a surrogate. Environments, vector environments, studies, agents and
+reports all ask a problem; nothing else knows how to score. :func:`anb_gym.make_problem` makes the one behind an
+environment id::
+
+    block states -> metrics -> raw reward -> reward, regret
+                    measure    reward        gauge
+
+A problem may let every episode ask for something of its own, such as weights or a bound: its :class:`Ask`, and what a
+batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems.
+"""
+
+from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds, Nothing, Request, Weights
+from anb_gym.problems.evaluation import Evaluation
+from anb_gym.problems.gauges import SCALES, Gauge, Level
+from anb_gym.problems.problem import Problem
+from anb_gym.problems.sets import AskProblem, Choice, ProblemSet
+
+__all__ = [
+    "SCALES",
+    "Ask",
+    "AskBound",
+    "AskNothing",
+    "AskProblem",
+    "AskWeights",
+    "Bounds",
+    "Choice",
+    "Evaluation",
+    "Gauge",
+    "Level",
+    "Nothing",
+    "Problem",
+    "ProblemSet",
+    "Request",
+    "Weights",
+]

@@ -1,0 +1,229 @@
+"""What episodes ask for beside the problem: nothing, weights of the objectives, or a bound."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym.rewards import check_weights
+
+FloatArray = NDArray[np.float64]
+#: Rows of a batch: a slice, or their numbers.
+Rows = slice | NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Request:
+    """What a batch of episodes asks for: arrays with one row per episode, read and written by rows."""
+
+    def __getitem__(self, rows: Rows) -> Self:
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def __setitem__(self, rows: Rows | int, others: Self) -> None:
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(others, field.name)
+
+
+@dataclass(eq=False)
+class Nothing(Request):
+    """The request of episodes that ask for nothing."""
+
+
+@dataclass(eq=False)
+class Weights(Request):
+    """Weights of two objectives.
+
+    Attributes:
+        values: ``float64`` (n, 2), accuracy first, as they are shown.
+    """
+
+    values: FloatArray
+
+
+@dataclass(eq=False)
+class Bounds(Request):
+    """Bounds of the device metric.
+
+    Attributes:
+        position: ``float64`` (n,), where they lie between the nadir, 0, and the ideal, 1, of the exact front.
+    """
+
+    position: FloatArray
+
+
+class Ask(ABC):
+    """What episodes of a problem may ask for: how it is drawn, observed and given to the reward.
+
+    A frozen value, as the problem is whose part it is.
+
+    Attributes:
+        options: Names of the options of ``reset`` that set it.
+        n_cells: Numbers in 0..1 that observations show of it.
+        fractions: Whether these can lie between 0 and 1.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    fractions: ClassVar[bool] = False
+
+    @property
+    def n_cells(self) -> int:
+        """Numbers in 0..1 that observations show of a request."""
+        return 0
+
+    @abstractmethod
+    def blank(self, n: int) -> Request:
+        """A request of n episodes, to be written to."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Request:
+        """The request of one new episode.
+
+        Args:
+            rng: The environment's generator.
+            options: Those of ``reset``, which can set it.
+
+        Raises:
+            ValueError: An option has an impossible value.
+        """
+
+    @abstractmethod
+    def cells(self, request: Any) -> FloatArray:
+        """What observations show, ``float64`` (n, n_cells), or (1, n_cells) if all show the same."""
+
+    def parameters(self, request: Any) -> dict[str, FloatArray]:
+        """The arguments of the reward that a request sets, arrays whose last axis is the episode."""
+        return {}
+
+    def at(self, place: FloatArray) -> Request:
+        """The requests at places in 0..1, ``float64`` (n,), of asks that are one number."""
+        raise NotImplementedError  # of an ask without places
+
+    def place(self, request: Any) -> FloatArray:
+        """The places of requests, ``float64`` (n,)."""
+        raise NotImplementedError  # of an ask without places
+
+    def shown(self, request: Any) -> dict[str, Any]:
+        """What the last infos say of the request, by key: arrays with one row per episode."""
+        return {}
+
+
+@dataclass(frozen=True)
+class AskNothing(Ask):
+    """All episodes are alike."""
+
+    def blank(self, n: int) -> Nothing:
+        return Nothing()
+
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Nothing:
+        return Nothing()
+
+    def cells(self, request: Nothing) -> FloatArray:
+        return np.empty((1, 0))
+
+
+#: The ask of most problems.
+NOTHING: Final = AskNothing()
+
+
+@dataclass(frozen=True)
+class AskWeights(Ask):
+    """Every episode has weights of its own for accuracy and the device metric, drawn uniformly."""
+
+    options: ClassVar[tuple[str, ...]] = ("preference",)
+    fractions: ClassVar[bool] = True
+
+    @property
+    def n_cells(self) -> int:
+        return 2
+
+    def blank(self, n: int) -> Weights:
+        return Weights(np.zeros((n, 2)))
+
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Weights:
+        given = options.get("preference")
+        if given is not None:
+            return Weights(np.array([check_weights(given, 2, "preference")]))
+        first = rng.random()
+        return Weights(np.array([[first, 1.0 - first]]))
+
+    def cells(self, request: Weights) -> FloatArray:
+        return request.values
+
+    def parameters(self, request: Weights) -> dict[str, FloatArray]:
+        # Weights that are given may miss the sum 1 by a rounding; in rewards the first decides.
+        first = self.place(request)
+        return {"weights": np.stack([first, 1.0 - first])}
+
+    def at(self, place: FloatArray) -> Weights:
+        return Weights(np.stack([place, 1.0 - place], axis=1))
+
+    def place(self, request: Weights) -> FloatArray:
+        return request.values[:, 0]
+
+    def shown(self, request: Weights) -> dict[str, Any]:
+        return {"preference": request.values.copy()}
+
+
+@dataclass(frozen=True)
+class AskBound(Ask):
+    """Every episode has a bound of its own for a metric, drawn uniformly between nadir and ideal.
+
+    Attributes:
+        metric: The metric.
+        nadir: Its worst value on the exact front, in its unit.
+        ideal: Its best value.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("preference",)
+    fractions: ClassVar[bool] = True
+
+    metric: str
+    nadir: float
+    ideal: float
+
+    @property
+    def n_cells(self) -> int:
+        return 1
+
+    def blank(self, n: int) -> Bounds:
+        return Bounds(np.zeros(n))
+
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Bounds:
+        given = options.get("preference")
+        return Bounds(np.array([rng.random() if given is None else self.position(given)]))
+
+    def position(self, bound: Any) -> float:
+        """Where a bound lies between nadir, 0, and ideal, 1.
+
+        Raises:
+            ValueError: It is no number between them.
+        """
+        low, high = sorted((self.nadir, self.ideal))
+        if isinstance(bound, bool) or not isinstance(bound, Real) or not low <= float(bound) <= high:
+            raise ValueError(f"preference must be a bound of {self.metric} in {low}..{high}, got {bound!r}")
+        return (float(bound) - self.nadir) / (self.ideal - self.nadir)
+
+    def bound(self, position: FloatArray) -> FloatArray:
+        """The bounds at positions, in the metric's unit."""
+        return self.nadir + position * (self.ideal - self.nadir)
+
+    def cells(self, request: Bounds) -> FloatArray:
+        return request.position[:, None]
+
+    def parameters(self, request: Bounds) -> dict[str, FloatArray]:
+        return {"bound": self.bound(request.position)}
+
+    def at(self, place: FloatArray) -> Bounds:
+        return Bounds(place)
+
+    def place(self, request: Bounds) -> FloatArray:
+        return request.position
+
+    def shown(self, request: Bounds) -> dict[str, Any]:
+        return {"preference": self.bound(request.position)}

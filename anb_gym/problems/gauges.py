@@ -1,0 +1,151 @@
+"""Gauges: which raw rewards are 0 and 1 in unit scale, and whether 1 is certified.
+
+There are three. A fixed scalar reward has 0 at the measured mean of random architectures and 1 at its optimum. A reward
+whose weights or bound differ from episode to episode has the same for each of them; the mean is measured at 129
+places and interpolated linearly. The objectives of a vector reward have 0 at the nadir and 1 at the ideal of the exact
+front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+import numpy as np
+
+from anb_gym.benchmark import Benchmark
+from anb_gym.calibration import N_RANDOM, SEED, calibration
+from anb_gym.fronts import NoFrontError
+from anb_gym.problems.asks import Ask, Request
+from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward
+from anb_gym.space import SPACE
+
+#: Scales of rewards.
+SCALES: Final = ("unit", "raw")
+#: Places at which the mean of random architectures is measured; it is interpolated between them.
+N_MEANS: Final = 129
+#: Rows whose optima are looked for at a time: rows times members of the front stay in cache.
+_CHUNK: Final = 64
+
+
+class Level(NamedTuple):
+    """Raw rewards that are 0 and 1 in unit scale: numbers, or arrays that broadcast against rewards."""
+
+    zero: Any
+    one: Any
+
+    def to_unit(self, raw: FloatArray) -> FloatArray:
+        """Raw rewards in unit scale."""
+        scaled: FloatArray = (raw - self.zero) / (self.one - self.zero)
+        return scaled
+
+    def regret(self, raw: FloatArray) -> FloatArray:
+        """How far raw rewards are below 1, in unit scale; never negative."""
+        regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
+        return regret
+
+
+class Gauge(Protocol):
+    """What the raw rewards of a problem mean.
+
+    Attributes:
+        certified: Whether 1 is proven to be the largest reward of all architectures, as the surrogate sees it.
+    """
+
+    @property
+    def certified(self) -> bool: ...
+
+    def at(self, request: Any) -> Level:
+        """The level of episodes with these requests."""
+
+
+@dataclass(frozen=True)
+class FixedGauge:
+    """The gauge of a problem whose episodes all have the same level."""
+
+    level: Level
+    certified: bool
+
+    def at(self, request: Any = None) -> Level:
+        return self.level
+
+
+@dataclass(frozen=True, eq=False)
+class AskedGauge:
+    """The gauge of a problem of which every episode asks for weights or a bound.
+
+    Attributes:
+        reward: The reward.
+        ask: What episodes ask for.
+        means: Mean of random architectures at evenly spaced places, ``float64`` (N_MEANS,).
+        front: The metrics of the members of the exact front.
+    """
+
+    reward: Reward
+    ask: Ask
+    means: FloatArray
+    front: Metrics
+    certified: bool = True
+
+    def at(self, request: Request) -> Level:
+        place = self.ask.place(request)
+        reward: Callable[..., FloatArray] = self.reward
+        mean = np.interp(place, np.linspace(0.0, 1.0, N_MEANS), self.means)
+        best = np.empty(len(place))
+        for start in range(0, len(place), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            parameters = {name: p[..., None] for name, p in self.ask.parameters(request[rows]).items()}
+            best[rows] = reward(self.front, **parameters).max(axis=1)
+        return Level(mean, best)
+
+
+def scalar_gauge(reward: Reward, surrogate: str) -> FixedGauge:
+    """The gauge of a fixed scalar reward: recorded, or measured when it is first needed, once per process.
+
+    Raises:
+        ValueError: All architectures have the same reward, or it is not finite.
+    """
+    known = calibration(reward, surrogate)
+    return FixedGauge(Level(known.random_mean, known.best), known.certified)
+
+
+@lru_cache(maxsize=64)
+def asked_gauge(reward: Reward, ask: Ask, surrogate: str) -> AskedGauge:
+    """The gauge of a reward of which every episode sets weights or a bound; remembered for the process.
+
+    Raises:
+        NoFrontError: There is no exact front for this surrogate.
+    """
+    benchmark, with_own = Benchmark(surrogate), cast("Callable[..., FloatArray]", reward)
+    members = benchmark.front(reward.metrics[1]).objectives
+    random = SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
+    values = benchmark.query_states(random, reward.metrics)
+    places = np.linspace(0.0, 1.0, N_MEANS)[:, None]
+    means = [with_own(values, **ask.parameters(ask.at(place))).mean() for place in places]
+    front = dict(zip(reward.metrics, np.ascontiguousarray(members.T), strict=True))
+    return AskedGauge(reward, ask, np.array(means), front)
+
+
+@lru_cache(maxsize=64)
+def vector_gauge(reward: Objectives, surrogate: str) -> FixedGauge:
+    """The gauge of a vector reward: 0 is the nadir of each objective on the exact front, 1 its ideal.
+
+    With more than two metrics, a device metric's front is that with accuracy, and accuracy is scaled by all these
+    fronts. A single objective is 0 for the mean of random architectures and 1 for the optimum.
+
+    Raises:
+        NoFrontError: There is no exact front for this surrogate.
+    """
+    benchmark, signs = Benchmark(surrogate), reward.signs
+    try:
+        fronts = [benchmark.front(metric) for metric in reward.metrics[1:] or reward.metrics]
+    except NoFrontError as error:
+        raise NoFrontError(f'reward_scale="unit" of a vector reward needs the exact front: {error}') from None
+    if len(reward.metrics) == 1:
+        level = scalar_gauge(Accuracy(), surrogate).level
+        return FixedGauge(Level(np.array([level.zero]), np.array([level.one])), certified=True)
+    nadirs = [min(front.nadir[0] for front in fronts), *(front.nadir[1] for front in fronts)]
+    ideals = [max(front.ideal[0] for front in fronts), *(front.ideal[1] for front in fronts)]
+    return FixedGauge(Level(signs * nadirs, signs * ideals), certified=True)

@@ -1,0 +1,337 @@
+"""The problem: a task, a reward, a scale and a surrogate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym._errors import choose
+from anb_gym.benchmark import COUNTED, Benchmark
+from anb_gym.calibration import certified_calibration, certified_optimum, front_scale
+from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
+from anb_gym.noise import Noise, perturb
+from anb_gym.problems.asks import NOTHING, Ask
+from anb_gym.problems.evaluation import Evaluation
+from anb_gym.problems.gauges import SCALES, Gauge, Level, asked_gauge, scalar_gauge, vector_gauge
+from anb_gym.rewards import Constrained, FloatArray, Metrics, Objectives, Reward
+from anb_gym.rewards.formulas import relative_violation
+from anb_gym.space import SPACE, SearchSpace, States
+from anb_gym.surrogates.store import FAMILIES, shipped_path
+from anb_gym.tasks import Task
+
+#: How far below the nadir, in extents of the front, the reference point of unit objectives lies where none is recorded.
+MARGIN: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is sought, and what every architecture is worth there.
+
+    A frozen value: equal problems compare equal, hash alike and pickle to a few hundred bytes; tables and gauges are
+    found again where they are needed. :func:`anb_gym.make_problem` makes the one behind an environment id.
+
+    Attributes:
+        task: What is traded: accuracy, and perhaps a device metric.
+        reward: What is maximised: a reward of the task's metrics, or :class:`~anb_gym.rewards.Objectives`.
+        scale: ``"unit"``: random architectures have mean 0 and the optimum has 1, or the nadir of an objective is 0 and
+            its ideal 1; ``"raw"``: the formula's own number.
+        surrogate: Family of the surrogates.
+        ask: What every episode may ask for.
+        constraint: A bound whose violation is a cost; None for none.
+        space: The search space.
+
+    Raises:
+        ValueError: The scale or the surrogate is unknown, the reward or the constraint reads metrics that the task has
+            not, or the unit scale of the reward cannot be measured.
+        NoFrontError: The unit scale needs the exact front, and there is none for this surrogate.
+
+    Example:
+        >>> import anb_gym
+        >>> problem = anb_gym.make_problem("AccelNAS-VCK190-v0")
+        >>> evaluation = problem.evaluate(anb_gym.EFFICIENTNET_B0)
+        >>> f"{evaluation.reward[0]:.3f} {evaluation.regret[0]:.3f}"
+        '0.594 0.406'
+        >>> problem.evaluate(problem.optimum.indices).reward
+        array([1.])
+    """
+
+    space: ClassVar[SearchSpace] = SPACE
+
+    task: Task
+    reward: Reward
+    scale: str = "unit"
+    surrogate: str = FAMILIES[0]
+    ask: Ask = NOTHING
+    constraint: Constrained | None = None
+
+    def __post_init__(self) -> None:
+        choose(self.scale, SCALES, "reward_scale")
+        choose(self.surrogate, FAMILIES, "surrogate")
+        for what, reward in (("reward", self.reward), ("constraint", self.constraint)):
+            if reward is not None and not set(reward.metrics) <= set(self.task.metrics):
+                raise ValueError(
+                    f"{what} must read metrics of the task {self.task.name!r}, {', '.join(self.task.metrics)}, "
+                    f"got {reward!r}, which reads {', '.join(reward.metrics)}"
+                )
+        # What cannot be measured is an error here, not in the middle of an episode.
+        _ = self._gauge
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def benchmark(self) -> Benchmark:
+        """Where metrics come from."""
+        return Benchmark(self.surrogate)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The task's metrics."""
+        return self.task.metrics
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether rewards are vectors, of one objective or more."""
+        return isinstance(self.reward, Objectives)
+
+    @property
+    def n_objectives(self) -> int:
+        """How many numbers are to be maximised."""
+        return len(self.reward.metrics) if self.is_vector else 1
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction of each objective: ``"max"``, whatever the metrics'."""
+        return ("max",) * self.n_objectives
+
+    # --- what architectures are worth ------------------------------------------------------------------------------
+
+    def measure(self, states: States, noise: NDArray[np.uint64] | np.uint64 | None = None) -> Metrics:
+        """The task's metrics of architectures, without checks.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            noise: Seeds of their measurement noise, ``uint64`` (n,) or (); None for no noise.
+
+        Returns:
+            One ``float64`` (n,) array per metric.
+        """
+        return self._noisy(self.benchmark.query_states(states, self.metrics), states, noise)
+
+    def score(self, metrics: Metrics, request: Any = None) -> FloatArray:
+        """The reward of metrics in the problem's scale, ``float64`` (n,), or (n, objectives) for a vector reward.
+
+        Args:
+            metrics: The task's metrics, such as another surrogate's, each ``float64`` (n,).
+            request: What the episodes ask for; None where they ask for nothing.
+        """
+        return self._scaled(self._raw(metrics, request), self._level(request))
+
+    def regret(self, metrics: Metrics, request: Any = None) -> FloatArray | None:
+        """How far architectures with these metrics are below the certified optimum, ``float64`` (n,).
+
+        In unit scale whatever the problem's: 0 for the optimum, 1 for the mean of random architectures. With a
+        constraint in points of accuracy: below the best accuracy that meets the bound; a network that misses the bound
+        is of no use, and is as far below it as one of no accuracy.
+
+        Returns:
+            None where no optimum is certified: for a vector reward, for a reward of which it is not known that it never
+            falls when a metric improves, on surrogates whose exact front does not ship, and for a bound that nothing
+            meets.
+        """
+        return self._regret(metrics, self._raw(metrics, request), self._level(request))
+
+    def cost(self, metrics: Metrics) -> FloatArray | None:
+        """The relative violation of the constraint, ``float64`` (n,), 0 where it is met; None without one."""
+        if self.constraint is None:
+            return None
+        name = self.constraint.performance
+        return relative_violation(name, metrics[name], self.constraint.bound)
+
+    def assess(self, states: States, request: Any = None, noise: Any = None) -> Evaluation:
+        """All that is known of the worth of architectures, without checks, for inner loops.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            request: What the episodes ask for; None where they ask for nothing.
+            noise: As for :meth:`measure`.
+        """
+        exact = self.measure(states)
+        metrics = self._noisy(exact, states, noise)
+        raw, level = self._raw(metrics, request), self._level(request)
+        exactly = raw if metrics is exact else self._raw(exact, request)
+        reward, regret = self._scaled(raw, level), self._regret(exact, exactly, level)
+        return Evaluation(metrics, exact, reward, None if self.is_vector else raw, regret, self.cost(metrics))
+
+    def evaluate(self, archs: Any, *, noise: Noise | int | None = None, **asked: Any) -> Evaluation:
+        """What architectures are worth, checked, in arrays of their own.
+
+        Args:
+            archs: Whatever :meth:`anb_gym.Benchmark.query` takes.
+            noise: None for the surrogate's mean; a :class:`~anb_gym.Noise`, or its seed, for what one measurement would
+                show.
+            **asked: What the episodes ask for, all of them the same, by the names of the options of ``reset``:
+                ``preference=[0.3, 0.7]``. Needed where episodes ask for something.
+
+        Raises:
+            ValueError: An argument has the wrong type, shape or value, or is missing.
+        """
+        states = SPACE.as_states(archs, "archs")
+        known = ", ".join(map(repr, self.ask.options)) or "nothing"
+        for name in (*asked, *(option for option in self.ask.options if option not in asked)):
+            if (name in asked) != (name in self.ask.options):
+                raise ValueError(f"episodes of this problem ask for {known}, which is to be given, got {asked!r}")
+        # Nothing is left to be drawn.
+        request = self.ask.draw(np.random.default_rng(0), asked)[np.zeros(len(states), dtype=np.int64)]
+        key = None if noise is None else noise if isinstance(noise, Noise) else Noise(noise)
+        found = self.assess(states, request, key)
+        return Evaluation(**{field.name: _fresh(getattr(found, field.name)) for field in fields(found)})
+
+    def parts(self, request: Any, n: int) -> Iterator[tuple[NDArray[np.int64], Problem, Any]]:
+        """Rows of a batch of n episodes with the problem and the request of each: here all of them at once."""
+        yield np.arange(n), self, request
+
+    # --- what is known ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def gauge(self) -> Gauge:
+        """What raw rewards are 0 and 1 in unit scale, measured if need be.
+
+        Raises:
+            ValueError: The reward has no scale: all architectures have the same, or it is not finite.
+            NoFrontError: It needs the exact front, and there is none for this surrogate.
+        """
+        if isinstance(self.reward, Objectives):
+            return vector_gauge(self.reward, self.surrogate)
+        if self.ask == NOTHING:
+            return scalar_gauge(self.reward, self.surrogate)
+        try:
+            return asked_gauge(self.reward, self.ask, self.surrogate)
+        except NoFrontError as error:
+            raise NoFrontError(f'reward_scale="unit" of preferences needs the exact front: {error}') from None
+
+    @property
+    def optimum(self) -> CertifiedOptimum | None:
+        """The certified optimum over all architectures, as the surrogate sees it, or under the constraint.
+
+        None where there is none: for a vector reward, where episodes ask for different things, for a reward that is not
+        known to be monotone, on surrogates whose exact front does not ship, and for a bound that nothing meets.
+        """
+        if self.is_vector or self.ask != NOTHING:
+            return None
+        if self.constraint is None:
+            return certified_optimum(self.reward, self.surrogate)
+        found = certified_optimum(self.constraint, self.surrogate)
+        # The constrained reward of what misses the bound is negative; accuracy is not.
+        return None if found is None or found.value < 0.0 else found
+
+    @property
+    def front(self) -> CertifiedFront:
+        """The exact Pareto front of the task's metrics, in their units.
+
+        Raises:
+            NoFrontError: The task has more than two metrics, or there is none for this surrogate; the message names
+                the command that makes it.
+        """
+        if len(self.metrics) > 2:
+            raise NoFrontError(f"no exact front of {len(self.metrics)} metrics is known; the largest has two")
+        return self.benchmark.front(self.metrics[-1])
+
+    @property
+    def front_rewards(self) -> FloatArray:
+        """The rewards of the members of :attr:`front`, best accuracy first, ``float64`` (n,) or (n, objectives).
+
+        Raises:
+            NoFrontError: As :attr:`front`.
+        """
+        front = self.front
+        return self.score(dict(zip(front.metrics, front.objectives.T, strict=True)))
+
+    @property
+    def reference_point(self) -> FloatArray:
+        """The worst objectives that count for a hypervolume, ``float64`` (objectives,), in the problem's scale.
+
+        The task's own where there are two objectives, whatever the surrogate; else a tenth of the extent below the
+        nadir, in unit scale.
+
+        Raises:
+            NoFrontError: Nothing is recorded for the task; the message names the command that does.
+        """
+        if self.is_vector and self.n_objectives == 2:
+            point = front_scale(self.task).reference_point
+            found: FloatArray = self.score(dict(zip(self.metrics, np.array([point]).T, strict=True)))[0]
+            return found
+        below = np.full(self.n_objectives, -MARGIN)
+        if self.scale == "unit":
+            return below
+        zero, one = self.gauge.at(None)
+        scaled: FloatArray = zero + below * (one - zero)
+        return scaled
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Other families of surrogates that can judge the task's metrics."""
+        predicted = [metric for metric in self.metrics if metric not in COUNTED]
+        others = (family for family in FAMILIES if family != self.surrogate)
+        return tuple(f for f in others if all(shipped_path(f, metric).exists() for metric in predicted))
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _gauge(self) -> Gauge | None:
+        """The gauge if the scale needs it or regret can be told by it; it is not measured for nothing."""
+        if self.scale == "unit":
+            return self.gauge
+        if self.is_vector:
+            return None
+        if self.ask == NOTHING:
+            return None if certified_calibration(self.reward, self.surrogate) is None else self.gauge
+        try:
+            return self.gauge
+        except NoFrontError:
+            return None
+
+    @cached_property
+    def _best_accuracy(self) -> float | None:
+        """The best accuracy that meets the constraint."""
+        optimum = self.optimum
+        return None if optimum is None else float(optimum.metrics["accuracy"])
+
+    def _level(self, request: Any) -> Level | None:
+        return None if self._gauge is None else self._gauge.at(request)
+
+    def _raw(self, metrics: Metrics, request: Any) -> FloatArray:
+        reward: Callable[..., FloatArray] = self.reward
+        return reward(metrics, **self.ask.parameters(request))
+
+    def _scaled(self, raw: FloatArray, level: Level | None) -> FloatArray:
+        return raw if self.scale == "raw" or level is None else level.to_unit(raw)
+
+    def _regret(self, exact: Metrics, raw: FloatArray, level: Level | None) -> FloatArray | None:
+        if self.constraint is not None:
+            best, violation = self._best_accuracy, self.cost(exact)
+            if best is None or violation is None:
+                return None
+            return np.where(violation > 0.0, best, np.maximum(0.0, best - exact["accuracy"]))
+        if self.is_vector or level is None or self._gauge is None or not self._gauge.certified:
+            return None
+        return level.regret(raw)
+
+    def _noisy(self, metrics: Metrics, states: States, noise: Any) -> Metrics:
+        """Metrics as one measurement shows them: the same object without noise."""
+        if noise is None:
+            return metrics
+        index = SPACE.states_to_index(states)
+        return {name: perturb(name, column, index, noise) for name, column in metrics.items()}
+
+
+def _fresh(value: Any) -> Any:
+    """A copy: rewards, raw rewards and metrics can be one array, and users may write to theirs."""
+    if isinstance(value, Mapping):
+        return {name: _fresh(column) for name, column in value.items()}
+    return None if value is None else value.copy()
