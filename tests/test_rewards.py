@@ -1,8 +1,12 @@
 """Rewards as functions of metrics."""
 
+import json
 import pickle
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -263,9 +267,61 @@ def test_target_without_a_use(reward: Any, task: str) -> None:
         make_reward(reward, get_task(task), 3000.0)
 
 
+@dataclass(frozen=True)
+class Doubled:
+    """A reward of a user's own, found as ``module:Name``."""
+
+    factor: float
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    monotone: ClassVar[bool] = True
+
+    @classmethod
+    def for_task(cls, task: Task, target: float | None = None) -> "Doubled":
+        return cls(2.0 if target is None else target)
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        return self.factor * values["accuracy"]
+
+
+def test_objects_are_taken_as_they_are() -> None:
+    task = get_task("VCK190")
+    for reward in (Accuracy(), Product("vck190/throughput", 2000.0, 0.2), Constrained("vck190/throughput", 5.0)):
+        assert make_reward(reward, task) is reward
+    with pytest.raises(ValueError, match="must read the metrics .* of task 'VCK190', got .*a100"):
+        make_reward(Product("a100/throughput", 2000.0), task)
+    with pytest.raises(ValueError, match="target must be None"):
+        make_reward(Accuracy(), task, target=3.0)
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_mappings_come_back(name: str) -> None:
+    task = get_task("ZCU102-Latency")
+    reward = make_reward(name, task)
+    assert make_reward(json.loads(json.dumps(asdict(reward))), task) == reward
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "produkt"}, {"name": "product"}, {"name": "accuracy", "target": 3}])
+def test_bad_mappings(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"the name in reward must be one of|reward must have the fields of"):
+        make_reward(fields, get_task("A100"))
+
+
+def test_rewards_in_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("own_rewards")
+    module.Doubled = Doubled
+    module.speed = lambda values: values["a100/throughput"]
+    monkeypatch.setitem(sys.modules, "own_rewards", module)
+    task = get_task("A100")
+    assert make_reward("own_rewards:Doubled", task, target=3.0) == Doubled(3.0)
+    assert make_reward("own_rewards:speed", task) == Custom(module.speed, task.metrics)
+    for wrong in ("own_rewards:Other", "no_such_module:Name", "own_rewards:", ":Name"):
+        with pytest.raises(ValueError, match="reward must be a name or 'module:Name' that Python finds, got"):
+            make_reward(wrong, task)
+
+
 @pytest.mark.parametrize("reward", ["products", "", None, 3])
 def test_unknown_reward(reward: Any) -> None:
-    with pytest.raises(ValueError, match="reward must be one of 'product', 'weighted', .*'accuracy', got"):
+    with pytest.raises(ValueError, match="reward must be one of 'product', .*'accuracy'.*, got"):
         make_reward(reward, get_task("VCK190"))
 
 

@@ -4,7 +4,7 @@ A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
 :func:`make_reward` makes one from a name.
 """
 
-from anb_gym.rewards.names import REWARDS, SCALARISATIONS, front_extent, make_reward
+from anb_gym.rewards.names import REWARDS, SCALARISATIONS, make_reward
 from anb_gym.rewards.objects import (
     PENALTY,
     Accuracy,
@@ -18,6 +18,7 @@ from anb_gym.rewards.objects import (
     Reward,
     WeightedSum,
     check_weights,
+    front_extent,
 )
 
 __all__ = [

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose, number, positive
+from anb_gym.fronts import load_front
 from anb_gym.metrics import DIRECTIONS, choose_metric
 from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
-from anb_gym.tasks import EXPONENT
+from anb_gym.surrogates.store import FAMILIES
+from anb_gym.tasks import EXPONENT, Task
 
 FloatArray = NDArray[np.float64]
 Metrics: TypeAlias = Mapping[str, FloatArray]
@@ -53,6 +55,13 @@ class Accuracy:
 
     monotone: ClassVar[bool] = True
 
+    name: str = field(default="accuracy", init=False, repr=False)
+
+    @classmethod
+    def for_task(cls, task: Task) -> Accuracy:
+        """The reward of a task."""
+        return cls()
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The accuracy."""
@@ -85,6 +94,24 @@ class Product:
     performance: str
     target: float
     exponent: float = EXPONENT
+    name: str = field(default="product", init=False, repr=False)
+
+    @classmethod
+    def for_task(cls, task: Task, target: float | None = None) -> Product | Accuracy:
+        """The reward of a task with a target of its own, or its default; accuracy alone where there is nothing else.
+
+        Raises:
+            ValueError: The task has more than two metrics, or a target is given where it has none.
+        """
+        if len(task.metrics) > 2:
+            raise ValueError(
+                f"reward 'product' needs a task with at most two metrics, {task.name!r} has {task.metrics}"
+            )
+        if len(task.metrics) == 2:
+            return cls(task.metrics[1], _target(cls, task, target))
+        if target is not None:
+            raise ValueError(f"target must be None: the task {task.name!r} has none, got {target!r}")
+        return Accuracy()
 
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, _OTHERS, "performance")
@@ -131,6 +158,20 @@ class _Scalarisation:
     ideal: tuple[float, ...]
     nadir: tuple[float, ...]
 
+    @classmethod
+    def for_task(cls, task: Task, weights: Sequence[float] | None = None) -> Self:
+        """The reward of a task with two metrics; without weights they are equal.
+
+        Objectives are scaled by the exact front of the default surrogate, whatever the surrogate.
+
+        Raises:
+            ValueError: The task has another number of metrics, or the weights are impossible.
+            NoFrontError: There is no exact front of the task's metrics.
+        """
+        n = len(check_two_metrics(cls, task))
+        simplex = tuple([1.0 / n] * n) if weights is None else check_weights(weights, n, "weights")
+        return cls(task.metrics, simplex, *front_extent(task))
+
     def __post_init__(self) -> None:
         names = _check_metrics(self.metrics)
         ideal, nadir = (_check_values(getattr(self, name), len(names), name) for name in ("ideal", "nadir"))
@@ -148,6 +189,8 @@ class _Scalarisation:
 class WeightedSum(_Scalarisation):
     """The weighted sum of the objectives; its optima are the convex part of the front. See :class:`_Scalarisation`."""
 
+    name: str = field(default="weighted", init=False, repr=False)
+
     def __call__(self, values: Metrics, weights: FloatArray | None = None) -> FloatArray:
         """The reward, as for every reward; with weights ``float64`` (objectives, n) a row may have its own."""
         return weighted_sum(self.objectives(values), self.weights if weights is None else weights)
@@ -160,6 +203,8 @@ class Chebyshev(_Scalarisation):
     Every member of the front is the optimum for some weights, unlike with the sum (Bowman 1976, "On the relationship
     of the Tchebycheff norm and the efficient frontier of multiple-criteria objectives").
     """
+
+    name: str = field(default="chebyshev", init=False, repr=False)
 
     def __call__(self, values: Metrics, weights: FloatArray | None = None) -> FloatArray:
         """The reward, as for every reward; with weights ``float64`` (objectives, n) a row may have its own."""
@@ -189,6 +234,16 @@ class Constrained:
     performance: str
     bound: float
     penalty: float = PENALTY
+    name: str = field(default="constrained", init=False, repr=False)
+
+    @classmethod
+    def for_task(cls, task: Task, target: float | None = None) -> Self:
+        """The reward of a task with two metrics, with a bound of its own, or the task's target.
+
+        Raises:
+            ValueError: The task has another number of metrics, or the bound is not positive and finite.
+        """
+        return cls(check_two_metrics(cls, task)[1], _target(cls, task, target))
 
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, _OTHERS, "performance")
@@ -301,6 +356,30 @@ class _Given(dict[str, FloatArray]):
             return self[choose(name, self, "the metric that reward reads")]
         except ValueError as error:
             raise KeyError(str(error)) from None
+
+
+def front_extent(task: Task) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Ideal and nadir, in the metrics' units, of a task's exact front on the default surrogate."""
+    front = load_front(FAMILIES[0], task.metrics[-1])
+    return front.ideal, front.nadir
+
+
+def check_two_metrics(reward: Any, task: Task) -> tuple[str, ...]:
+    """The metrics of a task that has two.
+
+    Raises:
+        ValueError: It has another number of them.
+    """
+    if len(task.metrics) != 2:
+        raise ValueError(f"reward {reward.name!r} needs a task with two metrics, {task.name!r} has {task.metrics}")
+    return task.metrics
+
+
+def _target(reward: Any, task: Task, target: float | None) -> float:
+    """A target of one's own, or the task's."""
+    if target is None and task.target is None:
+        raise ValueError(f"reward {reward.name!r} needs a target, the task {task.name!r} has none")
+    return positive(task.target if target is None else target, "target")
 
 
 def check_weights(weights: Any, n: int, argument: str) -> tuple[float, ...]:
