@@ -212,8 +212,8 @@ def _episodes(env_id: str, arguments: Mapping[str, Any], options: dict[str, Any]
             action = _action(env.action_space, rng)
             observation, reward, terminated, truncated, info = env.step(action)
             over = terminated or truncated
-            seen.add(observation=observation, mask=env.action_masks(), **_flat(info))
-            seen.add(reward=reward, ended=(terminated, truncated))
+            ended = (terminated, truncated)
+            seen.add(observation=observation, mask=env.action_masks(), reward=reward, ended=ended, **_flat(info))
     return seen.columns
 
 

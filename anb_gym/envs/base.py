@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,10 +15,11 @@ from anb_gym._errors import choose
 from anb_gym.envs import rendering
 from anb_gym.envs.encoding import Encoding, make_encoding
 from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options
-from anb_gym.envs.outcomes import Outcome, Scoring, Seeds, first_row
+from anb_gym.envs.outcomes import Ending, Seeds, describe, first_row
 from anb_gym.envs.transition import Transition, transition
-from anb_gym.rewards import FloatArray
+from anb_gym.problems import Problem, ProblemSet, Request
 from anb_gym.space import SPACE, Choices
+from anb_gym.tasks import Task
 
 RENDER_MODES = ("ansi", "rgb_array")
 #: Episodes in a row that end early, and their steps in all, before a warning: tests of environments make few steps.
@@ -31,35 +33,59 @@ class Rules:
     Attributes:
         transition: What actions choose, and which are valid.
         encoding: What observations show.
-        scoring: What complete architectures are worth, and what an episode asks for.
+        problem: What complete architectures are worth, and what an episode may ask for.
         noisy: Whether metrics show measurement noise.
     """
 
     transition: Transition
     encoding: Encoding
-    scoring: Scoring
+    problem: Problem | ProblemSet
     noisy: bool
 
     @property
     def random(self) -> bool:
         """Whether a reset draws anything."""
-        return self.noisy or self.scoring.n_context > 0
+        return self.noisy or self.problem.ask.n_cells > 0
 
-    def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[FloatArray, int]:
-        """The context of a new episode and the seed of its noise, 0 without noise."""
-        context = self.scoring.draw(rng, options)
-        return context, int(rng.integers(2**63)) if self.noisy else 0
+    @property
+    def reward_dim(self) -> int | None:
+        """How many objectives a vector reward has, None for a scalar reward."""
+        return self.problem.n_objectives if self.problem.is_vector else None
 
-    def score(self, choices: Choices, context: FloatArray, seeds: Seeds) -> list[Outcome]:
-        """Outcomes of complete choices ``int8`` (n, 28), with their contexts and noise seeds."""
-        return self.scoring(SPACE.to_states(choices), context, seeds if self.noisy else None)
+    @property
+    def running(self) -> dict[str, float]:
+        """What the infos of all steps but the last contain beside the mask."""
+        return {} if self.problem.constraint is None else {"cost": 0.0}
+
+    def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Request, int]:
+        """The request of a new episode and the seed of its noise, 0 without noise."""
+        request = self.problem.ask.draw(rng, options)
+        return request, int(rng.integers(2**63)) if self.noisy else 0
+
+    def first(self, request: Request, n: int) -> NDArray[Any]:
+        """The first observations of n episodes with these requests."""
+        return self.encoding.first(n, self.problem.ask.cells(request))
+
+    def task(self, request: Request) -> Task:
+        """The task of one episode."""
+        return next(self.problem.parts(request))[1].task
+
+    def score(self, choices: Choices, request: Request, seeds: Seeds) -> Iterator[Ending]:
+        """The ends of episodes with complete choices ``int8`` (n, 28), their requests and noise seeds."""
+        states = SPACE.to_states(choices)
+        for rows, problem, asked in self.problem.parts(request):
+            of_rows = seeds[rows] if self.noisy else None
+            evaluation = problem.assess(states[rows], asked, of_rows)
+            rewards = evaluation.reward.astype(np.float32) if problem.is_vector else evaluation.reward
+            info = describe(states[rows], evaluation, of_rows) | self.problem.ask.shown(request[rows])
+            yield Ending(rows, rewards, info)
 
 
 class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
     """Builds an architecture step by step; subclasses say what it is worth.
 
     Args:
-        scoring: What complete architectures are worth.
+        problem: What complete architectures are worth.
         granularity: A name in :data:`anb_gym.envs.transition.GRANULARITIES`.
         observation: A name in :data:`anb_gym.envs.encoding.OBSERVATIONS`.
         noise: Whether metrics show the noise of one measurement.
@@ -67,6 +93,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     Attributes:
         rules: All that decides an episode.
+        problem: What complete architectures are worth, and what an episode may ask for.
         task: The task of the present episode.
         benchmark: Where metrics come from.
 
@@ -77,27 +104,32 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
 
     def __init__(
-        self, scoring: Scoring, granularity: str, observation: str, noise: bool, render_mode: str | None
+        self, problem: Problem | ProblemSet, granularity: str, observation: str, noise: bool, render_mode: str | None
     ) -> None:
         if not isinstance(noise, bool):
             raise ValueError(f"noise must be True or False, got {noise!r}")
-        encoding = make_encoding(observation, scoring.n_context, scoring.fractions)
-        self.rules = Rules(transition(granularity), encoding, scoring, noise)
+        encoding = make_encoding(observation, problem.ask.n_cells, problem.ask.fractions)
+        self.rules = rules = Rules(transition(granularity), encoding, problem, noise)
         self.render_mode = None if render_mode is None else choose(render_mode, RENDER_MODES, "render_mode")
         self.action_space = self.rules.transition.action_space()
         self.observation_space = encoding.space
         #: The next step, None before the first reset. Everything below is a batch of one episode.
         self._step: int | None = None
         self._choices: Choices = np.zeros((1, SPACE.n_choices), dtype=np.int8)
-        self._context: FloatArray = np.zeros((1, scoring.n_context))
+        self._request = problem.ask.blank(1)
         self._noise_seeds: Seeds = np.zeros(1, dtype=np.uint64)
-        self._observations = encoding.first(self._context)
-        self.task = scoring.task(self._context[0])
-        self.benchmark = scoring.benchmark
+        self._observations = rules.first(self._request, 1)
+        self.task = rules.task(self._request)
+        self.benchmark = problem.benchmark
         #: After how many steps the last episodes were given up, and how many these are; None once one was complete.
         self._given_up: tuple[int, int] | None = (0, 0)
         #: Metrics and reward of the complete architecture, for ``render``.
         self._outcome: tuple[dict[str, float], Any] | None = None
+
+    @property
+    def problem(self) -> Problem | ProblemSet:
+        """What complete architectures are worth, and what an episode may ask for."""
+        return self.rules.problem
 
     @property
     def n_steps(self) -> int:
@@ -107,7 +139,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
     @property
     def reset_options(self) -> tuple[str, ...]:
         """Names of the options of ``reset``."""
-        return self.rules.scoring.options
+        return self.rules.problem.ask.options
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -128,9 +160,9 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         super().reset(seed=seed)
         self._notice_given_up()
         rules = self.rules
-        self._context[0], self._noise_seeds[0] = rules.draw(self.np_random, options)
-        self.task = rules.scoring.task(self._context[0])
-        self._observations = rules.encoding.first(self._context)
+        self._request, self._noise_seeds[0] = rules.draw(self.np_random, options)
+        self.task = rules.task(self._request)
+        self._observations = rules.first(self._request, 1)
         self._step, self._outcome = 0, None
         return self._observations[0].copy(), {"action_mask": rules.transition.masks[0].copy()}
 
@@ -158,23 +190,22 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._step = step = step + 1
         observation = self._observations[0].copy()
         if step < tables.n_steps:
-            dim = rules.scoring.reward_dim
-            nothing = 0.0 if dim is None else np.zeros(dim, dtype=np.float32)
+            nothing = 0.0 if rules.reward_dim is None else np.zeros(rules.reward_dim, dtype=np.float32)
             return (
                 observation,
                 nothing,
                 False,
                 False,
-                {"action_mask": tables.masks[step].copy(), **rules.scoring.running},
+                {"action_mask": tables.masks[step].copy(), **rules.running},
             )
         reward, info = self._evaluate()
         return observation, reward, True, False, {"action_mask": tables.masks[step].copy(), **info}
 
-    def take_over(self, step: int, choices: Choices, context: FloatArray, noise_seeds: Seeds) -> None:
+    def take_over(self, step: int, choices: Choices, request: Request, noise_seeds: Seeds) -> None:
         """Takes over an episode from a vector environment, to ``render`` it; arrays are batches of one."""
         self._step = None if step < 0 else step
-        self._choices[:], self._context[:], self._noise_seeds[:] = choices, context, noise_seeds
-        self.task = self.rules.scoring.task(self._context[0])
+        self._choices[:], self._request, self._noise_seeds[:] = choices, request, noise_seeds
+        self.task = self.rules.task(request)
         self._outcome = None
         if step == self.rules.transition.n_steps:
             self._evaluate()
@@ -193,9 +224,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         """
         made = None if self._step is None else self._step * self.rules.transition.choices_per_step
         choices = None if made is None else self._choices[0, :made].tolist()
-        return rendering.render(
-            self.render_mode, self.task, self.rules.scoring.benchmark.surrogate, choices, *(self._outcome or ())
-        )
+        return rendering.render(self.render_mode, self.task, self.benchmark.surrogate, choices, *(self._outcome or ()))
 
     def _notice_given_up(self) -> None:
         """Warns if no episode is ever complete, as with too small a ``max_episode_steps``, of which nobody tells us."""
@@ -217,8 +246,8 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     def _evaluate(self) -> tuple[Any, dict[str, Any]]:
         """Reward and info of the complete architecture."""
-        (outcome,) = self.rules.score(self._choices, self._context, self._noise_seeds)
-        reward = float(outcome.rewards[0]) if outcome.rewards.ndim == 1 else outcome.rewards[0]
-        info = first_row(outcome.info)
+        (ending,) = self.rules.score(self._choices, self._request, self._noise_seeds)
+        reward = float(ending.rewards[0]) if ending.rewards.ndim == 1 else ending.rewards[0]
+        info = first_row(ending.info)
         self._outcome = (info["metrics"], reward)
         return reward, info

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from anb_gym._errors import choose
+from anb_gym.benchmark import Benchmark
 from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.outcomes import Scoring, TaskScoring
-from anb_gym.envs.preference import PreferenceScorer, PreferenceScoring
+from anb_gym.envs.preference import sampled_preference
 from anb_gym.envs.vector import ArchitectureVectorEnv
-from anb_gym.rewards import Metrics
-from anb_gym.scoring import Scorer
+from anb_gym.problems import Problem
+from anb_gym.rewards import Metrics, make_reward
 from anb_gym.tasks import get_task
 
 #: What ``preference`` can be, beside None.
@@ -190,16 +190,34 @@ class BuildEnv(ArchitectureEnv):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        scoring: Scoring
-        if preference is None:
-            scoring = TaskScoring(Scorer(get_task(task), surrogate, reward, reward_scale, target, weights))
-        else:
-            choose(preference, PREFERENCES, "preference")
-            for name, value in (("target", target), ("weights", weights)):
-                if value is not None:
-                    raise ValueError(f"{name} must be None: a sampled preference takes its place, got {value!r}")
-            scoring = PreferenceScoring(PreferenceScorer(get_task(task), surrogate, reward, reward_scale))
-        super().__init__(scoring, granularity, observation, noise, render_mode)
+        problem = make_problem(task, surrogate, reward, reward_scale, target, weights, preference)
+        super().__init__(problem, granularity, observation, noise, render_mode)
+
+
+def make_problem(
+    task: str,
+    surrogate: str | None = None,
+    reward: Any = "product",
+    reward_scale: str = "unit",
+    target: float | None = None,
+    weights: Sequence[float] | None = None,
+    preference: str | None = None,
+) -> Problem:
+    """The problem of an environment with a scalar reward; see :class:`BuildEnv` for the arguments.
+
+    Raises:
+        ValueError: An argument has an unknown or impossible value.
+        NoFrontError: A reward or its scale needs the exact front, and there is none for this surrogate.
+    """
+    of, family = get_task(task), Benchmark(surrogate).surrogate
+    if preference is None:
+        return Problem(of, make_reward(reward, of, target, weights), reward_scale, family)
+    choose(preference, PREFERENCES, "preference")
+    for name, value in (("target", target), ("weights", weights)):
+        if value is not None:
+            raise ValueError(f"{name} must be None: a sampled preference takes its place, got {value!r}")
+    made, ask = sampled_preference(reward, of)
+    return Problem(of, made, reward_scale, family, ask)
 
 
 class BuildVectorEnv(ArchitectureVectorEnv):

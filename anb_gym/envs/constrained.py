@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Any
-
+from anb_gym.benchmark import Benchmark
 from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.outcomes import Outcome, Seeds, TaskScoring
 from anb_gym.envs.vector import ArchitectureVectorEnv
-from anb_gym.rewards import Constrained, FloatArray, make_reward
-from anb_gym.rewards.formulas import relative_violation
-from anb_gym.scoring import Scorer, warn_if_unmet
-from anb_gym.space import States
-from anb_gym.tasks import Task, get_task
+from anb_gym.problems import Problem
+from anb_gym.rewards import Constrained, make_reward
+from anb_gym.tasks import get_task
 
 
 class ConstrainedBuildEnv(ArchitectureEnv):
@@ -43,7 +38,11 @@ class ConstrainedBuildEnv(ArchitectureEnv):
     `anb_gym.Benchmark().optimum(anb_gym.rewards.Constrained("vck190/throughput", 3000.0))` is the certified optimum.
 
     The info of the last step contains `architecture`, `index`, `metrics`, `raw_reward` (the accuracy in percent) and
-    `cost`, and with noise `exact_metrics` and `noise_seed`, as for `BuildEnv`; reward and cost are of `metrics`.
+    `cost`, and with noise `exact_metrics` and `noise_seed`, as for `BuildEnv`; reward and cost are of `metrics`. Where
+    that optimum is certified, `regret` is in points of accuracy, without noise and whatever the scale: how far the
+    accuracy lies below the best that meets the bound. A network that misses the bound is of no use: it is as far below
+    as one of no accuracy, so that each that meets the bound has less regret than each that does not. There is no
+    `regret` where nothing meets the bound.
 
     ## Starting State
 
@@ -90,43 +89,22 @@ class ConstrainedBuildEnv(ArchitectureEnv):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        scoring = CostScoring(get_task(task), surrogate, reward_scale, target)
-        super().__init__(scoring, granularity, observation, noise, render_mode)
+        problem = make_problem(task, surrogate, reward_scale, target)
+        super().__init__(problem, granularity, observation, noise, render_mode)
 
 
-class CostScoring(TaskScoring):
-    """Scores episodes by accuracy, with the violation of a bound in the info.
-
-    Args:
-        task: A task with two metrics.
-        surrogate: Family of the surrogates; None for the default.
-        scale: ``"unit"`` or ``"raw"``.
-        target: The bound, in the device metric's unit; None for the task's target.
+def make_problem(
+    task: str, surrogate: str | None = None, reward_scale: str = "unit", target: float | None = None
+) -> Problem:
+    """The problem of an environment with a constraint; see :class:`ConstrainedBuildEnv` for the arguments.
 
     Raises:
         ValueError: An argument has an unknown or impossible value.
     """
-
-    running = MappingProxyType({"cost": 0.0})
-
-    def __init__(self, task: Task, surrogate: str | None, scale: str, target: float | None) -> None:
-        constraint = make_reward("constrained", task, target)
-        assert isinstance(constraint, Constrained)
-        self._constraint = constraint
-        super().__init__(Scorer(task, surrogate, "accuracy", scale))
-        warn_if_unmet(constraint, self.benchmark.surrogate)
-
-    def __call__(self, states: States, context: FloatArray, seeds: Seeds | None) -> list[Outcome]:
-        outcomes = super().__call__(states, context, seeds)
-        for outcome in outcomes:
-            self._add_cost(outcome.info)
-        return outcomes
-
-    def _add_cost(self, info: dict[str, Any]) -> None:
-        name = self._constraint.performance
-        # The accuracy's own regret would call an architecture that misses the bound better than the optimum.
-        info.pop("regret", None)
-        info["cost"] = relative_violation(name, info["metrics"][name], self._constraint.bound)
+    of, family = get_task(task), Benchmark(surrogate).surrogate
+    constraint = make_reward("constrained", of, target)
+    assert isinstance(constraint, Constrained)
+    return Problem(of, make_reward("accuracy", of), reward_scale, family, constraint=constraint)
 
 
 class ConstrainedBuildVectorEnv(ArchitectureVectorEnv):

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose, integer
 from anb_gym.envs import rendering
 from anb_gym.envs.base import RENDER_MODES
+from anb_gym.envs.build import make_problem
 from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options, parse_action
 from anb_gym.envs.outcomes import Columns, Seeds, architecture_strings, describe, first_row
-from anb_gym.rewards import Metrics
-from anb_gym.scoring import Scorer, Scores
+from anb_gym.problems import Evaluation
+from anb_gym.rewards import FloatArray, Metrics
 from anb_gym.space import SPACE, Architecture, Choices
-from anb_gym.tasks import get_task
 
 _Observation = NDArray[np.float32]
 _Info = dict[str, Any]
@@ -147,8 +147,9 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        self.task = get_task(task)
-        self._scorer = Scorer(self.task, surrogate, reward, reward_scale, target, weights)
+        #: What architectures are worth, and their task.
+        self.problem = make_problem(task, surrogate, reward, reward_scale, target, weights)
+        self.task = self.problem.task
         self._start = None if start is None else _parse(start, "start")
         #: Steps of an episode.
         self.n_steps = integer(horizon, 1, "horizon")
@@ -159,10 +160,10 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self.render_mode = None if render_mode is None else choose(render_mode, RENDER_MODES, "render_mode")
         self.action_space = spaces.Discrete(N_ACTIONS)
         self.observation_space = spaces.Box(0.0, 1.0, (N_ACTIONS,), np.float32)
-        #: Steps made, None before the first reset; the architectures at the start and now; the latter's scores.
+        #: Steps made, None before the first reset; the architectures at the start and now; the latter's worth.
         self._made: int | None = None
         self._first = self._choices = np.zeros(SPACE.n_choices, dtype=np.int8)
-        self._scores: Scores
+        self._worth: Evaluation
         #: The choice that the last step named, and its reward, for ``render``.
         self._changed: int | None = None
         self._reward: float | None = None
@@ -202,17 +203,17 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         if self._made is None or self._made == self.n_steps:
             raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if self._made is None else OVER}")
         number = parse_action(action, N_ACTIONS)
-        before = self._scores
+        before = self._worth
         self._changed = int(POSITIONS[number])
         if self._choices[self._changed] != OPTIONS[number]:
             self._choices[self._changed] = OPTIONS[number]
-            self._scores = self.score(self._choices[None], self._seeds)
-        self._reward = float(self._scores.reward[0] - before.reward[0])
+            self._worth = self.assess(self._choices[None], self._seeds)
+        self._reward = float(self._worth.reward[0] - before.reward[0])
         self._made += 1
         truncated = self._made == self.n_steps
         if not truncated:
             return self._observe(), self._reward, False, False, {"action_mask": self._mask()}
-        info = self.last_info(self._first[None], self._choices[None], self._scores, self._seeds)
+        info = self.last_info(self._first[None], self._choices[None], self._worth, self._seeds)
         return self._observe(), self._reward, False, True, first_row(info)
 
     def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Choices, int]:
@@ -246,15 +247,19 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self._first, self._choices = first.copy(), choices.copy()
         self._seeds[0] = noise_seed
         self._changed, self._reward = changed, reward
-        self._scores = self.score(self._choices[None], self._seeds)
+        self._worth = self.assess(self._choices[None], self._seeds)
 
-    def score(self, choices: Choices, seeds: Seeds) -> Scores:
-        """Scores of architectures ``int8`` (n, 28) that are measured with these noise seeds, if there is noise."""
-        return self._scorer(SPACE.to_states(choices), seeds if self._noisy else None)
+    def reward(self, choices: Choices, seeds: Seeds) -> FloatArray:
+        """Rewards ``float64`` (n,) of architectures ``int8`` (n, 28) measured with these noise seeds, if any."""
+        return self.problem.score(self.problem.measure(SPACE.to_states(choices), seeds if self._noisy else None))
 
-    def last_info(self, first: Choices, choices: Choices, scores: Scores, seeds: Seeds) -> Columns:
+    def assess(self, choices: Choices, seeds: Seeds) -> Evaluation:
+        """All that is known of the worth of architectures, as :meth:`reward`."""
+        return self.problem.assess(SPACE.to_states(choices), None, seeds if self._noisy else None)
+
+    def last_info(self, first: Choices, choices: Choices, evaluation: Evaluation, seeds: Seeds) -> Columns:
         """What the last infos of episodes contain, from their first and last architectures ``int8`` (n, 28)."""
-        info = describe(SPACE.to_states(choices), scores, seeds if self._noisy else None)
+        info = describe(SPACE.to_states(choices), evaluation, seeds if self._noisy else None)
         mask = (choices[:, POSITIONS] != OPTIONS).astype(np.int8)  # values are bootstrapped from the last observation
         return {"action_mask": mask, "start": architecture_strings(SPACE.to_states(first)), **info}
 
@@ -270,8 +275,8 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
             ResetNeeded: No episode has begun.
         """
         choices = None if self._made is None else self._choices.tolist()
-        metrics = None if self._made is None else first_row(dict(self._scores.metrics))
-        surrogate = self._scorer.benchmark.surrogate
+        metrics = None if self._made is None else first_row(dict(self._worth.metrics))
+        surrogate = self.problem.surrogate
         return rendering.render(self.render_mode, self.task, surrogate, choices, metrics, self._reward, self._changed)
 
     def _chosen(self) -> NDArray[np.bool_]:

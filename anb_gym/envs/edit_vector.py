@@ -70,10 +70,10 @@ class EditVectorEnv(CopiesVectorEnv):
 
     def _finish(self, rows: Rows, rewards: NDArray[Any]) -> list[tuple[NDArray[np.int64], Columns]]:
         choices, seeds = self._choices[rows], self._seeds[rows]
-        scores = self.single_env.score(choices, seeds)
-        return [(self._numbers[rows], self.single_env.last_info(self._first[rows], choices, scores, seeds))]
+        evaluation = self.single_env.assess(choices, seeds)
+        return [(self._numbers[rows], self.single_env.last_info(self._first[rows], choices, evaluation, seeds))]
 
     def _measure(self, rows: Rows) -> None:
         """Scores the architectures of copies and shows them."""
-        self._worth[rows] = self.single_env.score(self._choices[rows], self._seeds[rows]).reward
+        self._worth[rows] = self.single_env.reward(self._choices[rows], self._seeds[rows])
         self._observations[rows] = self._choices[rows][:, POSITIONS] == OPTIONS

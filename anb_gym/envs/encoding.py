@@ -28,7 +28,7 @@ class Encoding(ABC):
     """Observations of batches of episodes, written in place.
 
     Args:
-        n_context: Cells of what an episode asks for, after those of the choices; all lie in 0..1.
+        n_asked: Cells of what an episode asks for, after those of the choices; all lie in 0..1.
 
     Attributes:
         space: The observation space of one environment.
@@ -36,10 +36,10 @@ class Encoding(ABC):
 
     space: spaces.Box
 
-    def first(self, context: FloatArray) -> NDArray[Any]:
-        """Observations (n, cells) before the first choice of episodes with these contexts, (n, n_context)."""
-        observations = np.zeros((len(context), *self.space.shape), dtype=self.space.dtype)
-        observations[:, self.space.shape[0] - context.shape[1] :] = context
+    def first(self, n: int, asked: FloatArray) -> NDArray[Any]:
+        """Observations (n, cells) before the first choice of n episodes whose requests show these cells."""
+        observations = np.zeros((n, *self.space.shape), dtype=self.space.dtype)
+        observations[:, self.space.shape[0] - asked.shape[1] :] = asked
         return observations
 
     @abstractmethod
@@ -56,11 +56,11 @@ class Encoding(ABC):
 class OneHot(Encoding):
     """One cell per option of every choice, and one per number of choices made: ``float32``."""
 
-    def __init__(self, n_context: int = 0) -> None:
-        self.space = spaces.Box(0.0, 1.0, (N_CELLS + n_context,), np.float32)
+    def __init__(self, n_asked: int = 0) -> None:
+        self.space = spaces.Box(0.0, 1.0, (N_CELLS + n_asked,), np.float32)
 
-    def first(self, context: FloatArray) -> NDArray[Any]:
-        observations = super().first(context)
+    def first(self, n: int, asked: FloatArray) -> NDArray[Any]:
+        observations = super().first(n, asked)
         observations[:, N_OPTION_CELLS] = 1.0
         return observations
 
@@ -75,11 +75,11 @@ class OneHot(Encoding):
 class Tokens(Encoding):
     """One cell per choice: 0 while it is open, then the position of the option, from 1.
 
-    Integers of ``int8``; a context that has fractions makes all cells ``float32``.
+    Integers of ``int8``; requests that have fractions make all cells ``float32``.
     """
 
-    def __init__(self, n_context: int = 0, fractions: bool = False) -> None:
-        high = np.concatenate([SPACE.cardinalities, np.ones(n_context)])
+    def __init__(self, n_asked: int = 0, fractions: bool = False) -> None:
+        high = np.concatenate([SPACE.cardinalities, np.ones(n_asked)])
         dtype: Any = np.float32 if fractions else np.int8
         self.space = spaces.Box(np.zeros(len(high), dtype), high.astype(dtype), dtype=dtype)
 
@@ -91,17 +91,17 @@ class Tokens(Encoding):
 OBSERVATIONS: Final = ("onehot", "tokens")
 
 
-def make_encoding(observation: str, n_context: int, fractions: bool) -> Encoding:
+def make_encoding(observation: str, n_asked: int, fractions: bool) -> Encoding:
     """The encoding of a name.
 
     Args:
         observation: ``"onehot"`` or ``"tokens"``.
-        n_context: Cells of what an episode asks for.
+        n_asked: Cells of what an episode asks for.
         fractions: Whether these can lie between 0 and 1.
 
     Raises:
         ValueError: The name is unknown.
     """
     if choose(observation, OBSERVATIONS, "observation") == "onehot":
-        return OneHot(n_context)
-    return Tokens(n_context, fractions)
+        return OneHot(n_asked)
+    return Tokens(n_asked, fractions)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym.benchmark import Benchmark
-from anb_gym.rewards import FloatArray
-from anb_gym.scoring import Scorer, Scores, VectorScorer
+from anb_gym.problems import Evaluation, Rows
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
-from anb_gym.tasks import Task
 
 Seeds = NDArray[np.uint64]
 #: Values of an info by key, one row per episode; nested as infos are.
@@ -24,100 +18,35 @@ Columns: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What episodes of one task end with.
+class Ending:
+    """How episodes of one problem end.
 
     Attributes:
-        rows: Which of the batch they are, ``int64`` (n,).
+        rows: Which of the batch they are.
         rewards: ``float64`` (n,), or ``float32`` (n, objectives) for a vector reward.
         info: What the last info contains.
     """
 
-    rows: NDArray[np.int64]
+    rows: Rows
     rewards: NDArray[Any]
     info: Columns
 
 
-class Scoring(ABC):
-    """Scores episodes, each by what it asks for: its context.
-
-    Attributes:
-        benchmark: Where metrics come from.
-        reward_dim: How many objectives a vector reward has, None for a scalar reward.
-        n_context: Numbers in a context; all lie in 0..1 and are shown in the observation.
-        fractions: Whether these can lie between 0 and 1.
-        options: Names of the options of ``reset`` that set the context.
-        running: What the infos of all steps but the last contain beside the mask.
-    """
-
-    benchmark: Benchmark
-    reward_dim: int | None = None
-    n_context: int = 0
-    fractions: bool = False
-    options: tuple[str, ...] = ()
-    running: Mapping[str, float] = MappingProxyType({})
-
-    @abstractmethod
-    def task(self, context: FloatArray) -> Task:
-        """The task of an episode with this context, ``float64`` (n_context,)."""
-
-    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> FloatArray:
-        """The context of a new episode, ``float64`` (n_context,).
-
-        Args:
-            rng: The environment's generator.
-            options: Those of ``reset``, which can set the context.
-
-        Raises:
-            ValueError: An option has an impossible value.
-        """
-        return np.empty(0)
-
-    @abstractmethod
-    def __call__(self, states: States, context: FloatArray, seeds: Seeds | None) -> list[Outcome]:
-        """Outcomes of episodes.
-
-        Args:
-            states: Block states of their architectures, ``int64`` (n, 7).
-            context: Their contexts, ``float64`` (n, n_context).
-            seeds: Seeds of their measurement noise, ``uint64`` (n,); None for no noise.
-        """
-
-
-class TaskScoring(Scoring):
-    """Scores every episode on the same task.
-
-    Args:
-        scorer: From block states to scores.
-    """
-
-    def __init__(self, scorer: Scorer | VectorScorer) -> None:
-        self.scorer = scorer
-        self.benchmark = scorer.benchmark
-        self.reward_dim = scorer.n_objectives if isinstance(scorer, VectorScorer) else None
-
-    def task(self, context: FloatArray) -> Task:
-        return self.scorer.task
-
-    def __call__(self, states: States, context: FloatArray, seeds: Seeds | None) -> list[Outcome]:
-        scores = self.scorer(states, seeds)
-        rewards = scores.reward if self.reward_dim is None else scores.reward.astype(np.float32)
-        return [Outcome(np.arange(len(states)), rewards, describe(states, scores, seeds))]
-
-
-def describe(states: States, scores: Scores, seeds: Seeds | None) -> Columns:
-    """What the last info says about architectures and their scores."""
+def describe(states: States, evaluation: Evaluation, seeds: Seeds | None) -> Columns:
+    """What the last info says about architectures and what they are worth."""
     info: Columns = {
         "architecture": architecture_strings(states),
         "index": SPACE.states_to_index(states),
-        "metrics": dict(scores.metrics),
+        "metrics": dict(evaluation.metrics),
     }
-    if scores.raw is not None:
-        info["raw_reward"] = scores.raw
-    if scores.regret is not None:
-        info["regret"] = scores.regret
+    if evaluation.raw is not None:
+        info["raw_reward"] = evaluation.raw
+    if evaluation.regret is not None:
+        info["regret"] = evaluation.regret
     if seeds is not None:
-        info |= {"exact_metrics": dict(scores.exact), "noise_seed": seeds.astype(np.int64)}
+        info |= {"exact_metrics": dict(evaluation.exact), "noise_seed": seeds.astype(np.int64)}
+    if evaluation.cost is not None:
+        info["cost"] = evaluation.cost
     return info
 
 

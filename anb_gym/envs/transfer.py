@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from anb_gym._errors import choose
+from anb_gym.benchmark import Benchmark
 from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.outcomes import Outcome, Scoring, Seeds, TaskScoring
 from anb_gym.envs.vector import ArchitectureVectorEnv
-from anb_gym.rewards import FloatArray
-from anb_gym.scoring import Scorer
-from anb_gym.space import States
-from anb_gym.tasks import Task, get_task
+from anb_gym.problems import Problem, ProblemSet
+from anb_gym.rewards import make_reward
+from anb_gym.tasks import get_task
 
 
 class TransferBuildEnv(ArchitectureEnv):
@@ -88,52 +84,24 @@ class TransferBuildEnv(ArchitectureEnv):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        names = [] if isinstance(tasks, str) or not isinstance(tasks, Sequence) else list(tasks)
-        if not names or len(set(map(str, names))) < len(names):
-            raise ValueError(f"tasks must be one or more different names, got {tasks!r}")
-        scorers = [Scorer(get_task(name), surrogate, reward, reward_scale) for name in names]
-        super().__init__(TransferScoring(scorers), granularity, observation, noise, render_mode)
+        problems = make_problem(tasks, surrogate, reward, reward_scale)
+        super().__init__(problems, granularity, observation, noise, render_mode)
 
 
-class TransferScoring(Scoring):
-    """Scores episodes on the task that is drawn at reset; the context is its one-hot.
+def make_problem(
+    tasks: Sequence[str], surrogate: str | None = None, reward: Any = "product", reward_scale: str = "unit"
+) -> ProblemSet:
+    """The problems, one per task, of an environment; see :class:`TransferBuildEnv` for the arguments.
 
-    Args:
-        scorers: One per task.
+    Raises:
+        ValueError: An argument has an unknown or impossible value.
     """
-
-    options = ("task", "device")
-
-    def __init__(self, scorers: Sequence[Scorer]) -> None:
-        self._scorings = [TaskScoring(scorer) for scorer in scorers]
-        self._tasks = [scorer.task for scorer in scorers]
-        self._shown = np.eye(len(scorers))
-        self.benchmark = scorers[0].benchmark
-        self.n_context = len(scorers)
-
-    def task(self, context: FloatArray) -> Task:
-        return self._tasks[int(context.argmax())]
-
-    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> FloatArray:
-        tasks = self._tasks
-        if options.get("device") is not None:
-            device = choose(options["device"], sorted({task.device for task in tasks if task.device}), "device")
-            tasks = [task for task in tasks if task.device == device]
-        if options.get("task") is not None:
-            tasks = [get_task(choose(options["task"], [task.name for task in tasks], "task"))]
-        task = tasks[rng.integers(len(tasks))] if len(tasks) > 1 else tasks[0]
-        shown: FloatArray = self._shown[self._tasks.index(task)]
-        return shown
-
-    def __call__(self, states: States, context: FloatArray, seeds: Seeds | None) -> list[Outcome]:
-        task = context.argmax(axis=1)
-        return [self._of_task(int(number), np.flatnonzero(task == number), states, seeds) for number in np.unique(task)]
-
-    def _of_task(self, number: int, rows: Any, states: States, seeds: Seeds | None) -> Outcome:
-        of_rows = None if seeds is None else seeds[rows]
-        (outcome,) = self._scorings[number](states[rows], np.empty((len(rows), 0)), of_rows)
-        info = outcome.info | {"task": np.full(len(rows), self._tasks[number].name, dtype=object)}
-        return Outcome(rows, outcome.rewards, info)
+    names = [] if isinstance(tasks, str) or not isinstance(tasks, Sequence) else list(tasks)
+    if not names or len(set(map(str, names))) < len(names):
+        raise ValueError(f"tasks must be one or more different names, got {tasks!r}")
+    family = Benchmark(surrogate).surrogate
+    of = [get_task(name) for name in names]
+    return ProblemSet(tuple(Problem(task, make_reward(reward, task), reward_scale, family) for task in of))
 
 
 class TransferBuildVectorEnv(ArchitectureVectorEnv):

@@ -94,9 +94,9 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
         super().__init__(num_envs, autoreset_mode, max_episode_steps, **arguments)
         self.rules = self.single_env.rules
         self._choices = np.zeros((self.num_envs, SPACE.n_choices), dtype=np.int8)
-        self._context = np.zeros((self.num_envs, self.rules.scoring.n_context))
+        self._request = self.rules.problem.ask.blank(self.num_envs)
         self._noise_seeds = np.zeros(self.num_envs, dtype=np.uint64)
-        self._running = {key: np.array([value]) for key, value in self.rules.scoring.running.items()}
+        self._running = {key: np.array([value]) for key, value in self.rules.running.items()}
 
     def action_masks(self) -> NDArray[np.bool_]:
         masks: NDArray[np.bool_] = self.rules.transition.masks[self._steps].astype(np.bool_)
@@ -105,21 +105,22 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
     def single(self, row: int) -> ArchitectureEnv:
         rows = slice(row, row + 1)
         step = int(self._steps[row])
-        self.single_env.take_over(step, self._choices[rows], self._context[rows], self._noise_seeds[rows])
+        self.single_env.take_over(step, self._choices[rows], self._request[rows], self._noise_seeds[rows])
         return self.single_env
 
     def _parse(self, actions: Any) -> Actions:
         return self.rules.transition.parse_batch(actions, self.num_envs)
 
     def _no_rewards(self) -> NDArray[Any]:
-        dim = self.rules.scoring.reward_dim
+        dim = self.rules.reward_dim
         return super()._no_rewards() if dim is None else np.zeros((self.num_envs, dim), dtype=np.float32)
 
     def _start(self, rows: Rows, options: dict[str, Any]) -> None:
         if self.rules.random:
             for row in self._numbers[rows].tolist():
-                self._context[row], self._noise_seeds[row] = self.rules.draw(self._generator(row), options)
-        self._observations[rows] = self.rules.encoding.first(self._context[rows])
+                request, self._noise_seeds[row] = self.rules.draw(self._generator(row), options)
+                self._request[row : row + 1] = request
+        self._observations[rows] = self.rules.first(self._request[rows], len(self._numbers[rows]))
 
     def _info(self, step: int, rows: Rows) -> Columns:
         mask = self.rules.transition.masks[step : step + 1]
@@ -136,8 +137,8 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
 
     def _finish(self, rows: Rows, rewards: NDArray[Any]) -> list[tuple[NDArray[np.int64], Columns]]:
         ended = []
-        for outcome in self.rules.score(self._choices[rows], self._context[rows], self._noise_seeds[rows]):
-            numbers = self._numbers[rows][outcome.rows]
-            rewards[numbers] = outcome.rewards
-            ended.append((numbers, {"action_mask": self.rules.transition.masks[-1:], **outcome.info}))
+        for ending in self.rules.score(self._choices[rows], self._request[rows], self._noise_seeds[rows]):
+            numbers = self._numbers[rows][ending.rows]
+            rewards[numbers] = ending.rewards
+            ended.append((numbers, {"action_mask": self.rules.transition.masks[-1:], **ending.info}))
         return ended

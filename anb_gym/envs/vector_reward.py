@@ -8,11 +8,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from anb_gym.benchmark import Benchmark
 from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.outcomes import TaskScoring
 from anb_gym.envs.vector import ArchitectureVectorEnv
-from anb_gym.fronts import NoFrontError
-from anb_gym.scoring import VectorScorer
+from anb_gym.problems import Problem
+from anb_gym.rewards import Objectives
 from anb_gym.tasks import get_task
 
 
@@ -97,9 +97,9 @@ class MOBuildEnv(ArchitectureEnv):
         noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        self._scorer = VectorScorer(get_task(task), surrogate, reward_scale)
-        super().__init__(TaskScoring(self._scorer), granularity, observation, noise, render_mode)
-        self.reward_dim = self._scorer.n_objectives
+        problem = make_problem(task, surrogate, reward_scale)
+        super().__init__(problem, granularity, observation, noise, render_mode)
+        self.reward_dim = problem.n_objectives
         self.reward_space = spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
 
     def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
@@ -117,11 +117,19 @@ class MOBuildEnv(ArchitectureEnv):
         """
         if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0.0 <= gamma <= 1.0:
             raise ValueError(f"gamma must be a number in 0..1, got {gamma!r}")
-        if self.reward_dim > 2:
-            raise NoFrontError(f"no exact front of {self.reward_dim} metrics is known; the largest has two")
-        front = self.benchmark.front(self.task.metrics[-1])
-        discount = float(gamma) ** (self.rules.transition.n_steps - 1)
-        return list(discount * self._scorer.scale(front.objectives))
+        assert isinstance(self.problem, Problem)
+        return list(float(gamma) ** (self.n_steps - 1) * self.problem.front_rewards)
+
+
+def make_problem(task: str, surrogate: str | None = None, reward_scale: str = "unit") -> Problem:
+    """The problem of an environment with a vector reward; see :class:`MOBuildEnv` for the arguments.
+
+    Raises:
+        ValueError: An argument has an unknown value.
+        NoFrontError: The unit scale needs the exact front, and there is none for this surrogate.
+    """
+    of = get_task(task)
+    return Problem(of, Objectives(of.metrics), reward_scale, Benchmark(surrogate).surrogate)
 
 
 class MOBuildVectorEnv(ArchitectureVectorEnv):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -25,7 +24,7 @@ class Request:
     def __getitem__(self, rows: Rows) -> Self:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def __setitem__(self, rows: Rows | int, others: Self) -> None:
+    def __setitem__(self, rows: Rows, others: Self) -> None:
         for field in fields(self):
             getattr(self, field.name)[rows] = getattr(others, field.name)
 
@@ -94,7 +93,7 @@ class Ask(ABC):
 
     @abstractmethod
     def cells(self, request: Any) -> FloatArray:
-        """What observations show, ``float64`` (n, n_cells), or (1, n_cells) if all show the same."""
+        """What observations show, ``float64`` (n, n_cells)."""
 
     def parameters(self, request: Any) -> dict[str, FloatArray]:
         """The arguments of the reward that a request sets, arrays whose last axis is the episode."""
@@ -124,7 +123,7 @@ class AskNothing(Ask):
         return Nothing()
 
     def cells(self, request: Nothing) -> FloatArray:
-        return np.empty((1, 0))
+        return np.empty((1, 0))  # of any number of episodes
 
 
 #: The ask of most problems.
@@ -205,7 +204,8 @@ class AskBound(Ask):
             ValueError: It is no number between them.
         """
         low, high = sorted((self.nadir, self.ideal))
-        if isinstance(bound, bool) or not isinstance(bound, Real) or not low <= float(bound) <= high:
+        number = isinstance(bound, int | float | np.integer | np.floating) and not isinstance(bound, bool)
+        if not number or not low <= bound <= high:
             raise ValueError(f"preference must be a bound of {self.metric} in {low}..{high}, got {bound!r}")
         return (float(bound) - self.nadir) / (self.ideal - self.nadir)
 

@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple, Protocol, cast
 
 import numpy as np
 
+from anb_gym._patience import said_if_long
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import N_RANDOM, SEED, calibration
+from anb_gym.calibration import MEASURING, calibration, random_metrics
 from anb_gym.fronts import NoFrontError
 from anb_gym.problems.asks import Ask, Request
 from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward
-from anb_gym.space import SPACE
 
 #: Scales of rewards.
 SCALES: Final = ("unit", "raw")
@@ -120,10 +120,10 @@ def asked_gauge(reward: Reward, ask: Ask, surrogate: str) -> AskedGauge:
     """
     benchmark, with_own = Benchmark(surrogate), cast("Callable[..., FloatArray]", reward)
     members = benchmark.front(reward.metrics[1]).objectives
-    random = SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
-    values = benchmark.query_states(random, reward.metrics)
     places = np.linspace(0.0, 1.0, N_MEANS)[:, None]
-    means = [with_own(values, **ask.parameters(ask.at(place))).mean() for place in places]
+    with said_if_long(MEASURING):
+        values = random_metrics(surrogate, reward.metrics)
+        means = [with_own(values, **ask.parameters(ask.at(place))).mean() for place in places]
     front = dict(zip(reward.metrics, np.ascontiguousarray(members.T), strict=True))
     return AskedGauge(reward, ask, np.array(means), front)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,7 +16,7 @@ from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.noise import Noise, perturb
-from anb_gym.problems.asks import NOTHING, Ask
+from anb_gym.problems.asks import NOTHING, Ask, Rows
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge, Level, asked_gauge, scalar_gauge, vector_gauge
 from anb_gym.rewards import Constrained, FloatArray, Metrics, Objectives, Reward
@@ -80,6 +81,9 @@ class Problem:
                 )
         # What cannot be measured is an error here, not in the middle of an episode.
         _ = self._gauge
+        bound = self.constraint or (self.reward if self.ask == NOTHING else None)
+        if isinstance(bound, Constrained):
+            self._warn_if_unmet(bound)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -192,9 +196,9 @@ class Problem:
         found = self.assess(states, request, key)
         return Evaluation(**{field.name: _fresh(getattr(found, field.name)) for field in fields(found)})
 
-    def parts(self, request: Any, n: int) -> Iterator[tuple[NDArray[np.int64], Problem, Any]]:
-        """Rows of a batch of n episodes with the problem and the request of each: here all of them at once."""
-        yield np.arange(n), self, request
+    def parts(self, request: Any) -> Iterator[tuple[Rows, Problem, Any]]:
+        """Rows of a batch of episodes with their problem and what they ask of it: here all of them at once."""
+        yield slice(None), self, request
 
     # --- what is known ---------------------------------------------------------------------------------------------
 
@@ -301,6 +305,19 @@ class Problem:
         """The best accuracy that meets the constraint."""
         optimum = self.optimum
         return None if optimum is None else float(optimum.metrics["accuracy"])
+
+    def _warn_if_unmet(self, bounded: Constrained) -> None:
+        """Warns of a bound that no architecture of the space meets, where the exact front tells."""
+        try:
+            best = self.benchmark.front(bounded.performance).ideal[-1]
+        except NoFrontError:
+            return
+        if relative_violation(bounded.performance, np.array(best), bounded.bound) > 0.0:
+            warnings.warn(
+                f"target: no architecture meets the bound {bounded.bound:,g} of {bounded.performance}; "
+                f"the best has {best:,.2f}",
+                stacklevel=4,
+            )
 
     def _level(self, request: Any) -> Level | None:
         return None if self._gauge is None else self._gauge.at(request)

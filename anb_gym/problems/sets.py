@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.problems.asks import Ask, FloatArray, Request
+from anb_gym.problems.asks import Ask, FloatArray, Nothing, Request, Rows
 from anb_gym.problems.problem import Problem
 from anb_gym.tasks import Task
 
@@ -77,6 +77,7 @@ class ProblemSet:
     """
 
     is_vector: ClassVar[bool] = False
+    n_objectives: ClassVar[int] = 1
     constraint: ClassVar[None] = None
 
     problems: tuple[Problem, ...]
@@ -110,7 +111,7 @@ class ProblemSet:
         """Where metrics come from."""
         return self.problems[0].benchmark
 
-    def parts(self, request: Choice, n: int) -> Iterator[tuple[NDArray[np.int64], Problem, None]]:
-        """Rows of a batch of n episodes with the problem of each, in the order of the set."""
+    def parts(self, request: Any) -> Iterator[tuple[Rows, Problem, Any]]:
+        """Rows of a batch of episodes with their problem and what they ask of it, in the order of the set."""
         for number in np.unique(request.number):
-            yield np.flatnonzero(request.number == number), self.problems[number], None
+            yield np.flatnonzero(request.number == number), self.problems[number], Nothing()
