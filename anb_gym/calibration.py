@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,23 @@ class CalibrationError(ValueError):
     """A file of reward scales is damaged or of another schema."""
 
 
+class Level(NamedTuple):
+    """Raw rewards that are 0 and 1 in unit scale: numbers, or arrays that broadcast against rewards."""
+
+    zero: Any
+    one: Any
+
+    def to_unit(self, raw: FloatArray) -> FloatArray:
+        """Raw rewards in unit scale."""
+        scaled: FloatArray = (raw - self.zero) / (self.one - self.zero)
+        return scaled
+
+    def regret(self, raw: FloatArray) -> FloatArray:
+        """How far raw rewards are below 1, in unit scale; never negative."""
+        regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
+        return regret
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What a reward's numbers are worth.
@@ -89,13 +106,22 @@ class Calibration:
     how: str
     certified: bool
 
+    @property
+    def level(self) -> Level:
+        """The rewards that are 0 and 1 in unit scale."""
+        return Level(self.random_mean, self.best)
+
+    def at(self, request: Any = None) -> Level:
+        """The level of episodes, the same whatever they ask for."""
+        return self.level
+
     def to_unit(self, reward: FloatArray) -> FloatArray:
         """Shifts and scales rewards so that the random mean is 0 and the best is 1."""
-        return (reward - self.random_mean) / (self.best - self.random_mean)
+        return self.level.to_unit(reward)
 
     def regret(self, reward: FloatArray) -> FloatArray:
         """By how much rewards fall short of the best: 0 for the best, 1 for the random mean."""
-        return np.maximum(0.0, (self.best - reward) / (self.best - self.random_mean))
+        return self.level.regret(reward)
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, ve
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
-from anb_gym.rewards import Accuracy, FloatArray, Metrics, Reward, make_reward
+from anb_gym.problems import Problem
+from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward, make_reward
 from anb_gym.rewards.formulas import relative_violation
-from anb_gym.scoring import VectorScorer
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
 
@@ -80,7 +80,8 @@ def vector_rows() -> list[Row]:
     rows = []
     for task in (*SHIPPED_TASKS, ALL_DEVICES):
         quadruples = np.array([_of_metric(metric) for metric in task.metrics])
-        scaled = VectorScorer(task).scale(quadruples.T).T
+        metrics = dict(zip(task.metrics, quadruples, strict=True))
+        scaled = Problem(task, Objectives(task.metrics)).score(metrics).T
         for metric, raw, unit in zip(task.metrics, quadruples, scaled, strict=True):
             named = f"{metric} ({PREDICTED[metric]})"
             rows.append([f"`{vector_reward_id(task)}`", named, *_cells(raw, unit)])

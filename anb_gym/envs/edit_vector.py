@@ -12,6 +12,7 @@ from anb_gym.envs.copies import CopiesVectorEnv, Rows
 from anb_gym.envs.edit import N_ACTIONS, OPTIONS, POSITIONS, EditEnv
 from anb_gym.envs.inputs import Actions, parse_actions
 from anb_gym.envs.outcomes import Columns
+from anb_gym.problems import Problem
 from anb_gym.space import SPACE
 
 
@@ -37,6 +38,11 @@ class EditVectorEnv(CopiesVectorEnv):
         self._changed = np.zeros(self.num_envs, dtype=np.int64)
         self._rewards = np.zeros(self.num_envs)
         self._seeds = np.zeros(self.num_envs, dtype=np.uint64)
+
+    @property
+    def problem(self) -> Problem:
+        """What architectures are worth."""
+        return self.single_env.problem
 
     def action_masks(self) -> NDArray[np.bool_]:
         running = (self._steps >= 0) & (self._steps < self.n_steps)

@@ -75,6 +75,7 @@ from anb_gym.envs.base import ArchitectureEnv
 from anb_gym.envs.copies import CopiesVectorEnv, Rows
 from anb_gym.envs.inputs import Actions
 from anb_gym.envs.outcomes import Columns
+from anb_gym.problems import Problem, ProblemSet
 from anb_gym.space import SPACE
 
 
@@ -97,6 +98,11 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
         self._request = self.rules.problem.ask.blank(self.num_envs)
         self._noise_seeds = np.zeros(self.num_envs, dtype=np.uint64)
         self._running = {key: np.array([value]) for key, value in self.rules.running.items()}
+
+    @property
+    def problem(self) -> Problem | ProblemSet:
+        """What complete architectures are worth, and what an episode may ask for."""
+        return self.rules.problem
 
     def action_masks(self) -> NDArray[np.bool_]:
         masks: NDArray[np.bool_] = self.rules.transition.masks[self._steps].astype(np.bool_)

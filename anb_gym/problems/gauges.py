@@ -1,6 +1,7 @@
 """Gauges: which raw rewards are 0 and 1 in unit scale, and whether 1 is certified.
 
-There are three. A fixed scalar reward has 0 at the measured mean of random architectures and 1 at its optimum. A reward
+There are three. A fixed scalar reward has 0 at the measured mean of random architectures and 1 at its optimum: its
+gauge is its :class:`~anb_gym.calibration.Calibration`. A reward
 whose weights or bound differ from episode to episode has the same for each of them; the mean is measured at 129
 places and interpolated linearly. The objectives of a vector reward have 0 at the nadir and 1 at the ideal of the exact
 front.
@@ -11,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 
 from anb_gym._patience import said_if_long
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import MEASURING, calibration, random_metrics
+from anb_gym.calibration import MEASURING, Level, calibration, random_metrics
 from anb_gym.fronts import NoFrontError
 from anb_gym.problems.asks import Ask, Request
 from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward
@@ -28,23 +29,6 @@ SCALES: Final = ("unit", "raw")
 N_MEANS: Final = 129
 #: Rows whose optima are looked for at a time: rows times members of the front stay in cache.
 _CHUNK: Final = 64
-
-
-class Level(NamedTuple):
-    """Raw rewards that are 0 and 1 in unit scale: numbers, or arrays that broadcast against rewards."""
-
-    zero: Any
-    one: Any
-
-    def to_unit(self, raw: FloatArray) -> FloatArray:
-        """Raw rewards in unit scale."""
-        scaled: FloatArray = (raw - self.zero) / (self.one - self.zero)
-        return scaled
-
-    def regret(self, raw: FloatArray) -> FloatArray:
-        """How far raw rewards are below 1, in unit scale; never negative."""
-        regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
-        return regret
 
 
 class Gauge(Protocol):
@@ -63,7 +47,7 @@ class Gauge(Protocol):
 
 @dataclass(frozen=True)
 class FixedGauge:
-    """The gauge of a problem whose episodes all have the same level."""
+    """The gauge of a vector reward: all episodes have the same level."""
 
     level: Level
     certified: bool
@@ -101,16 +85,6 @@ class AskedGauge:
         return Level(mean, best)
 
 
-def scalar_gauge(reward: Reward, surrogate: str) -> FixedGauge:
-    """The gauge of a fixed scalar reward: recorded, or measured when it is first needed, once per process.
-
-    Raises:
-        ValueError: All architectures have the same reward, or it is not finite.
-    """
-    known = calibration(reward, surrogate)
-    return FixedGauge(Level(known.random_mean, known.best), known.certified)
-
-
 @lru_cache(maxsize=64)
 def asked_gauge(reward: Reward, ask: Ask, surrogate: str) -> AskedGauge:
     """The gauge of a reward of which every episode sets weights or a bound; remembered for the process.
@@ -144,8 +118,8 @@ def vector_gauge(reward: Objectives, surrogate: str) -> FixedGauge:
     except NoFrontError as error:
         raise NoFrontError(f'reward_scale="unit" of a vector reward needs the exact front: {error}') from None
     if len(reward.metrics) == 1:
-        level = scalar_gauge(Accuracy(), surrogate).level
-        return FixedGauge(Level(np.array([level.zero]), np.array([level.one])), certified=True)
+        known = calibration(Accuracy(), surrogate)
+        return FixedGauge(Level(np.array([known.random_mean]), np.array([known.best])), known.certified)
     nadirs = [min(front.nadir[0] for front in fronts), *(front.nadir[1] for front in fronts)]
     ideals = [max(front.ideal[0] for front in fronts), *(front.ideal[1] for front in fronts)]
     return FixedGauge(Level(signs * nadirs, signs * ideals), certified=True)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import COUNTED, Benchmark
-from anb_gym.calibration import certified_calibration, certified_optimum, front_scale
+from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.noise import Noise, perturb
 from anb_gym.problems.asks import NOTHING, Ask, Rows
 from anb_gym.problems.evaluation import Evaluation
-from anb_gym.problems.gauges import SCALES, Gauge, Level, asked_gauge, scalar_gauge, vector_gauge
+from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, vector_gauge
 from anb_gym.rewards import Constrained, FloatArray, Metrics, Objectives, Reward
 from anb_gym.rewards.formulas import relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
@@ -213,7 +213,7 @@ class Problem:
         if isinstance(self.reward, Objectives):
             return vector_gauge(self.reward, self.surrogate)
         if self.ask == NOTHING:
-            return scalar_gauge(self.reward, self.surrogate)
+            return calibration(self.reward, self.surrogate)
         try:
             return asked_gauge(self.reward, self.ask, self.surrogate)
         except NoFrontError as error:

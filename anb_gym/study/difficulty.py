@@ -14,9 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym.calibration import certified_optimum
 from anb_gym.front_report import distances
-from anb_gym.scoring import VectorScorer
 from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture, Choices, Indices
 from anb_gym.study.analysis.anytime import anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -151,9 +149,9 @@ def optima(judge: Judge) -> Indices:
 
     Where no optimum is certified it is the best that is known.
     """
-    if isinstance(judge.scorer, VectorScorer):
-        return judge.scorer.benchmark.front(judge.metrics[-1]).indices
-    found = certified_optimum(judge.scorer.reward, judge.scorer.benchmark.surrogate)
+    if judge.problem.is_vector:
+        return judge.problem.front.indices
+    found = judge.problem.optimum
     if found is not None:
         return found.indices
     assert judge.calibration is not None
@@ -168,7 +166,7 @@ def beats_efficientnet(run: Any, judge: Judge) -> float:
         judge: The task's judge; it judges without noise.
     """
     index = run["index"].to_numpy(np.int64)
-    signs = np.where(np.array(judge.scorer.task.directions) == "max", 1.0, -1.0)
+    signs = np.where(np.array(judge.problem.task.directions) == "max", 1.0, -1.0)
     margin = signs * (judge.values(index) - judge.values(np.array([EFFICIENTNET_B0.index])))
     better = (margin > 0.0).all(axis=1)
     return float(better.argmax() + 1) if better.any() else np.inf

@@ -73,7 +73,7 @@ def figure4_table(results: Results) -> list[str]:
         runs = [run for _, run in run_rows.groupby("seed", sort=True)]
         first = [beats_efficientnet(run, judge) for run in runs]
         found = np.median([_gains(judge.values(run["index"].to_numpy(np.int64)), judge) for run in runs], axis=0)
-        exact = _gains(judge.scorer.benchmark.front(judge.metrics[-1]).objectives, judge)
+        exact = _gains(judge.problem.front.objectives, judge)
         paper = f"{PAPER_VCK190[0]:+.1f}, × {PAPER_VCK190[1]:.2f}" if "vck190/throughput" in judge.metrics else ""
         beaten = f"{np.isfinite(first).sum()} of {len(runs)}"
         cells = [f"{point:+.2f}, × {ratio:.2f}" for point, ratio in (found, exact)]
@@ -137,9 +137,9 @@ def _seed(rows: Any, seed: int) -> Any:
 
 
 def _draw_search(axes: Axes, run: Any, judge: Judge, scale: Any) -> Any:
-    directions = judge.scorer.task.directions
+    directions = judge.problem.task.directions
     points = judge.values(run["index"].to_numpy(np.int64))
-    exact = judge.scorer.benchmark.front(judge.metrics[-1]).objectives
+    exact = judge.problem.front.objectives
     b0 = judge.values(np.array([EFFICIENTNET_B0.index]))[0]
     dots = axes.scatter(
         points[:, 1], points[:, 0], c=np.arange(1, len(points) + 1), cmap=ORDER_MAP, norm=scale, s=7, linewidths=0,
@@ -159,7 +159,7 @@ def _gains(points: FloatArray, judge: Judge) -> tuple[float, float]:
     """The largest gains of points over EfficientNet-B0 in one metric at no loss in the other: points, and a ratio."""
     b0 = judge.values(np.array([EFFICIENTNET_B0.index]))[0]
     accuracy = points[:, 0] - b0[0]
-    ratio = points[:, 1] / b0[1] if judge.scorer.task.directions[1] == "max" else b0[1] / points[:, 1]
+    ratio = points[:, 1] / b0[1] if judge.problem.task.directions[1] == "max" else b0[1] / points[:, 1]
     return float(accuracy[ratio >= 1.0].max(initial=-np.inf)), float(ratio[accuracy >= 0.0].max(initial=-np.inf))
 
 

@@ -15,7 +15,7 @@ from anb_gym._extras import require
 from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.fragments import Folder, InUseError
-from anb_gym.study.problems import is_vector, make_scorer
+from anb_gym.study.problems import problem_of
 from anb_gym.study.workers import attempts, tidy
 
 tqdm = require("tqdm", "study")
@@ -112,11 +112,11 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
 
 def describe(study: StudyConfig) -> dict[str, Any]:
     """What decides the results of a study, as data of JSON."""
-    scorers = {entry.name: make_scorer(entry.id, entry.arguments) for entry in study.tasks}
+    problems = {entry.name: problem_of(entry.id, entry.arguments) for entry in study.tasks}
     surrogates: dict[str, dict[str, str]] = {}
     for bench, metrics in [
         (Benchmark(), ("train_time",)),  # the cost of all tasks
-        *((scorer.benchmark, scorer.task.metrics) for scorer in scorers.values()),
+        *((problem.benchmark, problem.metrics) for problem in problems.values()),
     ]:
         surrogates.setdefault(bench.surrogate, {}).update({name: bench.load(name).checksum for name in metrics})
     return {
@@ -125,12 +125,12 @@ def describe(study: StudyConfig) -> dict[str, Any]:
         "tasks": {
             entry.name: {
                 "id": entry.id,
-                "task": (scorer := scorers[entry.name]).task.name,
-                "kind": "vector" if is_vector(scorer) else "scalar",
-                "metrics": list(scorer.task.metrics),
-                "directions": list(scorer.task.directions),
+                "task": (problem := problems[entry.name]).task.name,
+                "kind": "vector" if problem.n_objectives > 1 else "scalar",
+                "metrics": list(problem.metrics),
+                "directions": list(problem.task.directions),
                 "arguments": dict(entry.arguments),
-                "surrogate": scorer.benchmark.surrogate,
+                "surrogate": problem.surrogate,
                 "noise": entry.noise,
             }
             for entry in study.tasks

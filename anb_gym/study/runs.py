@@ -16,7 +16,7 @@ from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, budget
 from anb_gym.study.controllers import batch_size, make_controller
 from anb_gym.study.cost import gpu_hours
-from anb_gym.study.problems import is_vector, make_scorer
+from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import FloatArray, Problem
 
 
@@ -84,14 +84,14 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
         ControllerError: The controller raised or proposed something that is not architectures.
     """
     begin = perf_counter()
-    scorer = make_scorer(run.task.id, run.task.arguments)
+    problem = problem_of(run.task.id, run.task.arguments)
     noise = noise_seed(run.task.noise, run.seed)
     most = budget(run.evaluations, run.hours)
     turns: list[tuple[States, FloatArray, float]] = []  # block states, rewards, the controller's seconds so far
     done, hours, benchmark_seconds = 0, 0.0, 0.0
     with (watch := _Watch(run)):
         controller = make_controller(
-            run.controller.path, Problem(scorer.n_objectives, most), generator(run), run.controller.settings
+            run.controller.path, Problem(problem.n_objectives, most), generator(run), run.controller.settings
         )
     while done < most:
         if stopping():
@@ -105,7 +105,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
             spent = np.cumsum(np.append(hours, gpu_hours(states)))[1:]
             states, hours = states[: np.searchsorted(spent, run.hours, side="right")], spent[-1]
         start = perf_counter()
-        reward = scorer(states, noise).reward
+        reward = problem.score(problem.measure(states, noise))
         benchmark_seconds += perf_counter() - start
         turns.append((states, reward, watch.seconds))
         if len(states) < n:
@@ -116,11 +116,11 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
         with watch:
             controller.tell(choices, objectives)
     states = np.concatenate([states for states, _, _ in turns])
-    told = None if is_vector(scorer) else np.concatenate([reward.ravel() for _, reward, _ in turns])
+    told = None if problem.n_objectives > 1 else np.concatenate([reward.ravel() for _, reward, _ in turns])
     return Record(
         index=SPACE.states_to_index(states),
         told=told,
-        reward=told if told is None or noise is None else scorer(states).reward.ravel(),
+        reward=told if told is None or noise is None else problem.score(problem.measure(states)).ravel(),
         hours=np.cumsum(gpu_hours(states)),
         seconds=np.repeat([seconds for _, _, seconds in turns], [len(states) for states, _, _ in turns]),
         controller_seconds=watch.seconds,
@@ -131,12 +131,12 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
 
 def recompute(run: Run, index: Indices) -> dict[str, FloatArray | None]:
     """The columns ``told``, ``reward`` and ``hours`` of a run, as those of :class:`Record`, from its architectures."""
-    scorer, states = make_scorer(run.task.id, run.task.arguments), SPACE.index_to_states(index)
+    problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
     told = reward = None
-    if not is_vector(scorer):
-        told = reward = scorer(states).reward.ravel()
+    if problem.n_objectives == 1:
+        told = reward = problem.score(problem.measure(states)).ravel()
         if (noise := noise_seed(run.task.noise, run.seed)) is not None:
-            told = scorer(states, noise).reward.ravel()
+            told = problem.score(problem.measure(states, noise)).ravel()
     return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
 
 

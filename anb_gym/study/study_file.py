@@ -30,7 +30,7 @@ from anb_gym._errors import choose, one_line
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import arguments_of, choose_id, make_scorer
+from anb_gym.study.problems import arguments_of, choose_id, problem_of
 from anb_gym.study.protocol import Problem
 from anb_gym.study.yaml_nodes import Node, read
 
@@ -134,7 +134,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
             choose(key, (*arguments_of(id), "name", "id", "noise", "controllers"), f"a field of the task {name!r}")
     arguments = {key: value.data(key) for key, value in fields.items()}
     with node.located():
-        make_scorer(id, arguments)
+        problem_of(id, arguments)
     return TaskEntry(name, id, arguments, noise, only)
 
 
@@ -171,7 +171,7 @@ def _incompatible(
         ConfigError: A controller refuses all its tasks, or one that names it, cannot be made, or is none.
     """
     skipped = {}
-    objectives = {task.name: make_scorer(task.id, task.arguments).n_objectives for task in tasks.values()}
+    objectives = {task.name: problem_of(task.id, task.arguments).n_objectives for task in tasks.values()}
     for name, entry in controllers.items():
         mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
         with nodes[name].located():

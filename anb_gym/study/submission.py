@@ -170,7 +170,7 @@ def _regret(run: SubmittedRun) -> list[float]:
 def _mismatches(run: SubmittedRun, regret: Sequence[float]) -> Iterator[str]:
     claims = run.claims
     for name, claimed in claims.get("metrics", {}).items():
-        values = run.judge.scorer.benchmark.query(run.index, name)[name]
+        values = run.judge.problem.benchmark.query(run.index, name)[name]
         yield from _differences(f"the {name} of evaluation", claimed, values, TOLERANCE * np.abs(values))
     if "reward" in claims:
         values = run.judge.exact(run.index)[:, 0]
@@ -224,7 +224,7 @@ def _check_claims(run: SubmittedRun, place: str) -> None:
     _check_fields(run.claims, place, _CLAIMS, ())
     n = len(run.index)
     metrics = run.claims.get("metrics", {})
-    _check_fields(metrics, f"{place}.metrics", run.judge.scorer.benchmark.metrics, ())
+    _check_fields(metrics, f"{place}.metrics", run.judge.problem.benchmark.metrics, ())
     columns = {f"{place}.metrics.{name}": values for name, values in metrics.items()}
     if "reward" in run.claims:
         if run.judge.n_objectives > 1:

@@ -15,7 +15,7 @@ from optuna.samplers import TPESampler
 from anb_gym.baselines import BASELINES
 from anb_gym.baselines.optuna_samplers import OptunaController
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry
-from anb_gym.study.problems import make_scorer
+from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import Problem
 from anb_gym.study.runs import Record, execute
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each controller")
     arguments = parser.parse_args()
 
-    n_objectives = make_scorer(arguments.id, {}).n_objectives
+    n_objectives = problem_of(arguments.id, {}).n_objectives
     names = arguments.controllers or [name for name, baseline in BASELINES.items() if baseline.suits(n_objectives)]
     if not {"tpe", "motpe"}.isdisjoint(names):
         names.append("optuna")

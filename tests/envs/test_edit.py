@@ -18,12 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import anb_gym
-from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
+from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, make_problem
 from anb_gym.envs import edit_id
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.edit import N_ACTIONS, EditEnv
 from anb_gym.rewards import make_reward
-from anb_gym.scoring import Scorer
 from anb_gym.tasks import TASKS, Task, get_task
 
 IDS = [edit_id(task) for task in TASKS.values()]
@@ -66,7 +65,7 @@ def test_spaces() -> None:
 def test_an_episode(index: int, actions: list[int]) -> None:
     """Every step sets one choice; observation, mask, reward and last info follow from the architecture."""
     env = EditEnv("VCK190", horizon=len(actions))
-    scorer = Scorer(get_task("VCK190"))
+    scorer = env.problem.assess
     choices = Architecture.from_index(index).choices
     observation, info = env.reset(options={"architecture": index})
     before = scorer(SPACE.to_states(choices[None]))
@@ -109,7 +108,7 @@ def test_rewards_add_up(task: Task, noise: bool) -> None:
     assert {name: column[1] for name, column in metrics.items()} == info["metrics"]
     raw = make_reward("product", task)(metrics)
     assert raw[1] == info["raw_reward"]
-    unit = Scorer(task)
+    unit = make_problem(task.id).assess
     first, last = (unit(SPACE.index_to_states([i])) for i in (_index(info["start"]), info["index"]))
     if not noise:
         assert sum(rewards) == pytest.approx(last.reward[0] - first.reward[0])

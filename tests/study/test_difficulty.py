@@ -115,7 +115,7 @@ class Distance:
 
     def __init__(self, sign: float) -> None:
         judge = Judge(SCALAR)
-        self.scorer = judge.scorer
+        self.scorer = judge.problem
         self.sign, self.optimum = sign, SPACE.from_index(optima(judge))[0]
 
     def told(self, index: np.ndarray, seed: int) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_optima_score_one() -> None:
 
 def test_better_than_efficientnet_means_in_every_metric() -> None:
     judge = Judge(VECTOR)
-    exact = judge.scorer.benchmark.front("vck190/throughput").indices
+    exact = judge.problem.benchmark.front("vck190/throughput").indices
     b0 = EFFICIENTNET_B0.index
     values, own = judge.values(exact), judge.values(np.array([b0]))
     better = exact[(values > own).all(axis=1)][0]

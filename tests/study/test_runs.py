@@ -7,23 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anb_gym import SPACE, Architecture, Benchmark
+from anb_gym import SPACE, Architecture, Benchmark, make_problem
 from anb_gym.calibration import calibration
 from anb_gym.noise import Noise
-from anb_gym.scoring import Scorer
 from anb_gym.study.config import ControllerEntry
 from anb_gym.study.controllers import load_class, make_controller
 from anb_gym.study.cost import GPUS, LONGEST, SHORTEST, gpu_hours, longest_hours, most_evaluations
-from anb_gym.study.problems import make_scorer
+from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import Problem
 from anb_gym.study.runs import ControllerError, execute, generator
-from anb_gym.tasks import get_task
 
 
 def test_rewards_are_those_of_the_task(study):
     record = execute(study("Toy").runs()[0])
     assert len(record.index) == 30
-    scores = Scorer(get_task("VCK190"))(SPACE.index_to_states(record.index))
+    scores = make_problem("AccelNAS-VCK190-v0").evaluate(record.index)
     assert record.told is record.reward
     assert record.reward.tolist() == scores.reward.tolist()
     assert record.hours.tolist() == np.cumsum(gpu_hours(SPACE.index_to_states(record.index))).tolist()
@@ -40,11 +38,11 @@ def test_noise_is_the_world_of_the_seed(study):
     run = study("Climber", "{id: AccelNAS-VCK190-v0, noise: true}").runs()[1]
     assert run.seed == 1
     record = execute(run)
-    scorer = Scorer(get_task("VCK190"))
-    noisy = Benchmark().query(record.index, scorer.task.metrics, noise=Noise(1))
-    expected = calibration(scorer.reward, "gp").to_unit(scorer.reward(noisy))
+    problem = make_problem("AccelNAS-VCK190-v0")
+    noisy = Benchmark().query(record.index, problem.metrics, noise=Noise(1))
+    expected = calibration(problem.reward, "gp").to_unit(problem.reward(noisy))
     assert record.told.tolist() == expected.tolist()
-    assert record.reward.tolist() == scorer(SPACE.index_to_states(record.index)).reward.tolist()
+    assert record.reward.tolist() == problem.evaluate(record.index).reward.tolist()
     assert (record.told != record.reward).all()
 
 
@@ -66,7 +64,7 @@ def test_a_vector_of_one_objective_is_a_number(study):
 def test_a_controller_may_change_what_it_is_told(study):
     runs = study("Toy, Spoiler").runs()
     record = execute(runs[1])
-    expected = make_scorer("AccelNAS-VCK190-v0", {})(SPACE.index_to_states(record.index)).reward
+    expected = problem_of("AccelNAS-VCK190-v0", {}).evaluate(record.index).reward
     assert record.reward.tolist() == expected.tolist()
     assert len(set(record.index.tolist())) > 20
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym.rewards.objects import Constrained
-from anb_gym.scoring import Scorer
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -58,7 +57,7 @@ class TaskAnalysis:
     @property
     def bounded(self) -> bool:
         """Whether the reward is the accuracy subject to a bound."""
-        return isinstance(self.judge.scorer, Scorer) and isinstance(self.judge.scorer.reward, Constrained)
+        return isinstance(self.judge.problem.reward, Constrained)
 
 
 @dataclass(frozen=True, eq=False)

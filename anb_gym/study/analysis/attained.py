@@ -53,7 +53,7 @@ def archives(table: Any, judge: Judge, budget: int | None = None) -> dict[str, l
 
 def attained(table: Any, judge: Judge, budget: int | None = None) -> dict[str, Attained]:
     """What every controller attained on a task with two metrics; arguments as those of :func:`archives`."""
-    directions = judge.scorer.task.directions
+    directions = judge.problem.task.directions
     result = {}
     for controller, runs in archives(table, judge, budget).items():
         together = np.unique(np.concatenate(runs))

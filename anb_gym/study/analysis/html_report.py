@@ -94,7 +94,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, look: Mapping[str, Style]) -> 
 
 def _about(task: TaskAnalysis) -> str:
     judge = task.judge
-    parts = [f"{judge.id}: {', '.join(judge.metrics)}; surrogate {judge.scorer.benchmark.surrogate}."]
+    parts = [f"{judge.id}: {', '.join(judge.metrics)}; surrogate {judge.problem.surrogate}."]
     if judge.noise:
         parts.append("Searches saw one noisy measurement per architecture; what they chose is judged without noise.")
     known = judge.calibration

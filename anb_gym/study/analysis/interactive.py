@@ -87,8 +87,8 @@ def front_figure(task: TaskAnalysis, look: Mapping[str, Style]) -> Any:
     """
     figure = require("plotly.graph_objects", "study").Figure()
     judge = task.judge
-    directions = judge.scorer.task.directions
-    exact = judge.scorer.benchmark.front(judge.metrics[-1])
+    directions = judge.problem.task.directions
+    exact = judge.problem.front
     members = front(exact.objectives, directions)
     first, second = map(metric_label, judge.metrics)
     hover = f"%{{customdata}}<br>{first}: %{{y:.2f}}<br>{second}: %{{x:,.4~g}}"

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from anb_gym._errors import choose
-from anb_gym.benchmark import COUNTED, Benchmark
-from anb_gym.calibration import Calibration, calibration, front_scale
-from anb_gym.scoring import Scorer, VectorScorer
+from anb_gym.benchmark import Benchmark
+from anb_gym.calibration import Calibration
 from anb_gym.space import SPACE, Indices
-from anb_gym.study.problems import choose_id, make_scorer
+from anb_gym.study.problems import choose_id, problem_of
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.runs import noise_seed
-from anb_gym.surrogates.store import FAMILIES, shipped_path
-
-#: How far below the nadir, in extents of the front, the reference point lies for tasks that have no recorded one.
-MARGIN: Final = 0.1
 
 
 class Judge:
@@ -35,7 +30,7 @@ class Judge:
 
     Attributes:
         id: The environment id.
-        scorer: What scored the searches.
+        problem: What was searched.
         noise: Whether they were told noisy measurements.
 
     Raises:
@@ -44,7 +39,7 @@ class Judge:
 
     def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
         self.id = choose_id(id)
-        self.scorer: Scorer | VectorScorer = make_scorer(self.id, arguments or {})
+        self.problem = problem_of(self.id, arguments or {})
         self.noise = noise
 
     @classmethod
@@ -55,55 +50,49 @@ class Judge:
     @property
     def n_objectives(self) -> int:
         """How many objectives there are."""
-        return self.scorer.n_objectives
+        return self.problem.n_objectives
 
     @property
     def directions(self) -> tuple[str, ...]:
         """The direction of each objective: ``"max"``, whatever the metrics'."""
-        return ("max",) * self.n_objectives
+        return self.problem.directions
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The task's metrics."""
-        return self.scorer.task.metrics
+        return self.problem.metrics
 
     @property
     def families(self) -> list[str]:
         """Other families of surrogates that can judge the task's metrics."""
-        predicted = [metric for metric in self.metrics if metric not in COUNTED]
-        others = [family for family in FAMILIES if family != self.scorer.benchmark.surrogate]
-        return [family for family in others if all(shipped_path(family, metric).exists() for metric in predicted)]
+        return list(self.problem.judges)
 
-    @cached_property
+    @property
     def calibration(self) -> Calibration | None:
-        """What the unit scale of a scalar reward means; None with several objectives."""
-        if isinstance(self.scorer, VectorScorer):
-            return None
-        return calibration(self.scorer.reward, self.scorer.benchmark.surrogate)
+        """What the unit scale of a scalar reward means; None for a vector reward."""
+        gauge = None if self.problem.is_vector else self.problem.gauge
+        assert gauge is None or isinstance(gauge, Calibration)
+        return gauge
 
     @cached_property
     def front(self) -> FloatArray | None:
         """The exact front, ``float64`` (k, 2); None with one objective, or with more than two."""
-        if not isinstance(self.scorer, VectorScorer) or self.n_objectives != 2:
-            return None
-        return self.scorer.scale(self.scorer.benchmark.front(self.metrics[-1]).objectives)
+        return self.problem.front_rewards if self.n_objectives == 2 else None
 
     @cached_property
     def reference_point(self) -> FloatArray:
         """The worst values that count, ``float64`` (n_objectives,): the task's own, or else the nadir less a margin."""
-        if isinstance(self.scorer, VectorScorer) and self.n_objectives == 2:
-            point: FloatArray = self.scorer.scale(np.array([front_scale(self.scorer.task).reference_point]))[0]
-            return point
-        return np.full(self.n_objectives, -MARGIN)
+        return self.problem.reference_point
 
     def told(self, index: Indices, seed: int) -> FloatArray:
         """The objectives as the search with a seed was told them, ``float64`` (n, n_objectives)."""
         noise = noise_seed(self.noise, seed)
-        return self.scorer(SPACE.index_to_states(index), noise).reward.reshape(len(index), -1)
+        metrics = self.problem.measure(SPACE.index_to_states(index), noise)
+        return self.problem.score(metrics).reshape(len(index), -1)
 
     def values(self, index: Indices) -> FloatArray:
         """The task's metrics without noise in their own units, ``float64`` (n, metrics)."""
-        values = self.scorer.benchmark.query_states(SPACE.index_to_states(index), self.metrics)
+        values = self.problem.measure(SPACE.index_to_states(index))
         return np.stack([values[name] for name in self.metrics], axis=1)
 
     def exact(self, index: Indices, family: str | None = None) -> FloatArray:
@@ -119,9 +108,7 @@ class Judge:
         """
         states = SPACE.index_to_states(index)
         if family is None:
-            return self.scorer(states).reward.reshape(len(index), -1)
-        values = Benchmark(choose(family, self.families, "family")).query_states(states, self.metrics)
-        if isinstance(self.scorer, VectorScorer):
-            return self.scorer.scale(np.stack([values[name] for name in self.metrics], axis=1))
-        assert self.calibration is not None
-        return self.calibration.to_unit(self.scorer.reward(values))[:, None]
+            metrics = self.problem.measure(states)
+        else:
+            metrics = Benchmark(choose(family, self.families, "family")).query_states(states, self.metrics)
+        return self.problem.score(metrics).reshape(len(index), -1)

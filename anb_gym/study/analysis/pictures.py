@@ -56,12 +56,12 @@ def _task_figures(task: TaskAnalysis, look: dict[str, Style]) -> Iterator[tuple[
         yield f"{task.main}-{over}", figure
     judge = task.judge
     if judge.front is not None:
-        exact = judge.scorer.benchmark.front(judge.metrics[-1]).objectives
+        exact = judge.problem.front.objectives
         labels = metric_label(judge.metrics[0]), metric_label(judge.metrics[1])
         found = attained(task.table, judge)
         yield (
             "attainment",
-            plots.attainment_figure(exact, found, judge.scorer.task.directions, labels, title=task.name, look=look),
+            plots.attainment_figure(exact, found, judge.problem.task.directions, labels, title=task.name, look=look),
         )
 
 

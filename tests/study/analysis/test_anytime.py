@@ -41,7 +41,7 @@ def test_regret_is_that_of_the_best_so_far(table: Any, judges: dict[str, Judge])
 def test_the_optimum_has_regret_zero_and_the_exact_front_too(judges: dict[str, Judge]) -> None:
     judge = judges[SCALAR]
     assert judge.calibration is not None
-    best = Benchmark().optimum(judge.scorer.reward).indices[:1]
+    best = Benchmark().optimum(judge.problem.reward).indices[:1]
     regret = anytime(as_run(best, told=judge.exact(best)[:, 0]), judge, "regret")["c"].values
     assert regret.tolist() == [[0.0]]
     members = Benchmark().front("vck190/throughput").indices
@@ -91,7 +91,7 @@ def test_another_family_judges_what_the_search_chose(task: str, table: Any, judg
     values = anytime(rows, judge, measures(judge)[0], "xgb")["evolution"].values[0, -1]
     if task == SCALAR:
         best = int(np.argmax(judge.exact(index)[:, 0]))
-        raw = judge.scorer.reward({name: column[[best]] for name, column in xgb.items()})
+        raw = judge.problem.reward({name: column[[best]] for name, column in xgb.items()})
         known = judge.calibration
         assert known is not None
         assert values == pytest.approx((known.best - raw[0]) / (known.best - known.random_mean))

@@ -1,0 +1,207 @@
+"""The table of environment families, from which ids, pages, tests and studies are derived; and the problem of an id."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import gymnasium
+
+from anb_gym import _ids
+from anb_gym._errors import choose
+from anb_gym.devices import DEVICES, explained
+from anb_gym.tasks import ALL_DEVICES, TASKS, Task
+
+if TYPE_CHECKING:
+    from anb_gym.problems import Problem, ProblemSet
+
+#: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
+REWARD_THRESHOLD: Final = 0.99
+#: What Gymnasium puts before an id to say which module registers it.
+PREFIX: Final = "anb_gym:"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Environments that differ in their task alone, or one environment for several tasks.
+
+    Attributes:
+        name: That of its page, ``docs/environments/<name>.md``.
+        title: The page's heading.
+        id: The ids, with ``{task}`` and ``{version}``, see :data:`anb_gym._ids.FORMS`.
+        env: The class, ``"module:Class"`` in :mod:`anb_gym.envs`.
+        vector_env: The class of many copies.
+        problem: The function that makes the problem, ``"module:function"``, from those arguments of the class that bear
+            on it.
+        suits: Whether a task has such an environment.
+        arguments: What the ids give the class, beside the task.
+        fixed: Which of these the caller cannot give otherwise.
+        threshold: The mean reward from which a task counts as solved.
+        page: Whose docstring the page is, by default the class's.
+        searched: Whether studies can search it: every architecture has one worth, the same in all episodes.
+    """
+
+    name: str
+    title: str
+    id: str
+    env: str
+    vector_env: str
+    problem: str
+    suits: Callable[[Task], bool] = lambda task: task is not ALL_DEVICES
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    fixed: tuple[str, ...] = ()
+    threshold: float | None = None
+    page: str | None = None
+    searched: bool = False
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that have such an environment; none if it is for several at once."""
+        return tuple(task for task in (*TASKS.values(), ALL_DEVICES) if "{task}" in self.id and self.suits(task))
+
+    def id_of(self, task: Task) -> str:
+        """The id of the environment of a task."""
+        return self.id.format(task=task.name, version=task.version)
+
+    def ids(self) -> dict[str, dict[str, Any]]:
+        """The ids with what they give the class."""
+        if not self.tasks:
+            return {self.id: {**self.arguments, "tasks": _published_tasks()}}
+        return {self.id_of(task): {"task": task.name, **self.arguments} for task in self.tasks}
+
+    def load(self, what: str) -> Any:
+        """One of its classes or functions: ``"env"``, ``"vector_env"`` or ``"problem"``."""
+        module, _, name = getattr(self, what).partition(":")
+        return getattr(import_module(f"anb_gym.envs.{module}"), name)
+
+
+def _has_two_metrics(task: Task) -> bool:
+    return len(task.metrics) == 2
+
+
+def _published_tasks() -> list[str]:
+    """Names of the tasks of the dataset's devices.
+
+    Devices from folders are not among them: what an observation means must not depend on the installation.
+    """
+    return [task.name for task in TASKS.values() if task.device and task.device not in DEVICES]
+
+
+#: All families by name, in the order in which a task's ids are registered.
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            Family(
+                "vector_reward",
+                "Vector rewards",
+                _ids.FORMS["vector reward"],
+                env="vector_reward:MOBuildEnv",
+                vector_env="vector_reward:MOBuildVectorEnv",
+                problem="vector_reward:make_problem",
+                suits=lambda task: True,
+                searched=True,
+            ),
+            Family(
+                "build",
+                "Building an architecture",
+                _ids.FORMS["scalar"],
+                env="build:BuildEnv",
+                vector_env="build:BuildVectorEnv",
+                problem="build:make_problem",
+                threshold=REWARD_THRESHOLD,
+                searched=True,
+            ),
+            Family(
+                "preference",
+                "Sampled preferences",
+                _ids.FORMS["preference"],
+                env="build:BuildEnv",
+                vector_env="build:BuildVectorEnv",
+                problem="build:make_problem",
+                suits=_has_two_metrics,
+                arguments=MappingProxyType({"reward": "chebyshev", "preference": "sampled"}),
+                fixed=("preference",),
+                threshold=REWARD_THRESHOLD,
+                page="preference",
+            ),
+            Family(
+                "constrained",
+                "Constraints as costs",
+                _ids.FORMS["constrained"],
+                env="constrained:ConstrainedBuildEnv",
+                vector_env="constrained:ConstrainedBuildVectorEnv",
+                problem="constrained:make_problem",
+                suits=_has_two_metrics,
+            ),
+            Family(
+                "edit",
+                "Editing an architecture",
+                _ids.FORMS["edit"],
+                env="edit:EditEnv",
+                vector_env="edit_vector:EditVectorEnv",
+                problem="build:make_problem",
+            ),
+            Family(
+                "transfer",
+                "Transfer between devices",
+                _ids.TRANSFER,
+                env="transfer:TransferBuildEnv",
+                vector_env="transfer:TransferBuildVectorEnv",
+                problem="transfer:make_problem",
+                threshold=REWARD_THRESHOLD,
+            ),
+        )
+    }
+)
+
+
+def ids() -> dict[str, Family]:
+    """The family of every id, in the order of registration: task by task, then those of several tasks."""
+    found = {
+        family.id_of(task): family
+        for task in (*TASKS.values(), ALL_DEVICES)
+        for family in FAMILIES.values()
+        if task in family.tasks
+    }
+    return found | {family.id: family for family in FAMILIES.values() if not family.tasks}
+
+
+def make_problem(id: str, **arguments: Any) -> Problem | ProblemSet:
+    """The problem behind an environment: what is sought, and what every architecture is worth there.
+
+    Args:
+        id: An environment id, with or without ``anb_gym:`` before it.
+        **arguments: Those of ``gymnasium.make``; what does not bear on the problem, such as ``granularity``, is taken
+            and makes no difference.
+
+    Raises:
+        ValueError: The id, an argument or its value is unknown, or contradicts the id.
+        DeviceError: The id is of a device that could not be read; the message says why.
+        NoFrontError: A reward or its scale needs the exact front, and there is none for the surrogate.
+
+    Example:
+        >>> import anb_gym
+        >>> problem = anb_gym.make_problem("AccelNAS-VCK190-v0", reward="accuracy", reward_scale="raw")
+        >>> problem.evaluate(anb_gym.EFFICIENTNET_B0).reward.round(2)
+        array([65.8])
+    """
+    known = ids()
+    with explained(id):
+        env_id = choose(id.removeprefix(PREFIX) if isinstance(id, str) else id, known, "id")
+    family = known[env_id]
+    # As gymnasium.make does it, with the same refusal of what contradicts the id.
+    spec = gymnasium.spec(env_id)
+    given = deepcopy(spec.kwargs)
+    given.update(arguments)
+    taken = inspect.signature(family.load("env").__init__).parameters
+    for name in arguments:
+        choose(name, [parameter for parameter in taken if parameter != "self"], f"an argument of {env_id}")
+    make: Callable[..., Problem | ProblemSet] = family.load("problem")
+    bearing = inspect.signature(make).parameters
+    return make(**{name: value for name, value in given.items() if name in bearing})
