@@ -102,7 +102,6 @@ def asked_gauge(reward: Reward, ask: Ask, surrogate: str) -> AskedGauge:
     return AskedGauge(reward, ask, np.array(means), front)
 
 
-@lru_cache(maxsize=64)
 def vector_gauge(reward: Objectives, surrogate: str) -> FixedGauge:
     """The gauge of a vector reward: 0 is the nadir of each objective on the exact front, 1 its ideal.
 

@@ -88,7 +88,8 @@ def make_reward(
 def _refuse(given: Mapping[str, Any], reward: Any, task: Task) -> None:
     """Raises a ``ValueError`` for arguments that a reward has no use for."""
     for name, value in given.items():
-        raise ValueError(f"{name} must be None: the reward {reward!r} of task {task.name!r} has none, got {value!r}")
+        of = f" of task {task.name!r}" if name == "target" else ""
+        raise ValueError(f"{name} must be None: the reward {reward!r}{of} has none, got {value!r}")
 
 
 def _of_task(reward: Any, task: Task) -> Reward:

@@ -27,7 +27,7 @@ def test_an_episode(task: Task) -> None:
             _, reward, _, _, info = env.step(choice)
             assert type(info["cost"]) is float
             assert step == 27 or (info["cost"] == reward == 0.0)
-        assert info.keys() == {"action_mask", "architecture", "index", "metrics", "raw_reward", "cost"}
+        assert info.keys() == {"action_mask", "architecture", "index", "metrics", "raw_reward", "regret", "cost"}
         assert info["raw_reward"] == info["metrics"]["accuracy"]
         assert reward == calibration(Accuracy(), "gp").to_unit(np.array([info["raw_reward"]]))[0]
         ratio = info["metrics"][task.metrics[1]] / float(task.target or 0)

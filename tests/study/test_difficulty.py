@@ -115,7 +115,7 @@ class Distance:
 
     def __init__(self, sign: float) -> None:
         judge = Judge(SCALAR)
-        self.scorer = judge.problem
+        self.problem = judge.problem
         self.sign, self.optimum = sign, SPACE.from_index(optima(judge))[0]
 
     def told(self, index: np.ndarray, seed: int) -> np.ndarray:
