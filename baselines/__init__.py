@@ -12,7 +12,7 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._lazy import submodules
 from anb_gym.study.controllers import check_settings, make_controller
-from anb_gym.study.protocol import Controller, Problem
+from anb_gym.study.protocol import Brief, Controller
 
 __all__ = ["BASELINES", "Baseline", "make"]
 
@@ -53,12 +53,12 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
 )
 
 
-def make(name: str, problem: Problem, rng: np.random.Generator, **settings: Any) -> Controller:
+def make(name: str, brief: Brief, rng: np.random.Generator, **settings: Any) -> Controller:
     """Makes a baseline.
 
     Args:
         name: One of :data:`BASELINES`.
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of all its randomness.
         settings: Settings of its class, by default the paper's.
 
@@ -68,7 +68,7 @@ def make(name: str, problem: Problem, rng: np.random.Generator, **settings: Any)
         ModuleNotFoundError: An extra is not installed; the message names it.
 
     Example:
-        >>> controller = make("regularized_evolution", Problem(1, budget=50), np.random.default_rng(0), sample_size=10)
+        >>> controller = make("regularized_evolution", Brief(1, budget=50), np.random.default_rng(0), sample_size=10)
         >>> controller.ask(1).shape
         (1, 28)
     """
@@ -76,7 +76,7 @@ def make(name: str, problem: Problem, rng: np.random.Generator, **settings: Any)
     check_settings(target, settings)
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
-    return make_controller(target, problem, rng, settings)
+    return make_controller(target, brief, rng, settings)
 
 
 __getattr__, __dir__ = submodules(__name__, "study")

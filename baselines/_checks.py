@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:
@@ -18,22 +18,22 @@ def number(name: str, value: object, low: float, high: float = np.inf) -> float:
     return float(value)
 
 
-def require_objectives(problem: Problem, controller: str, fewest: int, most: int | None = None) -> None:
+def require_objectives(brief: Brief, controller: str, fewest: int, most: int | None = None) -> None:
     """Raises a ``ValueError`` if a problem has fewer or more objectives than a controller can take."""
-    n = problem.n_objectives
+    n = brief.n_objectives
     if n < fewest:
         raise ValueError(f"n_objectives of the problem must be at least {fewest} for {controller}, got {n}")
     if most is not None and n > most:
         raise ValueError(f"n_objectives of the problem must be at most {most} for {controller}, got {n}")
 
 
-def told(choices: Any, objectives: Any, problem: Problem) -> FloatArray:
+def told(choices: Any, objectives: Any, brief: Brief) -> FloatArray:
     """Returns what a controller was told as ``float64`` (n, n_objectives).
 
     Raises:
         ValueError: It has another shape, or holds something that is not a finite number.
     """
-    shape = (len(choices), problem.n_objectives)
+    shape = (len(choices), brief.n_objectives)
     try:
         values = np.asarray(objectives, dtype=np.float64)
     except (TypeError, ValueError):

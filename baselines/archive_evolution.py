@@ -6,7 +6,7 @@ import numpy as np
 
 from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import require_objectives, told
 from .regularized_evolution import mutate
@@ -27,7 +27,7 @@ class ArchiveEvolution:
     No architecture is evaluated twice: a child that is known is mutated again.
 
     Args:
-        problem: The problem. Objectives must be scaled so that 1 is the ideal of each.
+        brief: Its brief. Objectives must be scaled so that 1 is the ideal of each.
         rng: Source of randomness.
         n_random: Random architectures to start with, at least 1.
     """
@@ -35,20 +35,20 @@ class ArchiveEvolution:
     #: Every evaluation decides which is next.
     batch_size = 1
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, n_random: int = 10) -> None:
-        require_objectives(problem, "archive_evolution", 2)
+    def __init__(self, brief: Brief, rng: np.random.Generator, *, n_random: int = 10) -> None:
+        require_objectives(brief, "archive_evolution", 2)
         self._n_random = integer(n_random, 1, "n_random")
-        self._problem = problem
+        self._brief = brief
         self._rng = rng
         self._choices = np.empty((0, SPACE.n_choices), dtype=np.int8)
-        self._objectives = np.empty((0, problem.n_objectives))
+        self._objectives = np.empty((0, brief.n_objectives))
         self._known: set[bytes] = set()
 
     def ask(self, n: int) -> Choices:
         """Proposes a random architecture or a child of the archive; ``int8`` (1, 28)."""
         if len(self._known) < self._n_random:
             return SPACE.sample(n, self._rng)
-        weights = self._rng.dirichlet(np.ones(self._problem.n_objectives))
+        weights = self._rng.dirichlet(np.ones(self._brief.n_objectives))
         distance = (weights * (1.0 - self._objectives)).max(axis=1)
         child = mutate(self._choices[distance.argmin()], self._rng)
         while child.tobytes() in self._known:
@@ -62,7 +62,7 @@ class ArchiveEvolution:
             choices: The evaluated architecture, ``int8`` (1, 28).
             objectives: What it scored, ``float64`` (1, n_objectives).
         """
-        scores = told(choices, objectives, self._problem)
+        scores = told(choices, objectives, self._brief)
         self._known.add(choices[0].tobytes())
         if not (self._objectives >= scores).all(axis=1).any():
             keep = ~(self._objectives <= scores).all(axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import told
 
@@ -18,7 +18,7 @@ class FunctionController:
     """Proposes what a function makes of everything evaluated so far. For any number of objectives.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness, handed to the function.
         propose: ``propose(rng, choices, objectives, n)`` returns ``n`` architectures as choices (n, 28);
             ``choices`` are those evaluated so far, ``int8`` (k, 28), and ``objectives`` what they scored,
@@ -36,14 +36,14 @@ class FunctionController:
         ...         best = choices[objectives[:, 0].argmax()]
         ...         proposals = np.where(rng.random(proposals.shape) < 0.9, best, proposals)
         ...     return proposals
-        >>> controller = FunctionController(Problem(1, budget=100), np.random.default_rng(0), propose=best_or_random)
+        >>> controller = FunctionController(Brief(1, budget=100), np.random.default_rng(0), propose=best_or_random)
         >>> controller.ask(1).shape
         (1, 28)
     """
 
     def __init__(
         self,
-        problem: Problem,
+        brief: Brief,
         rng: np.random.Generator,
         *,
         propose: Callable[[np.random.Generator, Choices, FloatArray, int], Any],
@@ -52,11 +52,11 @@ class FunctionController:
         if not callable(propose):
             raise ValueError(f"propose must be a function of (rng, choices, objectives, n), got {propose!r}")
         self.batch_size = integer(batch_size, 1, "batch_size")
-        self._problem = problem
+        self._brief = brief
         self._rng = rng
         self._propose = propose
         self._choices = np.empty((0, SPACE.n_choices), dtype=np.int8)
-        self._objectives = np.empty((0, problem.n_objectives))
+        self._objectives = np.empty((0, brief.n_objectives))
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28).
@@ -78,6 +78,6 @@ class FunctionController:
             choices: Evaluated architectures, ``int8`` (n, 28).
             objectives: What they scored, ``float64`` (n, n_objectives).
         """
-        values = told(choices, objectives, self._problem)
+        values = told(choices, objectives, self._brief)
         self._choices = np.concatenate([self._choices, choices])
         self._objectives = np.concatenate([self._objectives, values])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import require_objectives, told
 
@@ -23,16 +23,16 @@ class LocalSearch:
     worse than the present one. There are no settings.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
     """
 
     #: Every evaluation decides which is next.
     batch_size = 1
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
-        require_objectives(problem, "local_search", 1, 1)
-        self._problem = problem
+    def __init__(self, brief: Brief, rng: np.random.Generator) -> None:
+        require_objectives(brief, "local_search", 1, 1)
+        self._brief = brief
         self._rng = rng
         self._best: float | None = None
         self._queue: list[Choices] = []
@@ -53,7 +53,7 @@ class LocalSearch:
             choices: The evaluated architecture, ``int8`` (1, 28).
             objectives: What it scored, ``float64`` (1, 1).
         """
-        score = float(told(choices, objectives, self._problem)[0, 0])
+        score = float(told(choices, objectives, self._brief)[0, 0])
         self._visited.add(choices[0].tobytes())
         if self._best is None or score > self._best:
             self._best = score

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import require_objectives, told
 
@@ -41,7 +41,7 @@ class OptunaController:
     """Any sampler of Optuna. For as many objectives as the sampler can take.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness; draws the sampler's seed.
         sampler: Makes the sampler from a seed, such as ``lambda seed: optuna.samplers.GPSampler(seed=seed)``.
         batch_size: Proposals at a time, at least 1.
@@ -49,18 +49,18 @@ class OptunaController:
 
     def __init__(
         self,
-        problem: Problem,
+        brief: Brief,
         rng: np.random.Generator,
         *,
         sampler: Callable[[int], BaseSampler],
         batch_size: int = 1,
     ) -> None:
         self.batch_size = integer(batch_size, 1, "batch_size")
-        self._problem = problem
+        self._brief = brief
         made = sampler(int(rng.integers(2**32)))
         if not isinstance(made, BaseSampler):
             raise ValueError(f"sampler must return a sampler of Optuna, got {made!r}")
-        self._study = _quiet_study(problem.n_objectives, made)
+        self._study = _quiet_study(brief.n_objectives, made)
         self._trials: list[Trial] = []
 
     def ask(self, n: int) -> Choices:
@@ -77,7 +77,7 @@ class OptunaController:
             choices: What the last ``ask`` proposed, ``int8`` (n, 28).
             objectives: What they scored, ``float64`` (n, n_objectives).
         """
-        values = told(choices, objectives, self._problem).tolist()
+        values = told(choices, objectives, self._brief).tolist()
         if len(values) != len(self._trials):
             raise ValueError(f"choices must be the {len(self._trials)} that were asked for last, got {len(values)}")
         for trial, row in zip(self._trials, values, strict=True):
@@ -92,15 +92,15 @@ class _ParzenEstimator(OptunaController):
     _most: int | None
 
     def __init__(
-        self, problem: Problem, rng: np.random.Generator, *, n_startup_trials: int = 10, n_ei_candidates: int = 24
+        self, brief: Brief, rng: np.random.Generator, *, n_startup_trials: int = 10, n_ei_candidates: int = 24
     ) -> None:
-        require_objectives(problem, self._name, self._fewest, self._most)
+        require_objectives(brief, self._name, self._fewest, self._most)
         self._n_startup_trials = integer(n_startup_trials, 1, "n_startup_trials")
         candidates = integer(n_ei_candidates, 1, "n_ei_candidates")
         self._sampler = _ChoicesTPESampler(
-            problem.n_objectives, int(rng.integers(2**32)), self._n_startup_trials, candidates
+            brief.n_objectives, int(rng.integers(2**32)), self._n_startup_trials, candidates
         )
-        super().__init__(problem, rng, sampler=lambda _: self._sampler)
+        super().__init__(brief, rng, sampler=lambda _: self._sampler)
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28)."""
@@ -129,7 +129,7 @@ class TPE(_ParzenEstimator):
     Settings are Optuna's defaults.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         n_startup_trials: Random architectures to start with, at least 1.
         n_ei_candidates: Candidates from which each proposal is chosen, at least 1.
@@ -145,7 +145,7 @@ class MOTPE(_ParzenEstimator):
     good trials by hypervolume, which many objectives make slow: with nine, 500 evaluations take most of a minute.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         n_startup_trials: Random architectures to start with, at least 1.
         n_ei_candidates: Candidates from which each proposal is chosen, at least 1.

@@ -16,7 +16,7 @@ import numpy as np
 from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import number, require_objectives, told
 
@@ -41,21 +41,21 @@ class PymooController:
     are new, random architectures take part in place of the missing.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness, and of the algorithm's seed.
         algorithm: A pymoo algorithm whose operators make integers, such as those of :func:`operators`. Each
             controller needs its own.
         batch_size: Proposals at a time. Best a divisor of the size of every generation; 1 always is.
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, algorithm: Any, batch_size: int = 1) -> None:
+    def __init__(self, brief: Brief, rng: np.random.Generator, *, algorithm: Any, batch_size: int = 1) -> None:
         if not (hasattr(algorithm, "setup") and hasattr(algorithm, "ask") and hasattr(algorithm, "tell")):
             raise ValueError(f"algorithm must be an algorithm of pymoo, got {algorithm!r}")
         self.batch_size = integer(batch_size, 1, "batch_size")
-        self._problem = problem
+        self._brief = brief
         self._rng = rng
         limits = SPACE.cardinalities - 1
-        variables = PymooProblem(n_var=SPACE.n_choices, n_obj=problem.n_objectives, xl=0 * limits, xu=limits, vtype=int)
+        variables = PymooProblem(n_var=SPACE.n_choices, n_obj=brief.n_objectives, xl=0 * limits, xu=limits, vtype=int)
         # The runner decides when to stop; criteria of pymoo's would stop early and take time.
         self._algorithm = algorithm.setup(variables, termination=NoTermination(), seed=int(rng.integers(2**31)))
         self._generation: Any = Population.empty()
@@ -81,7 +81,7 @@ class PymooController:
             choices: What the last ``ask`` proposed, ``int8`` (n, 28).
             objectives: What they scored, ``float64`` (n, n_objectives).
         """
-        self._objectives.extend(told(choices, objectives, self._problem))
+        self._objectives.extend(told(choices, objectives, self._brief))
         if len(self._objectives) == len(self._generation):
             self._generation.set("F", -np.array(self._objectives))
             # Loop-wise algorithms, such as MOEA/D, ask for single individuals and want them back as such.
@@ -105,15 +105,15 @@ class NSGA2Controller(PymooController):
     paper's; crossover and mutation are those of :func:`operators`.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         population_size: Members of the population, and children of a generation, at least 2.
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, population_size: int = 100) -> None:
-        require_objectives(problem, "nsga2", 2)
+    def __init__(self, brief: Brief, rng: np.random.Generator, *, population_size: int = 100) -> None:
+        require_objectives(brief, "nsga2", 2)
         size = integer(population_size, 2, "population_size")
-        super().__init__(problem, rng, algorithm=NSGA2(pop_size=size, **operators(size, rng)), batch_size=size)
+        super().__init__(brief, rng, algorithm=NSGA2(pop_size=size, **operators(size, rng)), batch_size=size)
 
 
 class MOEADController(PymooController):
@@ -124,7 +124,7 @@ class MOEADController(PymooController):
     probability 0.9 (Li and Zhang 2009, https://doi.org/10.1109/TEVC.2008.925798).
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         population_size: Subproblems at most, at least as many as objectives; see :func:`reference_directions`.
         n_neighbours: Subproblems that share solutions, at least 2.
@@ -133,22 +133,22 @@ class MOEADController(PymooController):
 
     def __init__(
         self,
-        problem: Problem,
+        brief: Brief,
         rng: np.random.Generator,
         *,
         population_size: int = 100,
         n_neighbours: int = 20,
         neighbour_mating: float = 0.9,
     ) -> None:
-        require_objectives(problem, "moead", 2)
-        directions = reference_directions(problem.n_objectives, population_size)
+        require_objectives(brief, "moead", 2)
+        directions = reference_directions(brief.n_objectives, population_size)
         algorithm = MOEAD(
             directions,
             n_neighbors=integer(n_neighbours, 2, "n_neighbours"),
             prob_neighbor_mating=number("neighbour_mating", neighbour_mating, 0.0, 1.0),
             **operators(len(directions), rng),
         )
-        super().__init__(problem, rng, algorithm=algorithm)
+        super().__init__(brief, rng, algorithm=algorithm)
 
 
 class SMSEMOAController(PymooController):
@@ -158,15 +158,15 @@ class SMSEMOAController(PymooController):
     is 100, as in the paper. With six objectives each child would take a fifth of a second, with more minutes.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         population_size: Members of the population, at least 2.
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, population_size: int = 100) -> None:
-        require_objectives(problem, "sms_emoa", 2, 5)
+    def __init__(self, brief: Brief, rng: np.random.Generator, *, population_size: int = 100) -> None:
+        require_objectives(brief, "sms_emoa", 2, 5)
         size = integer(population_size, 2, "population_size")
-        super().__init__(problem, rng, algorithm=SMSEMOA(pop_size=size, n_offsprings=1, **operators(size, rng)))
+        super().__init__(brief, rng, algorithm=SMSEMOA(pop_size=size, n_offsprings=1, **operators(size, rng)))
 
 
 def operators(population_size: int, rng: np.random.Generator) -> dict[str, Any]:

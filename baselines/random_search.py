@@ -8,7 +8,7 @@ import numpy as np
 
 from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 
 class RandomSearch:
@@ -18,19 +18,19 @@ class RandomSearch:
     https://arxiv.org/abs/1902.07638. For any number of objectives.
 
     Args:
-        problem: The problem; random search needs to know nothing of it.
+        brief: Its brief, of which random search needs to know nothing.
         rng: Source of randomness. The sequence of proposals depends on it alone,
             not on how many are asked for at a time.
         batch_size: Proposals at a time, at least 1.
 
     Example:
         >>> import numpy as np
-        >>> controller = RandomSearch(Problem(n_objectives=1, budget=3), np.random.default_rng(0))
+        >>> controller = RandomSearch(Brief(n_objectives=1, budget=3), np.random.default_rng(0))
         >>> controller.ask(3).shape
         (3, 28)
     """
 
-    def __init__(self, problem: Problem, rng: np.random.Generator, *, batch_size: int = 100) -> None:
+    def __init__(self, brief: Brief, rng: np.random.Generator, *, batch_size: int = 100) -> None:
         self.batch_size = integer(batch_size, 1, "batch_size")
         self._rng = rng
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from anb_gym._errors import integer
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import require_objectives, told
 
@@ -25,7 +25,7 @@ class RegularizedEvolution:
     Population and sample size are the paper's.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness.
         population_size: Members of the population, at least 1.
         sample_size: Members of a tournament, at least 1.
@@ -34,18 +34,18 @@ class RegularizedEvolution:
 
     def __init__(
         self,
-        problem: Problem,
+        brief: Brief,
         rng: np.random.Generator,
         *,
         population_size: int = 100,
         sample_size: int = 25,
         batch_size: int = 1,
     ) -> None:
-        require_objectives(problem, "regularized_evolution", 1, 1)
+        require_objectives(brief, "regularized_evolution", 1, 1)
         self.batch_size = integer(batch_size, 1, "batch_size")
         self._population_size = integer(population_size, 1, "population_size")
         self._sample_size = integer(sample_size, 1, "sample_size")
-        self._problem = problem
+        self._brief = brief
         self._rng = rng
         # Oldest first; a deque that is full drops its first member when another is added.
         self._members: deque[Choices] = deque(maxlen=population_size)
@@ -66,7 +66,7 @@ class RegularizedEvolution:
             choices: Evaluated architectures, ``int8`` (n, 28).
             objectives: What they scored, ``float64`` (n, 1).
         """
-        self._scores.extend(told(choices, objectives, self._problem)[:, 0].tolist())
+        self._scores.extend(told(choices, objectives, self._brief)[:, 0].tolist())
         self._members.extend(choices)
 
     def _parent(self) -> Choices:

@@ -9,7 +9,7 @@ import numpy as np
 from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 from ._checks import number, require_objectives, told
 
@@ -44,7 +44,7 @@ class Reinforce:
     Proposals depend on ``rng`` alone: torch's global generator is left alone, and torch works with one thread.
 
     Args:
-        problem: The problem.
+        brief: How many objectives and evaluations there will be.
         rng: Source of randomness; seeds a generator of torch.
         learning_rate: Of Adam, positive.
         hidden_size: Hidden units of the LSTM.
@@ -56,7 +56,7 @@ class Reinforce:
 
     def __init__(
         self,
-        problem: Problem,
+        brief: Brief,
         rng: np.random.Generator,
         *,
         learning_rate: float = 3.5e-4,
@@ -66,12 +66,12 @@ class Reinforce:
         baseline_decay: float = 0.95,
         entropy_weight: float = 1e-5,
     ) -> None:
-        require_objectives(problem, "reinforce", 1, 1)
+        require_objectives(brief, "reinforce", 1, 1)
         self.batch_size = integer(batch_size, 1, "batch_size")
         self._decay = number("baseline_decay", baseline_decay, 0.0, 1.0)
         self._entropy_weight = number("entropy_weight", entropy_weight, 0.0)
         learning_rate = number("learning_rate", learning_rate, 0.0)
-        self._problem = problem
+        self._brief = brief
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         sizes = integer(hidden_size, 1, "hidden_size"), integer(embedding_size, 1, "embedding_size")
         self._policy = Policy(*sizes, self._generator)
@@ -92,7 +92,7 @@ class Reinforce:
             choices: Architectures of the last ``ask``, ``int8`` (n, 28).
             objectives: What they scored, ``float64`` (n, 1).
         """
-        rewards = told(choices, objectives, self._problem)[:, 0]
+        rewards = told(choices, objectives, self._brief)[:, 0]
         mean = float(rewards.mean())
         baseline = mean if self._baseline is None else self._baseline
         advantages = torch.as_tensor(rewards - baseline, dtype=torch.float32)

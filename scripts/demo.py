@@ -31,7 +31,7 @@ from anb_gym.calibration import calibration
 from anb_gym.envs.rendering import picture
 from anb_gym.pareto.plots import new_figure, search_figure, to_png
 from anb_gym.rewards import make_reward
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 from anb_gym.tasks import get_task
 
 TASK: Final = get_task("VCK190")
@@ -110,7 +110,7 @@ def evaluate(index: NDArray[np.int64]) -> Evaluations:
 
 def random_search(evaluations: int, seed: int) -> Evaluations:
     """Runs random search for a number of evaluations, all in one batch."""
-    problem = Problem(n_objectives=1, budget=evaluations)
+    problem = Brief(n_objectives=1, budget=evaluations)
     controller = RandomSearch(problem, np.random.default_rng(seed), batch_size=evaluations)
     choices = controller.ask(evaluations)
     result = evaluate(SPACE.to_index(choices))

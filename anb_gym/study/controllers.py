@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from anb_gym._errors import choose, integer
-from anb_gym.study.protocol import Controller, Problem
+from anb_gym.study.protocol import Brief, Controller
 
 
 def load_class(path: str) -> type[Any]:
@@ -53,9 +53,9 @@ def source_of(path: str) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def make_controller(path: str, problem: Problem, rng: np.random.Generator, settings: Mapping[str, Any]) -> Controller:
+def make_controller(path: str, brief: Brief, rng: np.random.Generator, settings: Mapping[str, Any]) -> Controller:
     """Makes a controller; what its class raises passes through."""
-    controller: Controller = load_class(path)(problem, rng, **settings)
+    controller: Controller = load_class(path)(brief, rng, **settings)
     return controller
 
 
@@ -86,7 +86,7 @@ def check_settings(path: str, settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: The class has no such setting, or needs one that is not there.
     """
-    parameters = list(inspect.signature(load_class(path)).parameters.values())[2:]  # after problem and rng
+    parameters = list(inspect.signature(load_class(path)).parameters.values())[2:]  # after brief and rng
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]

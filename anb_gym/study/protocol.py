@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Brief:
     """What a controller may know of the problem before it starts.
 
     Attributes:
@@ -32,7 +32,7 @@ class Controller(Protocol):
     The runner asks for ``batch_size`` proposals at a time, or for fewer when less of the budget is left, evaluates
     them and tells all of them at once, in the same order. Objectives are always to be maximised; on tasks with one
     objective, random architectures have mean 0 and the optimum has 1; with several, the ideal of each is 1 and the
-    nadir 0. A controller is made as ``Class(problem, rng, **settings)`` and takes all its randomness from ``rng``.
+    nadir 0. A controller is made as ``Class(brief, rng, **settings)`` and takes all its randomness from ``rng``.
 
     Attributes:
         batch_size: How many evaluations it wants at a time.
@@ -50,3 +50,7 @@ class Controller(Protocol):
             choices: What the last ``ask`` proposed, ``int8`` (n, 28).
             objectives: ``float64`` (n, n_objectives), larger is better.
         """
+
+
+#: The name that :class:`Brief` had before problems had one of their own.
+Problem = Brief

@@ -17,7 +17,7 @@ from anb_gym.study.config import Run, budget
 from anb_gym.study.controllers import batch_size, make_controller
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.problems import problem_of
-from anb_gym.study.protocol import FloatArray, Problem
+from anb_gym.study.protocol import Brief, FloatArray
 
 
 class ControllerError(ValueError):
@@ -91,7 +91,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
     done, hours, benchmark_seconds = 0, 0.0, 0.0
     with (watch := _Watch(run)):
         controller = make_controller(
-            run.controller.path, Problem(problem.n_objectives, most), generator(run), run.controller.settings
+            run.controller.path, Brief(problem.n_objectives, most), generator(run), run.controller.settings
         )
     while done < most:
         if stopping():

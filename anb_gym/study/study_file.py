@@ -31,7 +31,7 @@ from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
 from anb_gym.study.problems import arguments_of, choose_id, problem_of
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 from anb_gym.study.yaml_nodes import Node, read
 
 #: Counts of evaluations are stored as int32, seeds as uint64.
@@ -175,8 +175,8 @@ def _incompatible(
     for name, entry in controllers.items():
         mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
         with nodes[name].located():
-            refusals = {n: _refusal(entry, Problem(n, budget)) for n in {objectives[task.name] for task in mine}}
-        hopeless = all(refusals.values()) and not any(_takes(entry, Problem(n, budget)) for n in {1, 2} - set(refusals))
+            refusals = {n: _refusal(entry, Brief(n, budget)) for n in {objectives[task.name] for task in mine}}
+        hopeless = all(refusals.values()) and not any(_takes(entry, Brief(n, budget)) for n in {1, 2} - set(refusals))
         for task in mine:
             reason = refusals[objectives[task.name]]
             if reason is not None and (task.controllers is not None or hopeless):
@@ -186,14 +186,14 @@ def _incompatible(
     return skipped
 
 
-def _refusal(entry: ControllerEntry, problem: Problem) -> str | None:
+def _refusal(entry: ControllerEntry, brief: Brief) -> str | None:
     """Why a controller does not take a problem; None if it does.
 
     Raises:
         ValueError: It cannot be made for another reason, or is no controller.
     """
     try:
-        controller = sources.make_controller(entry.path, problem, np.random.default_rng(0), entry.settings)
+        controller = sources.make_controller(entry.path, brief, np.random.default_rng(0), entry.settings)
     except ValueError as error:
         return one_line(str(error))
     except (Exception, SystemExit) as error:
@@ -206,10 +206,10 @@ def _refusal(entry: ControllerEntry, problem: Problem) -> str | None:
     return None
 
 
-def _takes(entry: ControllerEntry, problem: Problem) -> bool:
+def _takes(entry: ControllerEntry, brief: Brief) -> bool:
     """Whether a controller takes a problem that the study does not have."""
     try:
-        return _refusal(entry, problem) is None
+        return _refusal(entry, brief) is None
     except ValueError:
         return False
 

@@ -16,7 +16,7 @@ from anb_gym.baselines import BASELINES
 from anb_gym.baselines.optuna_samplers import OptunaController
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry
 from anb_gym.study.problems import problem_of
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import Record, execute
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 class Peer(OptunaController):
     """Optuna's sampler as it is."""
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+    def __init__(self, problem: Brief, rng: np.random.Generator) -> None:
         super().__init__(
             problem, rng, sampler=lambda seed: TPESampler(seed=seed, multivariate=True, constant_liar=False)
         )

@@ -8,9 +8,9 @@ from anb_gym import SPACE
 from anb_gym.baselines.archive_evolution import ArchiveEvolution
 from anb_gym.pareto import front, hypervolume
 from anb_gym.space import Choices
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
-PROBLEM = Problem(2, 1000)
+PROBLEM = Brief(2, 1000)
 
 
 def test_parents_are_the_best_so_far(search: Any, vck190: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anb_gym.baselines import BASELINES, make
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 PAIRS = [(name, m) for name, baseline in BASELINES.items() for m in (1, 2, 3) if baseline.suits(m)]
 every_pair = pytest.mark.parametrize(("name", "m"), PAIRS, ids=[f"{name}-{m}" for name, m in PAIRS])
@@ -20,7 +20,7 @@ SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31}
 
 
 def _make(name: str, m: int, seed: int = 0, **settings: Any) -> Any:
-    return make(name, Problem(m, BUDGET), np.random.default_rng(seed), **settings)
+    return make(name, Brief(m, BUDGET), np.random.default_rng(seed), **settings)
 
 
 def _budget(name: str) -> int:
@@ -119,7 +119,7 @@ def test_unknown_name() -> None:
 @every_name
 def test_bad_generator(name: str) -> None:
     with pytest.raises(ValueError, match=r"rng must be a numpy.random.Generator, got 0"):
-        make(name, Problem(_fewest(name), BUDGET), 0)  # type: ignore[arg-type]
+        make(name, Brief(_fewest(name), BUDGET), 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

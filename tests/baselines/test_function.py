@@ -7,11 +7,11 @@ import pytest
 
 from anb_gym import SPACE
 from anb_gym.baselines.function import FunctionController
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 
 def _controller(propose: Any, **settings: Any) -> FunctionController:
-    return FunctionController(Problem(2, 20), np.random.default_rng(0), propose=propose, **settings)
+    return FunctionController(Brief(2, 20), np.random.default_rng(0), propose=propose, **settings)
 
 
 def test_is_given_everything_evaluated_so_far(search: Any, toy: Any) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from anb_gym import SPACE
 from anb_gym.baselines.local_search import LocalSearch
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 
 @pytest.fixture(scope="module")
 def run(search: Any, accuracy: Any) -> tuple[Any, Any]:
-    choices, scores = search(LocalSearch(Problem(1, 900), np.random.default_rng(0)), accuracy, 900)
+    choices, scores = search(LocalSearch(Brief(1, 900), np.random.default_rng(0)), accuracy, 900)
     return choices, scores[:, 0]
 
 
@@ -41,7 +41,7 @@ def test_a_climb_evaluates_nothing_twice(run: tuple[Any, Any]) -> None:
 
 
 def test_order_of_neighbours_is_random(search: Any) -> None:
-    choices, _ = search(LocalSearch(Problem(1, 44), np.random.default_rng(0)), lambda c: np.zeros((len(c), 1)), 44)
+    choices, _ = search(LocalSearch(Brief(1, 44), np.random.default_rng(0)), lambda c: np.zeros((len(c), 1)), 44)
     neighbours = SPACE.neighbours(choices[0])
     assert {row.tobytes() for row in choices[1:]} == {row.tobytes() for row in neighbours}
     assert not np.array_equal(choices[1:], neighbours)
@@ -50,6 +50,6 @@ def test_order_of_neighbours_is_random(search: Any) -> None:
 def test_regret_on_accuracy(search: Any, accuracy: Any) -> None:
     """A median regret under 0.1 accuracy points; 7.18 points lie between random architectures and the optimum."""
     best = [
-        search(LocalSearch(Problem(1, 1000), np.random.default_rng(seed)), accuracy, 1000)[1].max() for seed in range(5)
+        search(LocalSearch(Brief(1, 1000), np.random.default_rng(seed)), accuracy, 1000)[1].max() for seed in range(5)
     ]
     assert np.median(best) > 1 - 0.1 / 7.18

@@ -21,13 +21,13 @@ from anb_gym.baselines.pymoo_algorithms import (
 )
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.pareto import hypervolume
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 
 @pytest.fixture(scope="module")
 def of_random_search(search: Any, vck190: Any) -> list[float]:
     return [
-        _volume(search(RandomSearch(Problem(2, 400), np.random.default_rng(seed)), vck190, 400)[1]) for seed in range(3)
+        _volume(search(RandomSearch(Brief(2, 400), np.random.default_rng(seed)), vck190, 400)[1]) for seed in range(3)
     ]
 
 
@@ -39,7 +39,7 @@ def _volume(objectives: Any) -> float:
 def test_beats_random_search(cls: Any, search: Any, vck190: Any, of_random_search: list[float]) -> None:
     settings = {"population_size": 20} | ({"n_neighbours": 5} if cls is MOEADController else {})
     volumes = [
-        _volume(search(cls(Problem(2, 400), np.random.default_rng(seed), **settings), vck190, 400)[1])
+        _volume(search(cls(Brief(2, 400), np.random.default_rng(seed), **settings), vck190, 400)[1])
         for seed in range(3)
     ]
     assert np.median(volumes) > np.median(of_random_search) + 0.05
@@ -47,7 +47,7 @@ def test_beats_random_search(cls: Any, search: Any, vck190: Any, of_random_searc
 
 def test_any_algorithm_of_pymoo(search: Any, accuracy: Any) -> None:
     rng = np.random.default_rng(0)
-    controller = PymooController(Problem(1, 600), rng, algorithm=GA(pop_size=30, **operators(30, rng)), batch_size=30)
+    controller = PymooController(Brief(1, 600), rng, algorithm=GA(pop_size=30, **operators(30, rng)), batch_size=30)
     _, scores = search(controller, accuracy, 600)
     assert scores[-30:].mean() > scores[:30].mean() + 0.4
 
@@ -58,7 +58,7 @@ def test_generations_may_be_asked_for_in_parts(search: Any, toy: Any) -> None:
     for batch_size in (1, 4, 20):
         rng = np.random.default_rng(3)
         algorithm = GA(pop_size=20, **operators(20, rng))
-        controller = PymooController(Problem(1, 100), rng, algorithm=algorithm, batch_size=batch_size)
+        controller = PymooController(Brief(1, 100), rng, algorithm=algorithm, batch_size=batch_size)
         proposals.append(search(controller, toy(1), 100)[0])
     np.testing.assert_array_equal(proposals[0], proposals[1])
     np.testing.assert_array_equal(proposals[0], proposals[2])
@@ -69,13 +69,13 @@ def test_short_generations_are_filled_up(search: Any, toy: Any) -> None:
     rng = np.random.default_rng(0)
     variation = operators(10, rng) | {"mutation": AnotherOption(prob_var=0.0)}
     variation["sampling"] = np.zeros((1, 28), dtype=int)
-    controller = PymooController(Problem(2, 60), rng, algorithm=NSGA2(pop_size=10, **variation), batch_size=10)
+    controller = PymooController(Brief(2, 60), rng, algorithm=NSGA2(pop_size=10, **variation), batch_size=10)
     choices, _ = search(controller, toy(2), 60)
     assert len(np.unique(choices, axis=0)) > 20
 
 
 def test_budget_below_the_population(search: Any, toy: Any) -> None:
-    choices, _ = search(NSGA2Controller(Problem(2, 30), np.random.default_rng(0)), toy(2), 30)
+    choices, _ = search(NSGA2Controller(Brief(2, 30), np.random.default_rng(0)), toy(2), 30)
     assert choices.shape == (30, 28)
 
 
@@ -107,10 +107,10 @@ def test_reference_directions_have_an_interior() -> None:
 
 @pytest.mark.parametrize("cls", [NSGA2Controller, MOEADController])
 def test_nine_objectives(cls: Any, search: Any, toy: Any) -> None:
-    choices, _ = search(cls(Problem(9, 250), np.random.default_rng(0)), toy(9), 250)
+    choices, _ = search(cls(Brief(9, 250), np.random.default_rng(0)), toy(9), 250)
     assert len(np.unique(choices, axis=0)) > 150
 
 
 def test_not_an_algorithm() -> None:
     with pytest.raises(ValueError, match="algorithm must be an algorithm of pymoo, got 'NSGA2'"):
-        PymooController(Problem(2, 10), np.random.default_rng(0), algorithm="NSGA2")
+        PymooController(Brief(2, 10), np.random.default_rng(0), algorithm="NSGA2")

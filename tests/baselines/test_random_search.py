@@ -7,11 +7,11 @@ import pytest
 
 from anb_gym import SPACE
 from anb_gym.baselines.random_search import RandomSearch
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
 
 def _controller(seed: int) -> RandomSearch:
-    return RandomSearch(Problem(1, 50), np.random.default_rng(seed))
+    return RandomSearch(Brief(1, 50), np.random.default_rng(seed))
 
 
 def test_proposals_depend_on_the_seed_alone() -> None:

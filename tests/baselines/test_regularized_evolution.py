@@ -10,9 +10,9 @@ from anb_gym import SPACE
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.baselines.regularized_evolution import RegularizedEvolution, mutate
 from anb_gym.space import Choices
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
-PROBLEM = Problem(1, 1000)
+PROBLEM = Brief(1, 1000)
 FIRST, LAST = np.zeros((1, 28), dtype=np.int8), (SPACE.cardinalities - 1).astype(np.int8)[None]
 
 

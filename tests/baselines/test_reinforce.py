@@ -10,9 +10,9 @@ from anb_gym import SPACE
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.baselines.reinforce import Policy, Reinforce
 from anb_gym.space import Choices
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 
-PROBLEM = Problem(1, 1000)
+PROBLEM = Brief(1, 1000)
 
 
 def _controller(seed: int = 0, **settings: Any) -> Reinforce:

@@ -14,7 +14,7 @@ from anb_gym.study.config import ControllerEntry
 from anb_gym.study.controllers import load_class, make_controller
 from anb_gym.study.cost import GPUS, LONGEST, SHORTEST, gpu_hours, longest_hours, most_evaluations
 from anb_gym.study.problems import problem_of
-from anb_gym.study.protocol import Problem
+from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import ControllerError, execute, generator
 
 
@@ -29,7 +29,7 @@ def test_rewards_are_those_of_the_task(study):
 
 def test_proposals_are_those_of_the_class_with_the_runs_generator(study):
     run = study("Toy").runs()[0]
-    toy = make_controller(run.controller.path, Problem(1, 30), generator(run), {})
+    toy = make_controller(run.controller.path, Brief(1, 30), generator(run), {})
     expected = np.concatenate([toy.ask(n) for n in (7, 7, 7, 7, 2)])
     assert execute(run).index.tolist() == SPACE.to_index(expected).tolist()
 

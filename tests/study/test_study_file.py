@@ -83,7 +83,7 @@ def test_ids_as_gymnasium_has_them(write):
     ],
 )
 def test_controllers_that_are_none_name_the_line(write, tmp_path, code, message):
-    (tmp_path / "mine.py").write_text(f"class Mine:\n    def __init__(self, problem, rng):\n        pass\n{code}\n")
+    (tmp_path / "mine.py").write_text(f"class Mine:\n    def __init__(self, brief, rng):\n        pass\n{code}\n")
     with pytest.raises(ConfigError) as error:
         load_study(write(GOOD.replace("TOYS:Climber", "mine.py:Mine").replace("[Climber]", "[Mine]")), NAMES)
     assert str(error.value).startswith(f"{tmp_path / 'study.yaml'}:7: ")
@@ -174,7 +174,7 @@ def test_a_module_that_raises_names_the_line(write, tmp_path, code, error):
 
 
 def test_a_missing_setting_is_named(write, tmp_path):
-    (tmp_path / "needy.py").write_text("class Needy:\n    def __init__(self, problem, rng, *, size): ...\n")
+    (tmp_path / "needy.py").write_text("class Needy:\n    def __init__(self, brief, rng, *, size): ...\n")
     with pytest.raises(ConfigError, match="study.yaml:7: .* needs the setting 'size'"):
         load_study(write(GOOD.replace("TOYS:Climber", "needy.py:Needy")), NAMES)
 

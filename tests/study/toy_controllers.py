@@ -11,9 +11,9 @@ from anb_gym.space import SPACE
 class Toy:
     """Random architectures, a few at a time."""
 
-    def __init__(self, problem, rng, *, batch_size=7):
+    def __init__(self, brief, rng, *, batch_size=7):
         self.batch_size = batch_size
-        self.problem = problem
+        self.brief = brief
         self.rng = rng
         self.asked = 0
 
@@ -23,14 +23,14 @@ class Toy:
 
     def tell(self, choices, objectives):
         assert choices.shape == (len(objectives), SPACE.n_choices)
-        assert objectives.shape == (len(choices), self.problem.n_objectives)
+        assert objectives.shape == (len(choices), self.brief.n_objectives)
 
 
 class Climber(Toy):
     """What it proposes depends on all that it was told."""
 
-    def __init__(self, problem, rng):
-        super().__init__(problem, rng, batch_size=1)
+    def __init__(self, brief, rng):
+        super().__init__(brief, rng, batch_size=1)
         self.best = None, -np.inf
 
     def ask(self, n):
@@ -57,8 +57,8 @@ class Endless(Toy):
 
     count = 0
 
-    def __init__(self, problem, rng):
-        super().__init__(problem, rng, batch_size=1)
+    def __init__(self, brief, rng):
+        super().__init__(brief, rng, batch_size=1)
         if folder := os.environ.get("TOY_FOLDER"):
             open(os.path.join(folder, str(os.getpid())), "x").close()
 
@@ -83,10 +83,10 @@ class Spoiler(Toy):
 class OneOnly(Toy):
     """For one objective."""
 
-    def __init__(self, problem, rng):
-        if problem.n_objectives > 1:
+    def __init__(self, brief, rng):
+        if brief.n_objectives > 1:
             raise ValueError("for one objective only")
-        super().__init__(problem, rng)
+        super().__init__(brief, rng)
 
 
 class Flaky(Toy):
@@ -121,8 +121,8 @@ class Outside(Toy):
 
 
 class BatchOfNothing(Toy):
-    def __init__(self, problem, rng):
-        super().__init__(problem, rng, batch_size=0)
+    def __init__(self, brief, rng):
+        super().__init__(brief, rng, batch_size=0)
 
 
 class Quitter(Toy):
