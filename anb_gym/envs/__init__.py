@@ -10,8 +10,8 @@ from anb_gym import _ids
 from anb_gym._lazy import submodules
 from anb_gym.devices import KINDS, LEFT_OUT, DeviceError, LeftOut
 from anb_gym.envs import families
+from anb_gym.envs.core.registration import ByTheId
 from anb_gym.envs.families import FAMILIES, REWARD_THRESHOLD, make_problem
-from anb_gym.envs.registration import ByTheId
 from anb_gym.tasks import Task, device_task
 
 __all__ = [

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.base import ArchitectureEnv
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.envs.preference import sampled_preference
-from anb_gym.envs.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Metrics, make_reward
 from anb_gym.tasks import get_task

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.vector import ArchitectureVectorEnv
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Constrained, make_reward
 from anb_gym.tasks import get_task

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose, integer
 from anb_gym.envs import rendering
-from anb_gym.envs.base import RENDER_MODES
 from anb_gym.envs.build import make_problem
-from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options, parse_action
-from anb_gym.envs.outcomes import Columns, Seeds, architecture_strings, describe, first_row
+from anb_gym.envs.core.episode import RENDER_MODES
+from anb_gym.envs.core.infos import Columns, Seeds, architecture_strings, describe, first_row
+from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options, parse_action
 from anb_gym.problems import Evaluation
 from anb_gym.rewards import FloatArray, Metrics
 from anb_gym.space import SPACE, Architecture, Choices

@@ -8,10 +8,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from anb_gym.envs.copies import CopiesVectorEnv, Rows
+from anb_gym.envs.core.copies import CopiesVectorEnv, Rows
+from anb_gym.envs.core.infos import Columns
+from anb_gym.envs.core.inputs import Actions, parse_actions
 from anb_gym.envs.edit import N_ACTIONS, OPTIONS, POSITIONS, EditEnv
-from anb_gym.envs.inputs import Actions, parse_actions
-from anb_gym.envs.outcomes import Columns
 from anb_gym.problems import Problem
 from anb_gym.space import SPACE
 

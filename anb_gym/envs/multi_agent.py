@@ -13,9 +13,9 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from anb_gym._errors import choose
-from anb_gym.envs.base import RENDER_MODES
 from anb_gym.envs.build import BuildEnv
-from anb_gym.envs.inputs import NOT_BEGUN, OVER
+from anb_gym.envs.core.episode import RENDER_MODES
+from anb_gym.envs.core.inputs import NOT_BEGUN, OVER
 from anb_gym.rewards import Metrics
 from anb_gym.space import N_BLOCKS
 

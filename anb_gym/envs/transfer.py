@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.vector import ArchitectureVectorEnv
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem, ProblemSet
 from anb_gym.rewards import make_reward
 from anb_gym.tasks import get_task

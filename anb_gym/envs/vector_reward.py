@@ -9,8 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.vector import ArchitectureVectorEnv
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Objectives
 from anb_gym.tasks import get_task

@@ -11,8 +11,8 @@ from gymnasium.error import ResetNeeded
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, Noise
 from anb_gym.calibration import calibration
 from anb_gym.envs.build import BuildEnv
-from anb_gym.envs.encoding import OBSERVATIONS
-from anb_gym.envs.transition import GRANULARITIES
+from anb_gym.envs.core.actions import GRANULARITIES
+from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.fronts import NoFrontError
 from anb_gym.rewards import Product, make_reward
 from anb_gym.space import CHOICE_NAMES

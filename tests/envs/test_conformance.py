@@ -20,8 +20,8 @@ from gymnasium.utils.env_match import check_environments_match
 
 import anb_gym
 from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
-from anb_gym.envs.encoding import OBSERVATIONS
-from anb_gym.envs.transition import GRANULARITIES
+from anb_gym.envs.core.actions import GRANULARITIES
+from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.tasks import TASKS, get_task
 
 PAIRS = [task for task in TASKS.values() if task.device]

@@ -22,9 +22,9 @@ from stable_baselines3.common.monitor import Monitor, load_results
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
-from anb_gym.envs.encoding import OBSERVATIONS
+from anb_gym.envs.core.actions import GRANULARITIES
+from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
-from anb_gym.envs.transition import GRANULARITIES
 from anb_gym.tasks import TASKS, get_task
 
 PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]

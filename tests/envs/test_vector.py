@@ -15,9 +15,9 @@ from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
 from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.envs.build import BuildVectorEnv
-from anb_gym.envs.copies import CopiesVectorEnv
-from anb_gym.envs.encoding import OBSERVATIONS
-from anb_gym.envs.transition import GRANULARITIES
+from anb_gym.envs.core.actions import GRANULARITIES
+from anb_gym.envs.core.copies import CopiesVectorEnv
+from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
 from anb_gym.tasks import ALL_DEVICES, TASKS, get_task
 

@@ -71,16 +71,16 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from anb_gym.envs.base import ArchitectureEnv
-from anb_gym.envs.copies import CopiesVectorEnv, Rows
-from anb_gym.envs.inputs import Actions
-from anb_gym.envs.outcomes import Columns
+from anb_gym.envs.core.copies import CopiesVectorEnv, Rows
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.infos import Columns
+from anb_gym.envs.core.inputs import Actions
 from anb_gym.problems import Problem, ProblemSet
 from anb_gym.space import SPACE
 
 
 class ArchitectureVectorEnv(CopiesVectorEnv):
-    """Copies of an environment that builds an architecture, see :class:`~anb_gym.envs.copies.CopiesVectorEnv`."""
+    """Copies of an environment that builds an architecture, see :class:`~anb_gym.envs.core.copies.CopiesVectorEnv`."""
 
     env_type: ClassVar[type[ArchitectureEnv]]
     single_env: ArchitectureEnv

@@ -19,8 +19,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym.envs.inputs import NOT_BEGUN, Actions, check_options, parse_mask, parse_mode, parse_seeds
-from anb_gym.envs.outcomes import Columns
+from anb_gym.envs.core.infos import Columns
+from anb_gym.envs.core.inputs import NOT_BEGUN, Actions, check_options, parse_mask, parse_mode, parse_seeds
 
 #: Rows of copies: all of them as a slice, which makes views, or their numbers.
 Rows = slice | NDArray[np.int64]

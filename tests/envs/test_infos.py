@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anb_gym import SPACE, Architecture
-from anb_gym.envs.outcomes import architecture_strings, first_row
+from anb_gym.envs.core.infos import architecture_strings, first_row
 
 
 @given(st.lists(st.integers(0, SPACE.size - 1), max_size=5))

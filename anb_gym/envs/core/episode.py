@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.envs import rendering
-from anb_gym.envs.encoding import Encoding, make_encoding
-from anb_gym.envs.inputs import NOT_BEGUN, OVER, check_options
-from anb_gym.envs.outcomes import Ending, Seeds, describe, first_row
-from anb_gym.envs.transition import Transition, transition
+from anb_gym.envs.core.actions import Transition, transition
+from anb_gym.envs.core.infos import Ending, Seeds, describe, first_row
+from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
+from anb_gym.envs.core.observations import Encoding, make_encoding
 from anb_gym.problems import Problem, ProblemSet, Request
 from anb_gym.space import SPACE, Choices
 from anb_gym.tasks import Task
@@ -86,8 +86,8 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     Args:
         problem: What complete architectures are worth.
-        granularity: A name in :data:`anb_gym.envs.transition.GRANULARITIES`.
-        observation: A name in :data:`anb_gym.envs.encoding.OBSERVATIONS`.
+        granularity: A name in :data:`anb_gym.envs.core.actions.GRANULARITIES`.
+        observation: A name in :data:`anb_gym.envs.core.observations.OBSERVATIONS`.
         noise: Whether metrics show the noise of one measurement.
         render_mode: None, ``"ansi"`` or ``"rgb_array"``.
 

@@ -17,7 +17,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym.envs.inputs import Actions, parse_action, parse_actions
+from anb_gym.envs.core.inputs import Actions, parse_action, parse_actions
 from anb_gym.space import CHOICE_NAMES, N_BLOCKS, SPACE, Choices
 
 #: What one step decides: a choice, a block of four choices or the whole network.
