@@ -1,10 +1,13 @@
 """Rewards as functions of metrics."""
 
 import json
+import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -27,6 +30,7 @@ from anb_gym.rewards import (
     check_weights,
     front_extent,
     make_reward,
+    register_reward,
 )
 from anb_gym.tasks import TASKS, Task, get_task
 
@@ -294,6 +298,45 @@ def test_mappings_come_back(name: str) -> None:
 def test_bad_mappings(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"the name in reward must be one of|reward must have the fields of"):
         make_reward(fields, get_task("A100"))
+
+
+def test_names_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("own_rewards")
+    module.Doubled = Doubled
+    monkeypatch.setitem(sys.modules, "own_rewards", module)
+    monkeypatch.setenv("ANB_GYM_REWARDS", "")
+    task = get_task("A100")
+    register_reward("twice", "own_rewards:Doubled")
+    register_reward("again", "own_rewards:Doubled")
+    assert make_reward("twice", task, target=3.0) == Doubled(3.0) == make_reward("again", task, target=3.0)
+    assert os.environ["ANB_GYM_REWARDS"] == "twice=own_rewards:Doubled,again=own_rewards:Doubled"
+    with pytest.raises(ValueError, match="reward must be one of .*'twice', 'again', got 'twise'; did you mean 'twice'"):
+        make_reward("twise", task)
+    for taken in ("twice", "product"):
+        with pytest.raises(ValueError, match=f"name must not be taken, '{taken}' is a reward already"):
+            register_reward(taken, "own_rewards:Doubled")
+    for name, path in (("a b", "own_rewards:Doubled"), ("x", "own_rewards"), ("x", "own_rewards:Other"), ("x", 3)):
+        with pytest.raises(
+            ValueError, match="name must be letters|path must be|reward must be a name or 'module:Name'"
+        ):
+            register_reward(name, path)  # type: ignore[arg-type]
+    monkeypatch.setenv("ANB_GYM_REWARDS", "product=own_rewards:Doubled")
+    with pytest.raises(ValueError, match="ANB_GYM_REWARDS must be name=module:Name, with names that are not taken"):
+        make_reward("accuracy", task)
+
+
+def test_other_processes_know_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study's workers, and vector environments of processes that are spawned."""
+    (tmp_path / "speed_rewards.py").write_text(
+        "def speed(values):\n    (name,) = set(values) - {'accuracy'}\n    return values[name]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("ANB_GYM_REWARDS", "")
+    register_reward("speed", "speed_rewards:speed")
+    code = "import anb_gym; print(anb_gym.make_problem('AccelNAS-A100-v0', reward='speed').reward.metrics)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "('accuracy', 'a100/throughput')"
 
 
 def test_rewards_in_modules(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,14 +65,15 @@ and cannot be given.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym.problems import Ask, AskBound, AskWeights
-from anb_gym.rewards import Reward, front_extent, make_reward
+from anb_gym.rewards import Reward, find_reward, front_extent, make_reward, reward_names
 from anb_gym.tasks import Task
 
-#: Rewards that preferences can be sampled for.
+#: Rewards of this package that preferences can be sampled for.
 PREFERENCES: Final = ("weighted", "chebyshev", "constrained")
 
 
@@ -87,9 +88,20 @@ def sampled_preference(reward: Any, task: Task) -> tuple[Reward, Ask]:
             "reward must not be 'product' with a sampled preference: another target only multiplies the product "
             f"by a number, so the same architecture is best for all; use one of {PREFERENCES}"
         )
-    name = choose(reward, PREFERENCES, "reward, with a sampled preference,")
+    names = [name for name in reward_names() if _asked(find_reward(name))]
+    is_path = isinstance(reward, str) and ":" in reward and _asked(find_reward(reward))
+    name = reward if is_path else choose(reward, names, "reward, with a sampled preference,")
     if len(task.metrics) != 2:
         raise ValueError(f"preference needs a task with two metrics, {task.name!r} has {task.metrics}")
     ideal, nadir = front_extent(task)
-    ask = AskBound(task.metrics[1], nadir[1], ideal[1]) if name == "constrained" else AskWeights()
+    ask: Ask = AskWeights()
+    if "bound" in _asked(find_reward(name)):
+        ask = AskBound(task.metrics[1], nadir[1], ideal[1])
     return make_reward(name, task), ask
+
+
+def _asked(found: Any) -> set[str]:
+    """The parameters of a reward's class that can be a preference: a row may have values of its own."""
+    return (
+        {"weights", "bound"} & set(inspect.signature(found.__call__).parameters) if isinstance(found, type) else set()
+    )

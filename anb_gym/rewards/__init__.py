@@ -1,10 +1,11 @@
 """Rewards: small objects from metrics to numbers, arrays in, arrays out.
 
 A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
-:func:`make_reward` makes one from a name.
+:func:`make_reward` makes one from a name. A new one is a file with a frozen dataclass, and a line in
+:data:`anb_gym.rewards.names.CLASSES`; one of your own is a class that ``"module:Name"`` finds.
 """
 
-from anb_gym.rewards.names import REWARDS, SCALARISATIONS, make_reward
+from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
 from anb_gym.rewards.objects import (
     PENALTY,
     Accuracy,
@@ -36,6 +37,9 @@ __all__ = [
     "Reward",
     "WeightedSum",
     "check_weights",
+    "find_reward",
     "front_extent",
     "make_reward",
+    "register_reward",
+    "reward_names",
 ]

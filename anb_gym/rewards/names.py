@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -23,8 +24,11 @@ CLASSES: Final[Mapping[str, Any]] = MappingProxyType(
         "accuracy": Accuracy,
     }
 )
-#: Names that :func:`make_reward` knows.
+#: The names of these.
 REWARDS: Final = tuple(CLASSES)
+#: The environment variable that gives names to rewards of one's own: ``name=module:Name``, separated by commas. Worker
+#: processes inherit it.
+VARIABLE: Final = "ANB_GYM_REWARDS"
 #: Those that weigh normalised objectives.
 SCALARISATIONS: Final = ("weighted", "chebyshev")
 
@@ -43,8 +47,8 @@ def make_reward(
             * ``"product"`` (:class:`Product`; plain accuracy when the task has no other metric), ``"weighted"``
               (:class:`WeightedSum`), ``"chebyshev"`` (:class:`Chebyshev`), ``"constrained"`` (:class:`Constrained`) or
               ``"accuracy"`` (:class:`Accuracy`);
-            * ``"module:Name"``, a class such as these, or a function of metrics, in a module that Python finds: a name
-              that other processes understand too;
+            * a name of one's own (:func:`register_reward`), or ``"module:Name"``: a class such as these, or a function of
+              metrics, in a module that Python finds, so that other processes understand it too;
             * an object of these classes, or of another with ``metrics`` and ``monotone``, which is taken as it is;
             * a mapping with the fields of such an object and its ``name``, as ``EnvSpec.to_json`` writes it;
             * a function of metrics (see :class:`Custom`).
@@ -65,7 +69,7 @@ def make_reward(
         raise ValueError(f"reward must be a name, a function or an object, got the class {reward!r}")
     given = {name: value for name, value in (("target", target), ("weights", weights)) if value is not None}
     if isinstance(reward, str):
-        found = _load(reward) if ":" in reward else CLASSES[choose(reward, REWARDS, "reward")]
+        found = find_reward(reward)
         if hasattr(found, "for_task"):
             known = inspect.signature(found.for_task).parameters
             _refuse({name: value for name, value in given.items() if name not in known}, reward, task)
@@ -80,7 +84,7 @@ def make_reward(
     if callable(reward):
         return Custom(reward, task.metrics)
     raise ValueError(
-        f"reward must be one of {', '.join(map(repr, REWARDS))}, 'module:Name', an object of anb_gym.rewards or a "
+        f"reward must be one of {', '.join(map(repr, reward_names()))}, 'module:Name', an object of anb_gym.rewards or a "
         f"function of metrics, got {reward!r}"
     )
 
@@ -105,21 +109,69 @@ def _of_task(reward: Any, task: Task) -> Reward:
 
 def _from_fields(fields: Mapping[str, Any]) -> Reward:
     """The object that ``EnvSpec.to_json`` wrote as a mapping."""
-    name = choose(fields.get("name"), REWARDS, "the name in reward")
+    name = fields.get("name")
+    found = find_reward(name, "the name in reward")
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items() if key != "name"}
     try:
-        made: Reward = CLASSES[name](**values)
+        made: Reward = found(**values)
     except TypeError as error:
-        raise ValueError(
-            f"reward must have the fields of {CLASSES[name].__name__}, got {dict(fields)!r}: {error}"
-        ) from None
+        raise ValueError(f"reward must have the fields of {name!r}, got {dict(fields)!r}: {error}") from None
     return made
+
+
+def register_reward(name: str, path: str) -> None:
+    """Gives a reward of one's own a name, in this process and in those that it starts from now on.
+
+    Args:
+        name: Letters, digits and ``_``.
+        path: ``"module:Name"``, where it is: a class such as those of this package, or a function of metrics.
+
+    Raises:
+        ValueError: The name is malformed or taken, or there is no such reward.
+    """
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
+        raise ValueError(f"name must be letters, digits and _, got {name!r}")
+    if name in reward_names():
+        raise ValueError(f"name must not be taken, {name!r} is a reward already")
+    if not isinstance(path, str) or not callable(_load(path)):
+        raise ValueError(f"path must be 'module:Name' of a class or a function, got {path!r}")
+    known = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = f"{known},{name}={path}" if known else f"{name}={path}"
+
+
+def reward_names() -> tuple[str, ...]:
+    """The names that :func:`make_reward` knows: those of this package, then one's own."""
+    return (*REWARDS, *_own())
+
+
+def find_reward(name: Any, argument: str = "reward") -> Any:
+    """The class or function of a name, or of ``"module:Name"``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if isinstance(name, str) and ":" in name:
+        return _load(name)
+    own = _own()
+    chosen = choose(name, (*REWARDS, *own), argument)
+    return CLASSES[chosen] if chosen in CLASSES else _load(own[chosen])
+
+
+def _own() -> dict[str, str]:
+    """From the names of one's own rewards to where they are."""
+    entries = [entry.strip().partition("=") for entry in os.environ.get(VARIABLE, "").split(",") if entry.strip()]
+    for name, _, path in entries:
+        if not name or ":" not in path or name in CLASSES:
+            raise ValueError(f"{VARIABLE} must be name=module:Name, with names that are not taken, got {name}={path}")
+    return {name: path for name, _, path in entries}
 
 
 def _load(path: str) -> Any:
     """What ``"module:Name"`` names."""
     module, _, name = path.partition(":")
     try:
+        if not module or not name:
+            raise ValueError("it names no module and no object in it")
         return getattr(import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         raise ValueError(f"reward must be a name or 'module:Name' that Python finds, got {path!r}: {error}") from None
