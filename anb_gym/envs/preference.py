@@ -102,6 +102,5 @@ def sampled_preference(reward: Any, task: Task) -> tuple[Reward, Ask]:
 
 def _asked(found: Any) -> set[str]:
     """The parameters of a reward's class that can be a preference: a row may have values of its own."""
-    return (
-        {"weights", "bound"} & set(inspect.signature(found.__call__).parameters) if isinstance(found, type) else set()
-    )
+    known = inspect.signature(found.__call__).parameters if isinstance(found, type) else ()
+    return {"weights", "bound"} & set(known)

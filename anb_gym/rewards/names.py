@@ -47,8 +47,8 @@ def make_reward(
             * ``"product"`` (:class:`Product`; plain accuracy when the task has no other metric), ``"weighted"``
               (:class:`WeightedSum`), ``"chebyshev"`` (:class:`Chebyshev`), ``"constrained"`` (:class:`Constrained`) or
               ``"accuracy"`` (:class:`Accuracy`);
-            * a name of one's own (:func:`register_reward`), or ``"module:Name"``: a class such as these, or a function of
-              metrics, in a module that Python finds, so that other processes understand it too;
+            * a name of one's own (:func:`register_reward`), or ``"module:Name"``: a class such as these, or a function
+              of metrics, in a module that Python finds, so that other processes understand it too;
             * an object of these classes, or of another with ``metrics`` and ``monotone``, which is taken as it is;
             * a mapping with the fields of such an object and its ``name``, as ``EnvSpec.to_json`` writes it;
             * a function of metrics (see :class:`Custom`).
@@ -84,8 +84,8 @@ def make_reward(
     if callable(reward):
         return Custom(reward, task.metrics)
     raise ValueError(
-        f"reward must be one of {', '.join(map(repr, reward_names()))}, 'module:Name', an object of anb_gym.rewards or a "
-        f"function of metrics, got {reward!r}"
+        f"reward must be one of {', '.join(map(repr, reward_names()))}, 'module:Name', an object of anb_gym.rewards or "
+        f"a function of metrics, got {reward!r}"
     )
 
 
