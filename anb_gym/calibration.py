@@ -15,7 +15,7 @@ the best that coordinate ascent finds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym._patience import said_if_long
-from anb_gym.benchmark import COUNTED, Benchmark
-from anb_gym.devices import DEVICES, get_device
+from anb_gym.benchmark import COUNTED, METRICS, Benchmark
+from anb_gym.devices import DEVICES, device_of, get_device
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
@@ -154,7 +154,7 @@ def calibration(reward: Reward, surrogate: str) -> Calibration:
         ValueError: All architectures have the same reward, or it is not finite.
     """
     description, tables = _describe(reward), _checksums(reward, surrogate)
-    for record in records().values():
+    for record in records(reward.metrics).values():
         if record["reward"] == description and record["tables"] == tables:
             known = Calibration(**record["calibration"])
             # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
@@ -280,7 +280,7 @@ def front_scale(task: Task) -> FrontScale:
     """
     if len(task.metrics) != 2:
         raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
-    record = records().get(task.name, {}).get("front")
+    record = records(task.metrics).get(task.name, {}).get("front")
     if record is None:
         raise NoFrontError(
             f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
@@ -335,29 +335,46 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
     content = {"schema": _SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
     path = path or (own.folder / FILE if own else _own_file())
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-    records.cache_clear()
+    read_records.cache_clear()
     return path
 
 
-@lru_cache(maxsize=1)
-def records() -> Mapping[str, Mapping[str, Any]]:
-    """What is recorded, by name of the task: read once per process.
+def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
+    """What is recorded of tasks with these metrics, by name of the task; files of other devices need not be good.
 
     Raises:
         CalibrationError: A file is damaged or of another schema.
     """
-    found: dict[str, Mapping[str, Any]] = {}
-    for path in (_own_file(), *(device.folder / FILE for device in DEVICES.values())):
-        try:
-            fields = read_object(path, CalibrationError, optional=True)
-        except FileNotFoundError:
-            continue
-        fields.check_schema(_SCHEMA)
-        tasks = fields.fields("tasks")
-        for name in tasks.content:
-            _check_record(tasks.fields(name))
-        found |= tasks.content
-    return found
+    devices = {device.name: device for metric in metrics if (device := device_of(metric))}
+    paths = (_own_file(), *(device.folder / FILE for device in devices.values()))
+    return {name: record for path in paths for name, record in read_records(path).items()}
+
+
+def is_recorded(metric: str, surrogate: str) -> bool:
+    """Whether a file records the scales of a device metric's task as the tables are now."""
+    tables = {name: load_shipped(surrogate, name).checksum for name in ("accuracy", metric)}
+    try:
+        return any(record["tables"] == tables and "front" in record for record in records([metric]).values())
+    except CalibrationError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def read_records(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What a file records, by name of the task; nothing if it is not there. Read once per process.
+
+    Raises:
+        CalibrationError: It is damaged or of another schema.
+    """
+    try:
+        fields = read_object(path, CalibrationError, optional=True)
+    except FileNotFoundError:
+        return {}
+    fields.check_schema(_SCHEMA)
+    tasks = fields.fields("tasks")
+    for name in tasks.content:
+        _check_record(tasks.fields(name))
+    return tasks.content
 
 
 def _check_record(fields: Fields) -> None:

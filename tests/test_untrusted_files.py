@@ -97,13 +97,8 @@ def scales(folder: Path) -> Reader:
     path.write_bytes(calibration._own_file().read_bytes())
 
     def read() -> Any:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(calibration, "_own_file", lambda: path)
-            calibration.records.cache_clear()
-            try:
-                return calibration.records()
-            finally:
-                calibration.records.cache_clear()
+        calibration.read_records.cache_clear()
+        return calibration.read_records(path)
 
     return Reader(path, read, calibration.CalibrationError, "json", optional=True)
 

@@ -87,10 +87,14 @@ def _solve(options: argparse.Namespace) -> None:
     for folder in dict.fromkeys(folders.values()):
         if any(path.is_relative_to(folder) for path in written):
             print(f"written into {folder}")
-    own = dict.fromkeys(device for metric in wanted if (device := device_of(metric)) and not device.ships)
     if written and options.surrogate == FAMILIES[0]:
-        for device in own:
-            print(f"now run anb-gym calibrate --device {device.name}: tasks.json records optima and reference points")
+        from anb_gym.calibration import is_recorded
+
+        own = {metric: device for metric in wanted if (device := device_of(metric)) and not device.ships}
+        for name in dict.fromkeys(
+            device.name for metric, device in own.items() if not is_recorded(metric, FAMILIES[0])
+        ):
+            print(f"now run anb-gym calibrate --device {name}: tasks.json records optima and reference points")
 
 
 def _front(options: argparse.Namespace) -> None:

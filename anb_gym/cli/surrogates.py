@@ -129,6 +129,12 @@ def _fit_all(pairs: list[tuple[str, str]], dataset: Any, device: Device | None, 
         test = manifest["test"]
         scores = f"R² {test['r2']:.4f}, τ {test['tau']:.4f}, MAE {test['mae']:.4g}"
         print(f"{manifest['family']} {manifest['metric']}: {scores}")
+    for job in jobs:
+        lowest = fitting.smallest(options.out, job)
+        if lowest and lowest[1] <= 0.0:
+            where = f"the sum {lowest[1]:.3g} at index {lowest[0]}"
+            remedy = "so anb-gym solve will refuse them; collect more architectures"
+            print(f"{job.family} {job.metric} is not positive everywhere: its tables have {where}, {remedy}")
     if device is not None:
         _print_ceilings(dataset, pairs, options)
         return

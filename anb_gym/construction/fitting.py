@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from anb_gym._files import write_atomically
 from anb_gym._workers import following
 from anb_gym.benchmark import PREDICTED
+from anb_gym.calibration import N_RESTARTS, coordinate_ascent
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
 from anb_gym.construction.families.base import one_hot
@@ -143,6 +144,21 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     else:
         write_atomically(path.with_suffix(".json"), (json.dumps(manifest, indent=2) + "\n").encode())
     return manifest
+
+
+def smallest(folder: Path, job: Job) -> tuple[int, float] | None:
+    """Where the tables of a result have the smallest sum, as far as coordinate ascent finds it.
+
+    Metrics are positive; tables that are not somewhere have no optimum and no front.
+
+    Returns:
+        The architecture's index, and the sum there; None if the family has no tables.
+    """
+    if job.family not in FOLDABLE:
+        return None
+    mean = load(artefact_path(folder, job.family, job.metric)).mean
+    states, value = coordinate_ascent(lambda states: -mean(states), N_RESTARTS, job.seed)
+    return int(SPACE.states_to_index(states[None])[0]), -value
 
 
 def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False) -> tuple[States, FloatArray]:

@@ -149,6 +149,7 @@ def test_a_device_is_renamed_with_all_that_it_has(tmp_path: Path, capsys: pytest
     assert {p.name for p in source.rglob("*.*")} == {p.name.replace("my_cpu-", "cpu-") for p in folder.rglob("*.*")}
     code = """
 import anb_gym
+from anb_gym import calibration
 from anb_gym.calibration import front_scale
 from anb_gym.construction.dataset import load_dataset
 from anb_gym.construction.fitting import Job
@@ -161,17 +162,31 @@ new.verify()
 assert front_scale(get_task("CPU")) == front_scale(get_task("MyCPU"))
 dataset = load_dataset(device.folder / "measurements.tar.gz")
 assert Job.configured("gp", "my_cpu/throughput").is_done(dataset, device.folder / "surrogates")
-# The command writes the front into the device's folder, and says what comes next.
+# The command writes the front into the device's folder, and says what comes next if something does.
 from anb_gym.cli import main
 from anb_gym.fronts import solving
 solving.solve = lambda family, metric, **_: bench.front(metric)
 assert main(["solve", "--metrics", "my_cpu", "accuracy", "--force"]) == 0
+print("damaged", flush=True)
+(device.folder / "tasks.json").write_text('{"schema": 2')
+calibration.read_records.cache_clear()
+assert main(["solve", "--metrics", "my_cpu", "accuracy", "--force"]) == 0
+# A damaged file of scales is in the way of no other device.
+anb_gym.make_problem("AccelNAS-VCK190-v0").reference_point
+try:
+    anb_gym.make_problem("AccelNAS-MyCPU-v0")
+except calibration.CalibrationError as error:
+    assert str(error).startswith(f"{device.folder / 'tasks.json'}: it is not JSON"), error
+else:
+    raise AssertionError
 """
     environment = os.environ | {VARIABLE: str(folder), "ANB_GYM_HOME": str(tmp_path / "home")}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert f"written into {folder / 'fronts'}\nwritten into {tmp_path / 'home' / 'fronts'}\n" in run.stdout
-    assert run.stdout.count("now run anb-gym calibrate --device my_cpu") == 1
+    before, after = run.stdout.split("damaged\n")
+    for said, times in ((before, 0), (after, 1)):
+        assert f"written into {folder / 'fronts'}\nwritten into {tmp_path / 'home' / 'fronts'}\n" in said
+        assert said.count("now run anb-gym calibrate --device my_cpu") == times
 
 
 def test_a_label_that_should_never_have_been_can_be_renamed(tmp_path: Path) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
 from anb_gym.benchmark import PREDICTED
+from anb_gym.cli import main
 from anb_gym.construction import fitting, report, tuning
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.fitting import Job, fit_all, fit_job
 from anb_gym.construction.targets import Scores, Target, score
 from anb_gym.space import SPACE
 from anb_gym.surrogates.links import Reciprocal
-from anb_gym.surrogates.store import artefact_path, load
+from anb_gym.surrogates.store import artefact_path, load, save
+from anb_gym.surrogates.tables import BlockTables
 
 SMALL = {
     "gp": {"order": 2, "iterations": 10, "degrees": 10.0},
@@ -82,6 +85,25 @@ def test_finished_jobs_are_not_repeated(made_up, tmp_path):
     assert not jobs[0].is_done(made_up, tmp_path)
     path.unlink()
     assert not jobs[0].is_done(made_up, tmp_path)
+
+
+def test_what_is_not_positive_is_said(made_up, tmp_path, monkeypatch, capsys):
+    """Such a surrogate fits well where it was measured, and has no front."""
+    job = Job("xgb", "a100/throughput", 0, SMALL["xgb"])
+    fit_job(job, made_up, tmp_path)
+    monkeypatch.setattr(Job, "configured", lambda *_: job)
+    monkeypatch.setattr("anb_gym.construction.dataset.load_dataset", lambda _: made_up)
+    monkeypatch.setattr("anb_gym.construction.report.report", lambda *_: "")
+    command = ["fit", "--families", "xgb", "--metrics", "a100", "--out", str(tmp_path)]
+    assert main(command) == 0
+    assert "not positive" not in capsys.readouterr().out
+    path = artefact_path(tmp_path, "xgb", "a100/throughput")
+    good = load(path)
+    save(dataclasses.replace(good, mean=BlockTables(good.mean.order, good.mean.values - 1e-3)), path)
+    assert main(command) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "not positive" in line]
+    index = int(re.search("at index ([0-9]+), so anb-gym solve will refuse them", line)[1])
+    assert load(path).mean(SPACE.index_to_states([index]))[0] < 0.0
 
 
 def test_std_tables_recover_a_pairwise_function():
