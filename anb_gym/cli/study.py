@@ -12,7 +12,7 @@ from anb_gym._errors import choose, one_line
 from anb_gym._extras import require
 from anb_gym.cli._options import STUDIES, output
 
-_BACKENDS = ("loky", "threading", "multiprocessing", "dask")
+_BACKENDS = ("loky", "threading", "dask")
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

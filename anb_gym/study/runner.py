@@ -16,7 +16,7 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.fragments import Folder, InUseError
 from anb_gym.study.problems import problem_of
-from anb_gym.study.workers import attempts, tidy
+from anb_gym.study.workers import attempts, check_backend, tidy
 
 tqdm = require("tqdm", "study")
 
@@ -59,13 +59,15 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
         progress: Whether to show a progress bar on the error stream.
 
     Raises:
-        ValueError: ``workers`` is out of range, or the folder is that of another study or in use.
+        ValueError: ``workers`` is out of range, joblib's backend does not notice when a process dies, or the folder is
+            that of another study or in use.
         ResultsError: A file of a finished run is damaged or not what it claims, or its controller's file was edited
             since.
         OSError: A file cannot be written, or a process that worked on a run died.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
         raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+    check_backend()
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
     failures: list[Mapping[str, Any]] = []
     with home.open(_identity(description)), tidy(home.path):

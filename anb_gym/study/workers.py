@@ -29,6 +29,15 @@ Result: TypeAlias = bytes | dict[str, Any]
 _SHARED: Final = Path("/dev/shm")
 
 
+def check_backend() -> None:
+    """Raises a ``ValueError`` if joblib's backend never tells that a process died: its study would not end."""
+    backend, _ = joblib.parallel.get_active_backend()
+    if isinstance(backend, joblib.parallel.MultiprocessingBackend):
+        raise ValueError(
+            "joblib's backend must be one that notices when a process dies, such as 'loky', got 'multiprocessing'"
+        )
+
+
 def attempts(runs: Sequence[Run], workers: int) -> Generator[tuple[int, Result]]:
     """The number and the result of every run, in the order in which they finish.
 

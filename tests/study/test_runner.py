@@ -88,7 +88,7 @@ def test_everything_that_made_it_is_inside(reference):
         assert 0 < run["controller_seconds"] + run["benchmark_seconds"] <= run["total_seconds"]
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_the_number_of_workers_and_the_backend_do_not_matter(reference, tmp_path, backend):
     config, expected = reference
     with joblib.parallel_config(backend):

@@ -18,12 +18,11 @@ from anb_gym.study.runner import run_study
 from .toy_controllers import Endless
 
 SCRIPT = """
-import sys, joblib
+import sys
 from anb_gym.study.runner import run_study
 from anb_gym.study.study_file import load_study
 if __name__ == "__main__":
-    with joblib.parallel_config(sys.argv[1]):
-        run_study(load_study(sys.argv[2], {}), sys.argv[3], workers=2)
+    run_study(load_study(sys.argv[1], {}), sys.argv[2], workers=2)
 """
 
 
@@ -44,17 +43,15 @@ def wait_until(condition):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize(
-    ("backend", "number"), [("loky", signal.SIGKILL), ("loky", signal.SIGTERM), ("multiprocessing", signal.SIGKILL)]
-)
-def test_processes_and_temporary_files_end_with_a_killed_study(study, tmp_path, backend, number):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_and_temporary_files_end_with_a_killed_study(study, tmp_path, number):
     study("Endless", rest="evaluations: 1000000")
     (tmp_path / "script.py").write_text(SCRIPT)
     for name in ("processes", "temporary"):
         (tmp_path / name).mkdir()
     environment = {**os.environ, "TOY_FOLDER": str(tmp_path / "processes"), "TMPDIR": str(tmp_path / "temporary")}
     before = set(os.listdir("/dev/shm"))
-    arguments = [sys.executable, tmp_path / "script.py", backend, tmp_path / "study.yaml", tmp_path / "out"]
+    arguments = [sys.executable, tmp_path / "script.py", tmp_path / "study.yaml", tmp_path / "out"]
     with subprocess.Popen(arguments, env=environment) as parent:
         # The first file is the parent's own, which makes every controller once.
         wait_until(lambda: len(set(os.listdir(tmp_path / "processes")) - {str(parent.pid)}) == 2)
@@ -78,6 +75,12 @@ def test_only_processes_of_ones_own_follow():
     for backend in ("loky", "multiprocessing"):
         with joblib.parallel_config(backend):
             assert following(abs)(-1) == 1
+
+
+def test_backends_that_wait_for_the_dead_are_refused(study, tmp_path):
+    with joblib.parallel_config("multiprocessing"), pytest.raises(ValueError, match="must be one that notices when a"):
+        run_study(study("Killer"), tmp_path / "out", workers=2)
+    assert not (tmp_path / "out").exists()
 
 
 def test_threads_have_ended_when_a_study_fails(study, tmp_path, monkeypatch):
