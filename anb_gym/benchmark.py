@@ -13,7 +13,7 @@ from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
 from anb_gym.fronts.store import FRONTS
-from anb_gym.metrics import DEVICE_METRICS, choose_metric
+from anb_gym.metrics import DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, Surrogate, is_fitted, load_shipped
@@ -21,24 +21,12 @@ from anb_gym.surrogates.tables import evaluate
 
 FloatArray = NDArray[np.float64]
 
-#: Metrics that surrogates predict, with their units: those of the dataset, and those of devices from folders.
-PREDICTED: Final = {
-    "accuracy": "%",
-    "zcu102/throughput": "images/s",
-    "zcu102/latency": "ms",
-    "vck190/throughput": "images/s",
-    "vck190/latency": "ms",
-    "tpuv2/throughput": "images/s",
-    "tpuv3/throughput": "images/s",
-    "a100/throughput": "images/s",
-    "rtx3090/throughput": "images/s",
-    **{name: devices.KINDS[kind][0] for name, (_, kind) in devices.metrics().items()},
-    "train_time": "s",
-}
-#: Those of the dataset alone.
-DATASET_METRICS: Final = tuple(name for name in PREDICTED if devices.device_of(name) is None)
 #: Metrics that are counted in closed form.
 COUNTED: Final = ("macs", "params")
+#: Metrics that surrogates predict, with their units.
+PREDICTED: Final = {name: unit for name, unit in UNITS.items() if name not in COUNTED}
+#: Those of the dataset alone.
+DATASET_METRICS: Final = tuple(name for name in PREDICTED if devices.folder_of(name) is None)
 #: All metrics, in the order of results.
 METRICS: Final = (*PREDICTED, *COUNTED)
 

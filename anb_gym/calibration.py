@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym._patience import said_if_long
 from anb_gym.benchmark import COUNTED, METRICS, Benchmark
-from anb_gym.devices import DEVICES, device_of, get_device
+from anb_gym.devices import folder_of, get_device
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
 from anb_gym.surrogates.store import FAMILIES, load_shipped
-from anb_gym.tasks import TASKS, Task
+from anb_gym.tasks import DATASET_TASKS, Task, select_tasks
 
 FloatArray = NDArray[np.float64]
 
@@ -306,7 +306,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
     """Measures the default reward and the front of tasks on the default surrogate and writes ``tasks.json``.
 
     Args:
-        device: A device from a folder, whose tasks are meant; None for the tasks of the dataset.
+        device: The device whose tasks are meant; None for the tasks of the dataset.
         path: The file, by default the package's own or the one in the device's folder.
 
     Returns:
@@ -317,11 +317,10 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
         NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
     """
     own = None if device is None else get_device(device)
+    tasks = select_tasks(device=own.name) if own else (*DATASET_TASKS, *select_tasks(kind="accuracy"))
     family = FAMILIES[0]
     measured: dict[str, dict[str, Any]] = {}
-    for task in TASKS.values():
-        if (task.device if task.device in DEVICES else None) != device:
-            continue
+    for task in tasks:
         front = Benchmark(family).front(task.metrics[-1])
         reward = make_reward("product", task)
         measured[task.name] = {
@@ -345,8 +344,8 @@ def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
     Raises:
         CalibrationError: A file is damaged or of another schema.
     """
-    devices = {device.name: device for metric in metrics if (device := device_of(metric))}
-    paths = (_own_file(), *(device.folder / FILE for device in devices.values()))
+    folders = dict.fromkeys(folder for metric in metrics if (folder := folder_of(metric)))
+    paths = (_own_file(), *(folder / FILE for folder in folders))
     return {name: record for path in paths for name, record in read_records(path).items()}
 
 

@@ -1,34 +1,28 @@
-"""The names of metrics, and whether more or less of each is better."""
+"""The names of metrics, their units, and whether more or less of each is better."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal
 
 from anb_gym import devices
 from anb_gym._errors import choose
 
 Direction = Literal["max", "min"]
 
+#: Unit and direction of every metric, in the order of results.
+_TABLE: Final[dict[str, Any]] = {
+    "accuracy": ("%", "max"),
+    **{name: devices.KINDS[kind] for name, (_, kind) in devices.metrics().items()},
+    "train_time": ("s", "min"),
+    "macs": ("1", "min"),
+    "params": ("1", "min"),
+}
+#: The unit of every metric; that of counts is 1.
+UNITS: Final[Mapping[str, str]] = MappingProxyType({name: unit for name, (unit, _) in _TABLE.items()})
 #: The direction of every metric. It belongs to the metric, whatever the task.
-DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
-    {
-        "accuracy": "max",
-        "zcu102/throughput": "max",
-        "zcu102/latency": "min",
-        "vck190/throughput": "max",
-        "vck190/latency": "min",
-        "tpuv2/throughput": "max",
-        "tpuv3/throughput": "max",
-        "a100/throughput": "max",
-        "rtx3090/throughput": "max",
-        **{name: cast(Direction, devices.KINDS[kind][1]) for name, (_, kind) in devices.metrics().items()},
-        "train_time": "min",
-        "macs": "min",
-        "params": "min",
-    }
-)
+DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType({name: best for name, (_, best) in _TABLE.items()})
 #: The metrics of devices: each has a front with accuracy.
 DEVICE_METRICS: Final = tuple(name for name in DIRECTIONS if "/" in name)
 

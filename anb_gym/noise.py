@@ -27,13 +27,7 @@ ACCURACY_STD: Final = ((55.5, 58.5, 61.0, 64.0), (0.40, 0.32, 0.33, 0.21))
 
 #: Median, 95th percentile and largest coefficient of variation of repeated measurements.
 #: The FPGAs' were measured once and have none.
-DEVICE_CV: Final = {
-    "a100/throughput": (0.0004, 0.0024, 0.019),
-    "rtx3090/throughput": (0.0003, 0.0028, 0.115),
-    "tpuv2/throughput": (0.007, 0.060, 0.119),
-    "tpuv3/throughput": (0.009, 0.073, 0.105),
-    **{name: cv for name, (device, kind) in devices.metrics().items() if (cv := device.metrics[kind].cv)},
-}
+DEVICE_CV: Final = {name: cv for name, (device, kind) in devices.metrics().items() if (cv := device.metrics[kind].cv)}
 
 _NORMAL_95 = 1.6448536269514722  # 95th percentile of the standard normal distribution
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from anb_gym import _ids
 from anb_gym._errors import choose
-from anb_gym.devices import DEVICES, explained
+from anb_gym.devices import DEVICES, KINDS, Device, explained
 from anb_gym.metrics import DIRECTIONS, Direction
 
 Kind = Literal["throughput", "latency", "accuracy", "all"]
@@ -59,33 +59,34 @@ def device_task(label: str, kind: str, target: float | None = None, device: str 
     return Task(name.format(label=label), ("accuracy", f"{device}/{kind}"), cast(Kind, kind), device, target)
 
 
+def _device_tasks(devices: list[Device]) -> list[Task]:
+    """The tasks of devices: first those of throughput, then those of latency."""
+    return [
+        device_task(device.label, kind, device.metrics[kind].target, device.name)
+        for kind in KINDS
+        for device in devices
+        if kind in device.metrics
+    ]
+
+
+#: Tasks of the devices of the dataset. Those of other devices are no part of what is made of several devices: what its
+#: observations and rewards mean must not depend on the installation.
+DATASET_TASKS: Final = tuple(_device_tasks([device for device in DEVICES.values() if device.dataset]))
+
 #: All tasks with a scalar reward by name.
 TASKS: Final[Mapping[str, Task]] = MappingProxyType(
     {
         task.name: task
         for task in (
-            device_task("ZCU102", "throughput", 490.0),
-            device_task("VCK190", "throughput", 3000.0),
-            device_task("TPUv2", "throughput", 940.0),
-            device_task("TPUv3", "throughput", 1400.0),
-            device_task("A100", "throughput", 11000.0),
-            device_task("RTX3090", "throughput", 7600.0),
-            device_task("ZCU102", "latency", 4.6),
-            device_task("VCK190", "latency", 3.0),
-            *(
-                device_task(device.label, kind, metric.target, device.name)
-                for device in DEVICES.values()
-                for kind, metric in device.metrics.items()
-            ),
+            *DATASET_TASKS,
+            *(task for device in DEVICES.values() if not device.dataset for task in _device_tasks([device])),
             Task(_ids.ACCURACY_TASK, ("accuracy",), "accuracy"),
         )
     }
 )
 
 #: Accuracy against every device metric of the dataset at once; it has a vector reward only.
-ALL_DEVICES: Final = Task(
-    _ids.ALL_TASK, ("accuracy", *(t.metrics[1] for t in TASKS.values() if t.device and t.device not in DEVICES)), "all"
-)
+ALL_DEVICES: Final = Task(_ids.ALL_TASK, ("accuracy", *(task.metrics[1] for task in DATASET_TASKS)), "all")
 
 
 def get_task(name: str) -> Task:

@@ -19,7 +19,7 @@ from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
-from anb_gym.devices import DEVICES, SHIPPED
+from anb_gym.devices import DEVICES
 from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
@@ -33,9 +33,7 @@ from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
 WORST: Final = Path(__file__).resolve().parents[1] / "docs" / "environments" / "worst.json"
 BENCHMARK: Final = Benchmark()
 #: Pages must not depend on which devices of their own their writers have.
-SHIPPED_TASKS: Final = tuple(
-    task for task in TASKS.values() if task.device not in DEVICES or DEVICES[task.device].folder.is_relative_to(SHIPPED)
-)
+SHIPPED_TASKS: Final = tuple(task for task in TASKS.values() if task.device is None or DEVICES[task.device].ships)
 PAIRS: Final = tuple(task for task in SHIPPED_TASKS if len(task.metrics) == 2)
 COLUMNS: Final = ("Id", "Reward", "Worst", "Random mean", "EfficientNet-B0", "Best")
 

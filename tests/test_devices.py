@@ -12,7 +12,7 @@ import pytest
 
 import anb_gym.envs  # noqa: F401 - registers the ids
 from anb_gym._ids import is_word
-from anb_gym.devices import DEVICES, VARIABLE, DeviceError, check_names, read_device
+from anb_gym.devices import DEVICES, SHIPPED, VARIABLE, DeviceError, check_names, read_device
 from anb_gym.fronts.store import front_path
 from anb_gym.surrogates.store import shipped_path
 
@@ -50,6 +50,7 @@ def test_read_and_write_agree(tmp_path: Path) -> None:
         ({"name": "Toy"}, "name must be lower-case"),
         ({"label": "a toy"}, "label must be letters and digits"),
         ({"name": "a100"}, "must not be one of the dataset's"),
+        ({"dataset": "toy"}, "dataset must not be there: the published dataset has no device 'toy'"),
         ({"metrics": {}}, "metrics must be some of throughput, latency"),
         ({"metrics": {"energy": {"target": 1.0}}}, "metrics must be some of throughput, latency"),
         ({"metrics": {"throughput": {"target": -1.0}}}, "throughput: target must be positive"),
@@ -90,7 +91,7 @@ def test_words_of_ids_are_no_labels(label: str) -> None:
 
 def test_words_of_ids_are_those_of_all_ids() -> None:
     """Of what `envs` registers: a family with a word of its own must reserve it."""
-    labels = {"zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090", *(d.label.lower() for d in DEVICES.values())}
+    labels = {device.label.lower() for device in DEVICES.values()}
     ids = [env_id for env_id, spec in gymnasium.registry.items() if str(spec.entry_point).startswith("anb_gym.")]
     for word in {word for env_id in ids for word in env_id.split("-")}:
         assert word.lower() in labels or is_word(word), word
@@ -106,6 +107,51 @@ def test_taken_names_are_refused() -> None:
     for name, label in (("cpu", "Chip"), ("chip", "Cpu")):
         with pytest.raises(DeviceError, match="must not be taken, .* is that of .*shipped"):
             check_names(name, label, DEVICES.values())
+
+
+def test_every_published_device_is_a_folder_with_a_place() -> None:
+    folders = {path.name for path in SHIPPED.iterdir()}
+    published = [device for device in DEVICES.values() if device.ships]
+    assert {device.name for device in published} == {device.folder.name for device in published} == folders
+    assert [device.order for device in published] == list(range(len(folders)))
+    assert [device.dataset for device in published] == ["zcu102", "vck190", "tpuv2", "tpuv3", "a100", "3090", None]
+    for device in published:
+        assert json.loads((device.folder / "device.json").read_text()) == device.to_dict()
+
+
+PUBLISHED = """
+import anb_gym, gymnasium
+from anb_gym.benchmark import DATASET_METRICS, METRICS
+from anb_gym.construction.record_format import device_field, empty_measurements
+from anb_gym.devices import DEVICES, DeviceError, check_names
+from anb_gym.noise import DEVICE_CV
+from anb_gym.tasks import ALL_DEVICES, TASKS
+assert list(DEVICES) == ["zcu102", "new", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090", "cpu", "toy"]
+assert METRICS.index("new/throughput") == 3 and METRICS[-4:] == ("toy/throughput", "train_time", "macs", "params")
+assert list(TASKS)[-4:] == ["VCK190-Latency", "CPU", "Toy", "Accuracy"]
+assert gymnasium.spec("AccelNAS-Toy-v0") and gymnasium.spec("AccelNAS-New-MO-v0") and "new/throughput" in DEVICE_CV
+assert DATASET_METRICS[3] == "new/throughput" and "toy/throughput" not in DATASET_METRICS
+assert ALL_DEVICES.metrics[2] == "new/throughput" and "toy/throughput" not in ALL_DEVICES.metrics
+assert gymnasium.spec("AccelNAS-Transfer-v0").kwargs["tasks"] == [name for name in TASKS][:9]
+assert device_field("new/throughput") == ("throughput", "n1") and "throughput_n1" in empty_measurements()
+try:
+    check_names("n1", "Chip")
+except DeviceError as error:
+    print(error)
+"""
+
+
+def test_a_new_published_device_is_one_folder(tmp_path: Path) -> None:
+    """One in the dataset and one that is not, in a copy of the package made of links."""
+    shutil.copytree(SHIPPED.parents[1], tmp_path / "anb_gym", copy_function=os.symlink)
+    shipped = tmp_path / "anb_gym" / "devices" / "shipped"
+    write(shipped / "new", name="new", label="New", order=1, dataset="n1")
+    write(shipped / "toy", order=7)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), VARIABLE: ""}
+    command = [sys.executable, "-c", PUBLISHED]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "must not be one of the dataset's zcu102, new, n1, vck190" in result.stdout
 
 
 ASK = """

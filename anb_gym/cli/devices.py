@@ -1,4 +1,4 @@
-"""The command ``device``: a device of one's own, from measurements to a folder."""
+"""The commands ``devices``, the table of all, and ``device``: one's own, from measurements to a folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from anb_gym._extras import require
 from anb_gym.cli._options import output
-from anb_gym.devices import DEVICES, VARIABLE, DeviceError, read_device
+from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, VARIABLE, DeviceError, read_device
+from anb_gym.surrogates.store import FAMILIES, is_fitted
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    device = commands.add_parser(
-        "device", help="make a device's folder from measurements, rename one, or list the known devices"
-    )
+    """Adds the commands to the parser."""
+    devices = commands.add_parser("devices", help="list all devices, and the folders that are none with the reason")
+    devices.set_defaults(run=_list)
+    device = commands.add_parser("device", help="make a device's folder from measurements, or rename one")
     device.add_argument(
         "sources", type=Path, nargs="*", metavar="SOURCE", help="folders of anb-gym collect; to rename: the device's"
     )
@@ -27,11 +28,23 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     device.set_defaults(run=_device)
 
 
+def _list(_: argparse.Namespace) -> None:
+    for device in DEVICES.values():
+        metrics = ", ".join(f"{kind} (target {m.target:g} {KINDS[kind][0]})" for kind, m in device.metrics.items())
+        if device.ships:
+            origin = "of the dataset" if device.dataset else "ships with the package"
+        elif all(is_fitted(FAMILIES[0], f"{device.name}/{kind}") for kind in device.metrics):
+            origin = str(device.folder)
+        else:
+            origin = f"{device.folder}, not fitted; run: anb-gym fit --device {device.name}"
+        print(f"{device.name:8} {device.label:8} {metrics}; {origin}")
+    for folder in LEFT_OUT:
+        print(f"left out: {folder.reason}")
+
+
 def _device(options: argparse.Namespace) -> None:
     if not options.sources:
-        for known in DEVICES.values():
-            targets = ", ".join(f"{kind} (target {metric.target:g})" for kind, metric in known.metrics.items())
-            print(f"{known.name}: {known.label}, {targets}, {known.folder}")
+        _list(options)
         return
     if options.out is None:
         raise ValueError(f"--out is needed to make a device from {', '.join(map(str, options.sources))}")

@@ -144,10 +144,11 @@ def _fit_all(pairs: list[tuple[str, str]], dataset: Any, device: Device | None, 
 
 def _aim_at(device: Device, options: argparse.Namespace) -> None:
     """Fits a device's metrics to its own measurements, into its own folder, unless options say otherwise."""
-    measurements = require("anb_gym.construction.device_folder", "construction").MEASUREMENTS
-    options.data = options.data or device.folder / measurements
-    if not device.ships or options.report:
-        options.out = options.out or device.folder / "surrogates"
+    if not device.dataset:
+        measurements = require("anb_gym.construction.device_folder", "construction").MEASUREMENTS
+        options.data = options.data or device.folder / measurements
+        if not device.ships or options.report:
+            options.out = options.out or device.folder / "surrogates"
     options.families = options.families or [FAMILIES[0]]
     options.metrics = options.metrics or [f"{device.name}/{kind}" for kind in device.metrics]
 

@@ -49,8 +49,10 @@ def create_device(folder: Path, collections: Sequence[Path], name: str, label: s
         CollectionError: A collection cannot be read, or has no record.
     """
     _check(folder, name, label)
+    order = None
     if (folder / "device.json").exists():
         there = read_device(folder, check=False)
+        order = there.order
         if (there.name, there.label) != (name, label):
             raise DeviceError(
                 f"{folder} has the device {there.name!r} with the label {there.label!r}, got {name!r} and {label!r}; "
@@ -70,7 +72,7 @@ def create_device(folder: Path, collections: Sequence[Path], name: str, label: s
         "machine": manifests[0]["machine"],
         "measurements": {"records": records, "seed": manifests[0]["seed"], "sha256": dataset.sha256},
     }
-    device = Device(name, label, metrics, folder, description)
+    device = Device(name, label, metrics, folder, description, order)
     _write_json(folder / "device.json", device.to_dict())
     return device
 
@@ -109,6 +111,8 @@ def rename_device(source: Path, folder: Path, name: str, label: str) -> Device:
         DeviceError: A name is malformed or taken, the folder is there, or the source is not a device's folder.
     """
     device = read_device(source, check=False)
+    if device.dataset:
+        raise DeviceError(f"{device.name} cannot be renamed: its measurements are those of the dataset")
     _check(folder, name, label)
     if folder.exists():
         raise DeviceError(f"{folder} must not be there: the renamed device gets a new folder")

@@ -17,22 +17,14 @@ from dataclasses import dataclass
 from reprlib import repr as shorten
 from typing import Any, Final
 
+from anb_gym import devices
 from anb_gym._files import parse_json
 from anb_gym.space import SPACE, Architecture, States
 
 #: Training results: our name -> the field of a record's ``metrics``.
 _TRAINING: Final = {"accuracy": "val_top1", "accuracy_top5": "val_top5", "train_time": "train_time"}
 #: Device measurements: our name -> the kind of measurement and the dataset's name of the device.
-_DEVICES: Final = {
-    "zcu102/throughput": ("throughput", "zcu102"),
-    "zcu102/latency": ("latency", "zcu102"),
-    "vck190/throughput": ("throughput", "vck190"),
-    "vck190/latency": ("latency", "vck190"),
-    "tpuv2/throughput": ("throughput", "tpuv2"),
-    "tpuv3/throughput": ("throughput", "tpuv3"),
-    "a100/throughput": ("throughput", "a100"),
-    "rtx3090/throughput": ("throughput", "3090"),
-}
+_DEVICES: Final = {name: (kind, d.dataset) for name, (d, kind) in devices.metrics().items() if d.dataset}
 _COUNTS: Final = {"dataset_macs": "macs", "params": "params"}
 #: A measurement on a device that the published dataset does not have.
 _OWN_FIELD: Final = re.compile(r"(throughput|latency)_([a-z0-9][a-z0-9_]*)")
@@ -51,7 +43,7 @@ UNITS: Final[Mapping[str, str]] = {
     "accuracy": "%",
     "accuracy_top5": "%",
     "train_time": "s",
-    **{name: {"throughput": "images/s", "latency": "ms"}[kind] for name, (kind, _) in _DEVICES.items()},
+    **{name: devices.KINDS[kind][0] for name, (kind, _) in _DEVICES.items()},
     "dataset_macs": "1",
     "params": "1",
 }
@@ -111,9 +103,9 @@ def read_record(text: bytes, where: str) -> Record:
     top = _fields(record, ("architecture", "metrics", "model_info", "platform_perf"), where, "")
     training = _fields(top["metrics"], _TRAINING.values(), where, "metrics")
     info = _fields(top["model_info"], _COUNTS.values(), where, "model_info")
-    devices = {**_DEVICES, **_own_devices(top["platform_perf"])}
+    measured = {**_DEVICES, **_own_devices(top["platform_perf"])}
     platform = _fields(
-        top["platform_perf"], [f"{kind}_{device}" for kind, device in devices.values()], where, "platform_perf"
+        top["platform_perf"], [f"{kind}_{device}" for kind, device in measured.values()], where, "platform_perf"
     )
     if not isinstance(top["architecture"], dict):
         raise DatasetError(f"{where}: architecture must be an object, got {shorten(top['architecture'])}")
@@ -124,7 +116,7 @@ def read_record(text: bytes, where: str) -> Record:
 
     metrics = {name: _number(training[key], where, f"metrics.{key}") for name, key in _TRAINING.items()}
     std, repeats = {}, {}
-    for name, (kind, device) in devices.items():
+    for name, (kind, device) in measured.items():
         place = f"platform_perf.{kind}_{device}"
         values = _fields(
             platform[f"{kind}_{device}"], (f"{kind}_mean", f"{kind}_std"), where, place, optional=(f"{kind}_repeats",)

@@ -1,19 +1,22 @@
-"""Devices beyond those of the dataset: folders with all that a task on a device needs.
+"""The table of devices: every device is a folder with all that a task on it needs.
 
-A device is a folder that ``anb-gym device`` makes from measurements::
+``anb-gym device`` makes one from measurements::
 
-    device.json       name, label, targets, noise, protocol, machine
+    device.json       name, label, metrics with targets and noise, protocol, machine
     surrogates/gp/    tables and manifest of each metric, as `anb-gym fit` writes them
     fronts/gp/        certified fronts, as `anb-gym solve` writes them
     tasks.json        reward scales, as `anb-gym calibrate` writes them
 
-The package ships some; the environment variable ``ANB_GYM_DEVICES`` names more, separated as in ``PATH``. They are
-read once, when ``anb_gym`` is imported, so every process of a program knows the same metrics, tasks and ids. A folder
-that cannot be read is left out with a warning, and whatever asks for its metrics, tasks or ids gets the reason.
+Some ship with the package, in an explicit order that metrics, tasks and ids have as well; those of the published
+dataset say so, and their surrogates, fronts and scales lie with that of accuracy. The environment variable
+``ANB_GYM_DEVICES`` names more, separated as in ``PATH``. All are read once, when ``anb_gym`` is imported, so every
+process of a program knows the same metrics, tasks and ids. A folder that cannot be read is left out with a warning, and
+whatever asks for its metrics, tasks or ids gets the reason.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -36,8 +39,6 @@ VARIABLE: Final = "ANB_GYM_DEVICES"
 SHIPPED: Final = Path(__file__).parent / "shipped"
 #: What can be measured: the unit and which direction is better.
 KINDS: Final = {"throughput": ("images/s", "max"), "latency": ("ms", "min")}
-#: Devices of the dataset, whose names are taken; records call the last two by one name more.
-_TAKEN: Final = ("zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090", "3090")
 #: Metrics of no device: `accuracy` alone must not mean a device's throughput.
 _METRICS: Final = ("accuracy", "train_time", "macs", "params")
 
@@ -71,8 +72,10 @@ class Device:
         name: In the names of its metrics, such as ``"cpu"`` in ``"cpu/throughput"``.
         label: In the ids of its environments, such as ``"CPU"``.
         metrics: By kind, ``"throughput"`` or ``"latency"``.
-        folder: Where its surrogates, fronts and scales are.
+        folder: Where its surrogates, fronts and scales are, those of the dataset's devices excepted.
         description: Protocol, machine and origin, as recorded.
+        order: Its place among the devices that ship; None for one of the user's own.
+        dataset: What records of the published dataset call it, such as ``"3090"``; None if it is not in the dataset.
     """
 
     name: str
@@ -81,6 +84,8 @@ class Device:
     metrics: Mapping[str, DeviceMetric] = field(hash=False)
     folder: Path
     description: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    order: int | None = None
+    dataset: str | None = None
 
     @property
     def ships(self) -> bool:
@@ -90,7 +95,15 @@ class Device:
     def to_dict(self) -> dict[str, Any]:
         """The content of ``device.json``."""
         metrics = {kind: {"target": m.target, "cv": m.cv and list(m.cv)} for kind, m in self.metrics.items()}
-        return {"schema": SCHEMA, "name": self.name, "label": self.label, "metrics": metrics, **self.description}
+        place = {"order": self.order, "dataset": self.dataset}
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "label": self.label,
+            **{key: value for key, value in place.items() if value is not None},
+            "metrics": metrics,
+            **self.description,
+        }
 
 
 def read_device(folder: Path, *, check: bool = True) -> Device:
@@ -98,7 +111,8 @@ def read_device(folder: Path, *, check: bool = True) -> Device:
 
     Args:
         folder: The folder.
-        check: Whether to refuse a name or a label that a device must not have.
+        check: Whether to refuse what a device of one's own must not have: a name or a label that is taken or
+            malformed, and a name in the dataset.
 
     Raises:
         DeviceError: ``device.json`` is missing, damaged or of another schema; the message names it.
@@ -109,10 +123,15 @@ def read_device(folder: Path, *, check: bool = True) -> Device:
     if not metrics.content or set(metrics.content) - set(KINDS):
         raise fields.refusal(f"metrics must be some of {', '.join(KINDS)}, got {sorted(metrics.content)}")
     known = {kind: _metric(metrics.fields(kind)) for kind in KINDS if kind in metrics}
+    order = fields.get("order", int) if "order" in fields else None
+    dataset = fields.get("dataset", str) if "dataset" in fields else None
     if check:
         _check_names_of(folder / "device.json", name, label)
-    own = ("schema", "name", "label", "metrics")
-    return Device(name, label, known, folder, {key: v for key, v in fields.content.items() if key not in own})
+        if dataset is not None:
+            raise fields.refusal(f"dataset must not be there: the published dataset has no device {name!r}")
+    own = ("schema", "name", "label", "order", "dataset", "metrics")
+    rest = {key: value for key, value in fields.content.items() if key not in own}
+    return Device(name, label, known, folder, rest, order, dataset)
 
 
 def check_names(name: object, label: object, others: Iterable[Device] = ()) -> None:
@@ -179,8 +198,7 @@ class LeftOut:
 
 def _load(folders: Iterable[Path]) -> tuple[Mapping[str, Device], tuple[LeftOut, ...]]:
     """The shipped devices and those in folders, by name, and the folders that cannot be used."""
-    shipped = map(read_device, sorted(path.parent for path in SHIPPED.glob("*/device.json")))
-    found = {device.name: device for device in shipped}
+    found = {device.name: device for device in _PUBLISHED}
     left_out = []
     for folder in folders:
         device = None
@@ -205,9 +223,18 @@ def _names(folder: Path) -> tuple[str | None, str | None]:
     return name, label
 
 
+def _place(device: Device) -> tuple[float, str]:
+    return math.inf if device.order is None else device.order, device.name
+
+
+_FILES: Final = SHIPPED.glob("*/device.json")
+#: The devices that ship, in their order.
+_PUBLISHED: Final = sorted((read_device(file.parent, check=False) for file in _FILES), key=_place)
+#: What the dataset's devices are called by us and in records, so no other device is.
+_TAKEN: Final = tuple(dict.fromkeys(name for d in _PUBLISHED if d.dataset for name in (d.name, d.dataset)))
 _FOLDERS: Final = [Path(part).absolute() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
 _LOADED: Final = _load(dict.fromkeys(_FOLDERS))
-#: The devices by name, shipped ones first.
+#: All devices by name: those that ship in their order, then those of ``ANB_GYM_DEVICES``.
 DEVICES: Final[Mapping[str, Device]] = _LOADED[0]
 #: What ``ANB_GYM_DEVICES`` names in vain.
 LEFT_OUT: Final[tuple[LeftOut, ...]] = _LOADED[1]
@@ -244,13 +271,18 @@ def metrics() -> dict[str, tuple[Device, str]]:
 
 
 def device_of(metric: str) -> Device | None:
-    """The device whose folder holds a metric's files; None for metrics of the dataset."""
-    found = metrics().get(metric)
-    return found[0] if found else None
+    """The device that a metric is measured on; None for metrics of no device."""
+    return DEVICES.get(metric.partition("/")[0])
+
+
+def folder_of(metric: str) -> Path | None:
+    """The device's folder that holds a metric's files; None where they lie with those of the dataset."""
+    device = device_of(metric)
+    return None if device is None or device.dataset else device.folder
 
 
 def get_device(name: str, argument: str = "device") -> Device:
-    """The device of a name, of those from folders.
+    """The device of a name.
 
     Raises:
         ValueError: There is none; the message suggests the nearest.

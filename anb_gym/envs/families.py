@@ -14,8 +14,8 @@ import gymnasium
 
 from anb_gym import _ids
 from anb_gym._errors import choose
-from anb_gym.devices import DEVICES, explained
-from anb_gym.tasks import ALL_DEVICES, TASKS, Task
+from anb_gym.devices import explained
+from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, TASKS, Task
 
 if TYPE_CHECKING:
     from anb_gym.problems import Problem, ProblemSet
@@ -71,7 +71,7 @@ class Family:
     def ids(self) -> dict[str, dict[str, Any]]:
         """The ids with what they give the class."""
         if not self.tasks:
-            return {self.id: {**self.arguments, "tasks": _published_tasks()}}
+            return {self.id: {**self.arguments, "tasks": [task.name for task in DATASET_TASKS]}}
         return {self.id_of(task): {"task": task.name, **self.arguments} for task in self.tasks}
 
     def load(self, what: str) -> Any:
@@ -82,14 +82,6 @@ class Family:
 
 def _has_two_metrics(task: Task) -> bool:
     return len(task.metrics) == 2
-
-
-def _published_tasks() -> list[str]:
-    """Names of the tasks of the dataset's devices.
-
-    Devices from folders are not among them: what an observation means must not depend on the installation.
-    """
-    return [task.name for task in TASKS.values() if task.device and task.device not in DEVICES]
 
 
 #: All families by name, in the order in which a task's ids are registered.

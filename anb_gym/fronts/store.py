@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym._files import Fields, read_object, refusing, user_folder, write_atomically
-from anb_gym.devices import device_of
+from anb_gym.devices import device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import DEVICE_METRICS
@@ -41,8 +41,8 @@ class NoFrontError(FrontError):
 def front_path(family: str, metric: str, folder: Path | None = None) -> Path:
     """The file of a family's front of accuracy and a metric: below ``folder``, by default where it ships."""
     if folder is None:
-        device = device_of(metric)
-        folder = device.folder / "fronts" if device else SHIPPED
+        of_device = folder_of(metric)
+        folder = of_device / "fronts" if of_device else SHIPPED
     return folder / family / f"{metric.replace('/', '-')}.json"
 
 

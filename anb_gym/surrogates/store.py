@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
-from anb_gym.devices import device_of
+from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
 from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, evaluate, layout
@@ -138,8 +138,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def shipped_path(family: str, metric: str) -> Path:
     """Where the surrogate of a metric is: in the package, or in the folder of its device."""
-    device = device_of(metric)
-    return artefact_path(device.folder / "surrogates" if device else ARTEFACTS, family, metric)
+    folder = folder_of(metric)
+    return artefact_path(folder / "surrogates" if folder else ARTEFACTS, family, metric)
 
 
 def artefact_path(folder: Path, family: str, metric: str) -> Path:

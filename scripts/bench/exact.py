@@ -19,9 +19,9 @@ import numpy as np
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.surrogates.store import FAMILIES, load_shipped
 from anb_gym.surrogates.tables import BlockTables, layout
+from anb_gym.tasks import DATASET_TASKS
 
-DEVICES = ("zcu102", "vck190", "tpuv2", "tpuv3", "a100", "rtx3090")
-METRICS = [f"{device}/throughput" for device in DEVICES] + ["zcu102/latency", "vck190/latency"]
+METRICS = [task.metrics[1] for task in DATASET_TASKS]
 
 Problem = tuple[str, BlockTables, BlockTables | None, tuple[bool, bool]]
 

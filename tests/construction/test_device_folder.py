@@ -215,7 +215,7 @@ from anb_gym.construction.families import config
 
 short = config.Config.hyperparameters
 config.Config.hyperparameters = lambda self, metric: short(self, metric) | {"order": 2, "iterations": 10}
-assert main(["device"]) == 0
+assert main(["devices"]) == main(["device"]) == 0
 assert main(["fit", "--device", "toy"]) == 0
 env = gym.make("AccelNAS-Toy-v0", granularity="network", reward="accuracy")
 env.reset(seed=0)
@@ -225,7 +225,8 @@ assert info["metrics"]["toy/throughput"] > 0
     environment = os.environ | {VARIABLE: str(folder)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert "toy: Toy, throughput (target " in run.stdout
+    assert run.stdout.count("toy      Toy      throughput (target ") == 2
+    assert run.stdout.count(f"images/s); {folder}, not fitted; run: anb-gym fit --device toy\n") == 2
     assert "gp toy/throughput: R²" in run.stdout
     assert "ceiling of toy/throughput: R² 1.0000, τ 1.0000, MAE 0" in run.stdout  # repeats are equal
     manifest = json.loads((folder / "surrogates" / "gp" / "toy-throughput.json").read_text())
