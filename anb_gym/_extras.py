@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """A context for imports that need an extra of this package, such as ``"fit"``.
+
+    Raises:
+        ModuleNotFoundError: A module is not installed; the message names the pip command.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = f"the module {error.name!r} is needed and not installed; run: pip install 'anb_gym[{extra}]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -19,8 +35,5 @@ def require(module: str, extra: str) -> ModuleType:
     Raises:
         ModuleNotFoundError: It is not installed; the message names the pip command.
     """
-    try:
+    with needing(extra):
         return import_module(module)
-    except ModuleNotFoundError as error:
-        message = f"the module {error.name!r} is needed and not installed; run: pip install 'anb_gym[{extra}]'"
-        raise ModuleNotFoundError(message, name=error.name) from error

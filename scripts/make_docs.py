@@ -79,7 +79,7 @@ PAGES: Final = (
     ),
     Page("transfer", "Transfer between devices", "anb_gym.envs.transfer:TransferBuildEnv", [TRANSFER_ID]),
     Page("edit", "Editing an architecture", "anb_gym.envs.edit:EditEnv", [edit_id(task) for task in SHIPPED_TASKS]),
-    Page("multi_agent", "Many agents", "anb_gym.envs.accelnas_v0"),
+    Page("multi_agent", "Many agents", "anb_gym.envs.multi_agent"),
     Page("vector", "Vector environments", "anb_gym.envs.core.vector"),
     Page("sb3", "Stable-Baselines3", "anb_gym.envs.adapters.sb3"),
 )

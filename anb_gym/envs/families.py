@@ -136,7 +136,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
                 "Editing an architecture",
                 _ids.FORMS["edit"],
                 env="edit:EditEnv",
-                vector_env="edit_vector:EditVectorEnv",
+                vector_env="edit:EditVectorEnv",
                 problem="build:make_problem",
             ),
             Family(

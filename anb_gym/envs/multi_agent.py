@@ -1,4 +1,78 @@
-"""The classes and functions behind :mod:`anb_gym.envs.accelnas_v0`, which documents them. Needs PettingZoo."""
+"""Seven agents design one image classifier together, one block each, following PettingZoo.
+
+## Description
+
+Agent `block_0` decides block 0 of the network, `block_1` block 1, and so on; the network and the tasks are those of
+`anb_gym.envs.build.BuildEnv`. `env()` is PettingZoo's AEC form: agents act in turn and see the blocks before their own.
+`parallel_env()` is its Parallel form: all agents act at once, in the only step of an episode. `raw_env()` is `env()`
+without PettingZoo's checks of the order of calls. `pettingzoo.utils.aec_to_parallel` of `env()` equals
+`parallel_env()`, and `env()` equals one agent's `BuildEnv` with `granularity="block"`.
+
+## Action Space
+
+`Discrete(48)` for every agent, so that agents can share a policy: the state of the block, that is its combination of
+expansion, kernel, layers and squeeze-excitation, the last running fastest. Six blocks have 36 states, `block_5` has 48.
+Action a stands for state `a % states`, so every action is allowed; the mask shows those that name each state once.
+It is in `infos[agent]["action_mask"]` (`int8`, as `Discrete.sample(mask=...)` takes it) and not in the observation,
+because PettingZoo's own test suite warns about observations that are not arrays.
+
+## Observation Space
+
+`Box(0, 1, (107,), float32)` for every agent:
+
+| Cells   | Content                                                                                         |
+|---------|-------------------------------------------------------------------------------------------------|
+| 0-70    | One-hot of every choice made, 3 + 2 + 3 + 2 cells per block (block 5: 3 + 2 + 4 + 2); else zero |
+| 71-99   | One-hot of the number of choices made, 0 to 28                                                  |
+| 100-106 | One-hot of the agent's block                                                                    |
+
+`state()` is the first 100 cells, for training with a central critic.
+
+## Rewards
+
+The team's: every agent gets the same, 0 until the network is complete and then the task's reward, as for `BuildEnv`.
+Then the info of every agent is the last info of `BuildEnv`: `architecture`, `index`, `metrics`, `raw_reward` and, if
+the optimum is certified, `regret`; with noise also `exact_metrics` and `noise_seed`.
+
+## Starting State
+
+No choice is made. With `noise=True`, `reset` draws the seed of the episode's measurement noise. Options are ignored.
+
+## Episode End
+
+All agents terminate together when the network is complete; none is ever truncated.
+
+## Arguments
+
+| Argument       | Default     | Meaning                                                                       |
+|----------------|-------------|-------------------------------------------------------------------------------|
+| `task`         | `"VCK190"`  | Name in `anb_gym.tasks.TASKS`                                                 |
+| `surrogate`    | `None`      | Family: `"gp"`, `"xgb"` or `"lgb"`; `None`: `"gp"`, the best                  |
+| `reward`       | `"product"` | As for `BuildEnv`: a name or a function                                       |
+| `reward_scale` | `"unit"`    | `"unit"` or `"raw"`                                                           |
+| `target`       | `None`      | Target or bound of the reward in the device metric's unit; `None`: the task's |
+| `weights`      | `None`      | Weights of `"weighted"` and `"chebyshev"`; `None`: equal ones                 |
+| `noise`        | `False`     | Whether metrics show the noise of one measurement                             |
+| `render_mode`  | `None`      | `None`, `"human"` to print a table, `"ansi"` to return it, or `"rgb_array"`   |
+
+The extra `multiagent` installs PettingZoo; a picture needs the extra `render`.
+
+```python
+>>> from anb_gym.envs import accelnas_v0
+>>> env = accelnas_v0.env(task="A100")
+>>> env.reset(seed=0)
+>>> for agent in env.agent_iter():
+...     observation, reward, termination, truncation, info = env.last()
+...     env.step(None if termination else env.action_space(agent).sample(mask=info["action_mask"]))
+>>> sorted(info)
+['architecture', 'index', 'metrics', 'raw_reward', 'regret']
+
+```
+
+## Version History
+
+* v0: First version.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +83,18 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
-from pettingzoo import AECEnv, ParallelEnv
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from anb_gym._errors import choose
+from anb_gym._extras import needing
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.core.episode import RENDER_MODES
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER
 from anb_gym.rewards import Metrics
 from anb_gym.space import N_BLOCKS
+
+with needing("multiagent"):
+    from pettingzoo import AECEnv, ParallelEnv
+    from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 #: One agent per block, in the order in which they act.
 AGENTS: Final = tuple(f"block_{block}" for block in range(N_BLOCKS))
@@ -29,7 +106,7 @@ _Info = dict[str, Any]
 class Team:
     """What both forms share: the agents and their spaces, around an environment that builds block by block.
 
-    The arguments are those of :mod:`anb_gym.envs.accelnas_v0`.
+    The arguments are those of the module's documentation.
 
     Attributes:
         possible_agents: All seven agents.
@@ -131,7 +208,7 @@ class Team:
 
 
 class TurnsEnv(Team, AECEnv):  # type: ignore[misc] # PettingZoo has no types
-    """Agents act in turn, each seeing the blocks before its own: see :mod:`anb_gym.envs.accelnas_v0`."""
+    """Agents act in turn, each seeing the blocks before its own: see the module's documentation."""
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Starts an episode.
@@ -173,7 +250,7 @@ class TurnsEnv(Team, AECEnv):  # type: ignore[misc] # PettingZoo has no types
 
 
 class TogetherEnv(Team, ParallelEnv):  # type: ignore[misc] # PettingZoo has no types
-    """All agents act at once, none seeing the others' blocks: see :mod:`anb_gym.envs.accelnas_v0`."""
+    """All agents act at once, none seeing the others' blocks: see the module's documentation."""
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None

@@ -64,15 +64,15 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym.envs.core.copies import CopiesVectorEnv
 
-require("stable_baselines3", "agents")
-from stable_baselines3.common.monitor import Monitor  # noqa: E402 - after the check of the extra
-from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices  # noqa: E402
+with needing("agents"):
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import VecEnv
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from anb_gym.envs.adapters.sb3_monitor import EpisodeMonitor  # noqa: E402
+    from anb_gym.envs.adapters.sb3_monitor import EpisodeMonitor
 
 #: Arguments of SB3's ``make_vec_env`` that native copies cannot follow, and why.
 _REFUSED: Final = {
