@@ -17,7 +17,6 @@ import gymnasium
 from reward_tables import (
     BENCHMARK,
     COLUMNS,
-    PAIRS,
     SHIPPED_TASKS,
     WORST,
     Row,
@@ -30,7 +29,7 @@ from reward_tables import (
 from anb_gym import SPACE
 from anb_gym._files import write_atomically
 from anb_gym.calibration import N_RANDOM
-from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
+from anb_gym.envs.families import FAMILIES, Family
 from anb_gym.tasks import ALL_DEVICES
 
 FOLDER: Final = WORST.parent
@@ -62,23 +61,15 @@ class Page:
         return re.sub(r"(?<!`)``([^`]+)``(?!`)", r"`\1`", text)  # and its literals; fences stay
 
 
+def _of_family(family: Family) -> Page:
+    tasks = [task for task in family.tasks if task in (*SHIPPED_TASKS, ALL_DEVICES)]
+    ids = [family.id_of(task) for task in tasks] or list(family.ids())
+    return Page(family.name, family.title, family.page or family.env, ids)
+
+
+#: A page per family, the plainest first, and what is no family of ids.
 PAGES: Final = (
-    Page("build", "Building an architecture", "anb_gym.envs.build:BuildEnv", [task.id for task in SHIPPED_TASKS]),
-    Page(
-        "vector_reward",
-        "Vector rewards",
-        "anb_gym.envs.vector_reward:MOBuildEnv",
-        [vector_reward_id(task) for task in (*SHIPPED_TASKS, ALL_DEVICES)],
-    ),
-    Page("preference", "Sampled preferences", "anb_gym.envs.preference", [preference_id(task) for task in PAIRS]),
-    Page(
-        "constrained",
-        "Constraints as costs",
-        "anb_gym.envs.constrained:ConstrainedBuildEnv",
-        [constrained_id(task) for task in PAIRS],
-    ),
-    Page("transfer", "Transfer between devices", "anb_gym.envs.transfer:TransferBuildEnv", [TRANSFER_ID]),
-    Page("edit", "Editing an architecture", "anb_gym.envs.edit:EditEnv", [edit_id(task) for task in SHIPPED_TASKS]),
+    *map(_of_family, sorted(FAMILIES.values(), key=lambda family: family.name != "build")),
     Page("multi_agent", "Many agents", "anb_gym.envs.multi_agent"),
     Page("vector", "Vector environments", "anb_gym.envs.core.vector"),
     Page("sb3", "Stable-Baselines3", "anb_gym.envs.adapters.sb3"),

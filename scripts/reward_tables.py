@@ -20,7 +20,7 @@ from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
 from anb_gym.devices import DEVICES
-from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
+from anb_gym.envs.families import FAMILIES
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
@@ -61,15 +61,16 @@ def scalar_rows() -> list[Row]:
     rows, of_pairs = [], []
     for task in SHIPPED_TASKS:
         raw, unit = _worth(make_reward("product", task), task)
-        rows.append([f"`{task.id}`, `{edit_id(task)}`", _product(task), *_cells(raw, unit)])
+        rows.append([f"`{task.id}`, `{FAMILIES['edit'].id_of(task)}`", _product(task), *_cells(raw, unit)])
         if task in PAIRS:
             of_pairs.append(unit)
     lowest, mean, efficientnet, highest = np.transpose(of_pairs)
     drawn = [lowest.min(), mean.mean(), efficientnet.mean(), highest.max()]
-    rows.append([f"`{TRANSFER_ID}`", "that of the episode's task", *(f"({value + 0.0:.2f})" for value in drawn)])
+    transfer = FAMILIES["transfer"].id
+    rows.append([f"`{transfer}`", "that of the episode's task", *(f"({value + 0.0:.2f})" for value in drawn)])
     for task in PAIRS:
         raw, unit = _worth(make_reward("chebyshev", task), task)
-        rows.append([f"`{preference_id(task)}`", "Chebyshev, at equal weights", *_cells(raw, unit)])
+        rows.append([f"`{FAMILIES['preference'].id_of(task)}`", "Chebyshev, at equal weights", *_cells(raw, unit)])
     return rows
 
 
@@ -82,7 +83,7 @@ def vector_rows() -> list[Row]:
         scaled = Problem(task, Objectives(task.metrics)).score(metrics).T
         for metric, raw, unit in zip(task.metrics, quadruples, scaled, strict=True):
             named = f"{metric} ({PREDICTED[metric]})"
-            rows.append([f"`{vector_reward_id(task)}`", named, *_cells(raw, unit)])
+            rows.append([f"`{FAMILIES['vector_reward'].id_of(task)}`", named, *_cells(raw, unit)])
     return rows
 
 
@@ -97,7 +98,7 @@ def constrained_rows() -> list[Row]:
         metric, bound = task.metrics[1], task.target or 0.0
         costs = [relative_violation(metric, values[metric], bound) for values in _three(task)]
         sign = "≥" if DIRECTIONS[metric] == "max" else "≤"
-        named = f"`{constrained_id(task)}`"
+        named = f"`{FAMILIES['constrained'].id_of(task)}`"
         rows.append([named, "accuracy (%)", *_cells(raw, accuracy.to_unit(raw))])
         cost = [costs[0].max(), costs[1].mean(), costs[2][0], 0.0]
         rows.append([named, f"cost: {task.kind} {sign} {_target(task)}", *_cells(cost)])

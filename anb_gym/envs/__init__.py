@@ -2,70 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import gymnasium
 
-from anb_gym import _ids
 from anb_gym._lazy import submodules
 from anb_gym.devices import KINDS, LEFT_OUT, DeviceError, LeftOut
 from anb_gym.envs import families
 from anb_gym.envs.core.registration import ByTheId
-from anb_gym.envs.families import FAMILIES, REWARD_THRESHOLD, make_problem
-from anb_gym.tasks import Task, device_task
+from anb_gym.envs.families import FAMILIES, REWARD_THRESHOLD, Family, make_problem
+from anb_gym.tasks import device_task
 
 __all__ = [
     "FAMILIES",
     "REWARD_THRESHOLD",
-    "TRANSFER_ID",
-    "constrained_id",
-    "edit_id",
+    "Family",
     "make_problem",
-    "preference_id",
     "register",
-    "vector_reward_id",
 ]
 
-#: The name of the id whose task changes from episode to episode.
-TRANSFER_ID: Final = _ids.TRANSFER
+
+def register(family: Family) -> None:
+    """Adds a family to the table, so that documents, studies and :func:`make_problem` find it, and registers its ids.
+
+    Raises:
+        ValueError: Another family has its name, or one of its ids is registered already.
+    """
+    families.add(family)
+    for env_id in family.ids():
+        _register(env_id, family)
 
 
-def vector_reward_id(task: Task) -> str:
-    """The environment id of a task with a vector reward."""
-    return FAMILIES["vector_reward"].id_of(task)
+def _register(env_id: str, family: Family) -> None:
+    arguments = family.ids()[env_id]
+    gymnasium.register(
+        env_id,
+        entry_point=family.env,
+        vector_entry_point=family.vector_env,
+        kwargs=ByTheId(arguments, [name for name in arguments if name == "task" or name in family.fixed]),
+        reward_threshold=family.threshold,
+        # Gymnasium's checker wants a scalar reward.
+        disable_env_checker=family.is_vector,
+    )
 
 
-def preference_id(task: Task) -> str:
-    """The environment id of a task with two metrics whose reward has a preference drawn anew for each episode."""
-    return FAMILIES["preference"].id_of(task)
-
-
-def constrained_id(task: Task) -> str:
-    """The environment id of a task with two metrics of which the second is bounded, as a cost."""
-    return FAMILIES["constrained"].id_of(task)
-
-
-def edit_id(task: Task) -> str:
-    """The environment id of editing architectures for a task."""
-    return FAMILIES["edit"].id_of(task)
-
-
-def register() -> None:
-    """Registers the ids of all families that Gymnasium does not know yet."""
+def _register_all() -> None:
+    """Registers the ids that Gymnasium does not know yet."""
     for env_id, family in families.ids().items():
-        if env_id in gymnasium.registry:
-            continue
-        arguments = family.ids()[env_id]
-        fixed = [name for name in arguments if name == "task" or name in family.fixed]
-        gymnasium.register(
-            env_id,
-            entry_point=f"anb_gym.envs.{family.env}",
-            vector_entry_point=f"anb_gym.envs.{family.vector_env}",
-            kwargs=ByTheId(arguments, fixed),
-            reward_threshold=family.threshold,
-            # Gymnasium's checker wants a scalar reward.
-            disable_env_checker=family.name == "vector_reward",
-        )
+        if env_id not in gymnasium.registry:
+            _register(env_id, family)
     for device in LEFT_OUT:
         for env_id in _ids_of(device):
             if env_id not in gymnasium.registry:
@@ -88,6 +73,6 @@ def left_out(reason: str, **_: Any) -> None:
     raise DeviceError(reason)
 
 
-register()
+_register_all()
 
 __getattr__, __dir__ = submodules(__name__)

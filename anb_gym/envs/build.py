@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.episode import ArchitectureEnv, Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.envs.preference import sampled_preference
 from anb_gym.problems import Problem
@@ -191,7 +191,7 @@ class BuildEnv(ArchitectureEnv):
         render_mode: str | None = None,
     ) -> None:
         problem = make_problem(task, surrogate, reward, reward_scale, target, weights, preference)
-        super().__init__(problem, granularity, observation, noise, render_mode)
+        super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(

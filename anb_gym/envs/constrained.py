@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.episode import ArchitectureEnv, Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Constrained, make_reward
@@ -90,7 +90,7 @@ class ConstrainedBuildEnv(ArchitectureEnv):
         render_mode: str | None = None,
     ) -> None:
         problem = make_problem(task, surrogate, reward_scale, target)
-        super().__init__(problem, granularity, observation, noise, render_mode)
+        super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(

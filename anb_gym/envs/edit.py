@@ -13,11 +13,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose, integer
+from anb_gym._errors import integer
 from anb_gym.envs import rendering
 from anb_gym.envs.build import make_problem
 from anb_gym.envs.core.copies import CopiesVectorEnv
-from anb_gym.envs.core.episode import RENDER_MODES
+from anb_gym.envs.core.episode import RENDER_MODES, Interface
 from anb_gym.envs.core.infos import Columns, Seeds, architecture_strings, describe, first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, Actions, check_options, parse_action, parse_actions
 from anb_gym.problems import Evaluation, Problem, Rows
@@ -155,11 +155,9 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self._start = None if start is None else _parse(start, "start")
         #: Steps of an episode.
         self.n_steps = integer(horizon, 1, "horizon")
-        if not isinstance(noise, bool):
-            raise ValueError(f"noise must be True or False, got {noise!r}")
-        self._noisy = noise
+        self._noisy = Interface(noise=noise, render_mode=render_mode).noise
         self._seeds: Seeds = np.zeros(1, dtype=np.uint64)
-        self.render_mode = None if render_mode is None else choose(render_mode, RENDER_MODES, "render_mode")
+        self.render_mode = render_mode
         self.action_space = spaces.Discrete(N_ACTIONS)
         self.observation_space = spaces.Box(0.0, 1.0, (N_ACTIONS,), np.float32)
         #: Steps made, None before the first reset; the architectures at the start and now; the latter's worth.

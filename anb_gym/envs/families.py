@@ -34,7 +34,7 @@ class Family:
         name: That of its page, ``docs/environments/<name>.md``.
         title: The page's heading.
         id: The ids, with ``{task}`` and ``{version}``, see :data:`anb_gym._ids.FORMS`.
-        env: The class, ``"module:Class"`` in :mod:`anb_gym.envs`.
+        env: The class, ``"module:Class"``.
         vector_env: The class of many copies.
         problem: The function that makes the problem, ``"module:function"``, from those arguments of the class that bear
             on it.
@@ -42,7 +42,8 @@ class Family:
         arguments: What the ids give the class, beside the task.
         fixed: Which of these the caller cannot give otherwise.
         threshold: The mean reward from which a task counts as solved.
-        page: Whose docstring the page is, by default the class's.
+        page: The module whose docstring the page is; by default it is the class's.
+        is_vector: Whether rewards are vectors.
         searched: Whether studies can search it: every architecture has one worth, the same in all episodes.
     """
 
@@ -57,6 +58,7 @@ class Family:
     fixed: tuple[str, ...] = ()
     threshold: float | None = None
     page: str | None = None
+    is_vector: bool = False
     searched: bool = False
 
     @property
@@ -77,80 +79,94 @@ class Family:
     def load(self, what: str) -> Any:
         """One of its classes or functions: ``"env"``, ``"vector_env"`` or ``"problem"``."""
         module, _, name = getattr(self, what).partition(":")
-        return getattr(import_module(f"anb_gym.envs.{module}"), name)
+        return getattr(import_module(module), name)
 
 
 def _has_two_metrics(task: Task) -> bool:
     return len(task.metrics) == 2
 
 
-#: All families by name, in the order in which a task's ids are registered.
-FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
-    {
-        family.name: family
-        for family in (
-            Family(
-                "vector_reward",
-                "Vector rewards",
-                _ids.FORMS["vector reward"],
-                env="vector_reward:MOBuildEnv",
-                vector_env="vector_reward:MOBuildVectorEnv",
-                problem="vector_reward:make_problem",
-                suits=lambda task: True,
-                searched=True,
-            ),
-            Family(
-                "build",
-                "Building an architecture",
-                _ids.FORMS["scalar"],
-                env="build:BuildEnv",
-                vector_env="build:BuildVectorEnv",
-                problem="build:make_problem",
-                threshold=REWARD_THRESHOLD,
-                searched=True,
-            ),
-            Family(
-                "preference",
-                "Sampled preferences",
-                _ids.FORMS["preference"],
-                env="build:BuildEnv",
-                vector_env="build:BuildVectorEnv",
-                problem="build:make_problem",
-                suits=_has_two_metrics,
-                arguments=MappingProxyType({"reward": "chebyshev", "preference": "sampled"}),
-                fixed=("preference",),
-                threshold=REWARD_THRESHOLD,
-                page="preference",
-            ),
-            Family(
-                "constrained",
-                "Constraints as costs",
-                _ids.FORMS["constrained"],
-                env="constrained:ConstrainedBuildEnv",
-                vector_env="constrained:ConstrainedBuildVectorEnv",
-                problem="constrained:make_problem",
-                suits=_has_two_metrics,
-            ),
-            Family(
-                "edit",
-                "Editing an architecture",
-                _ids.FORMS["edit"],
-                env="edit:EditEnv",
-                vector_env="edit:EditVectorEnv",
-                problem="build:make_problem",
-            ),
-            Family(
-                "transfer",
-                "Transfer between devices",
-                _ids.TRANSFER,
-                env="transfer:TransferBuildEnv",
-                vector_env="transfer:TransferBuildVectorEnv",
-                problem="transfer:make_problem",
-                threshold=REWARD_THRESHOLD,
-            ),
-        )
-    }
-)
+_FAMILIES: Final = {
+    family.name: family
+    for family in (
+        Family(
+            "vector_reward",
+            "Vector rewards",
+            _ids.FORMS["vector reward"],
+            env="anb_gym.envs.vector_reward:MOBuildEnv",
+            vector_env="anb_gym.envs.vector_reward:MOBuildVectorEnv",
+            problem="anb_gym.envs.vector_reward:make_problem",
+            suits=lambda task: True,
+            is_vector=True,
+            searched=True,
+        ),
+        Family(
+            "build",
+            "Building an architecture",
+            _ids.FORMS["scalar"],
+            env="anb_gym.envs.build:BuildEnv",
+            vector_env="anb_gym.envs.build:BuildVectorEnv",
+            problem="anb_gym.envs.build:make_problem",
+            threshold=REWARD_THRESHOLD,
+            searched=True,
+        ),
+        Family(
+            "preference",
+            "Sampled preferences",
+            _ids.FORMS["preference"],
+            env="anb_gym.envs.build:BuildEnv",
+            vector_env="anb_gym.envs.build:BuildVectorEnv",
+            problem="anb_gym.envs.build:make_problem",
+            suits=_has_two_metrics,
+            arguments=MappingProxyType({"reward": "chebyshev", "preference": "sampled"}),
+            fixed=("preference",),
+            threshold=REWARD_THRESHOLD,
+            page="anb_gym.envs.preference",
+        ),
+        Family(
+            "constrained",
+            "Constraints as costs",
+            _ids.FORMS["constrained"],
+            env="anb_gym.envs.constrained:ConstrainedBuildEnv",
+            vector_env="anb_gym.envs.constrained:ConstrainedBuildVectorEnv",
+            problem="anb_gym.envs.constrained:make_problem",
+            suits=_has_two_metrics,
+        ),
+        Family(
+            "transfer",
+            "Transfer between devices",
+            _ids.TRANSFER,
+            env="anb_gym.envs.transfer:TransferBuildEnv",
+            vector_env="anb_gym.envs.transfer:TransferBuildVectorEnv",
+            problem="anb_gym.envs.transfer:make_problem",
+            threshold=REWARD_THRESHOLD,
+        ),
+        Family(
+            "edit",
+            "Editing an architecture",
+            _ids.FORMS["edit"],
+            env="anb_gym.envs.edit:EditEnv",
+            vector_env="anb_gym.envs.edit:EditVectorEnv",
+            problem="anb_gym.envs.build:make_problem",
+        ),
+    )
+}
+#: All families by name, in the order in which a task's ids are registered; :func:`anb_gym.envs.register` adds to them.
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(_FAMILIES)
+
+
+def add(family: Family) -> None:
+    """Adds a family to the table.
+
+    Raises:
+        ValueError: Another family has its name, or one of its ids is taken.
+    """
+    if family.name in FAMILIES:
+        raise ValueError(f"family must have a name of its own, got {family.name!r}, which is taken")
+    for env_id in family.ids():
+        if env_id in gymnasium.registry:
+            raise ValueError(f"family must have ids of its own, got {env_id!r}, which is taken")
+    _FAMILIES[family.name] = family
 
 
 def ids() -> dict[str, Family]:

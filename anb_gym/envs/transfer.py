@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.episode import ArchitectureEnv, Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem, ProblemSet
 from anb_gym.rewards import make_reward
@@ -85,7 +85,7 @@ class TransferBuildEnv(ArchitectureEnv):
         render_mode: str | None = None,
     ) -> None:
         problems = make_problem(tasks, surrogate, reward, reward_scale)
-        super().__init__(problems, granularity, observation, noise, render_mode)
+        super().__init__(problems, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(

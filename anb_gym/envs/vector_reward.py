@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.episode import ArchitectureEnv, Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Objectives
@@ -98,7 +98,7 @@ class MOBuildEnv(ArchitectureEnv):
         render_mode: str | None = None,
     ) -> None:
         problem = make_problem(task, surrogate, reward_scale)
-        super().__init__(problem, granularity, observation, noise, render_mode)
+        super().__init__(problem, Interface(granularity, observation, noise, render_mode))
         self.reward_dim = problem.n_objectives
         self.reward_space = spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
 

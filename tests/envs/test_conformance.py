@@ -17,19 +17,17 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.utils.env_match import check_environments_match
+from ids import all_ids, id_of, one_of_each
 
 import anb_gym
-from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
 from anb_gym.envs.core.actions import GRANULARITIES
 from anb_gym.envs.core.observations import OBSERVATIONS
-from anb_gym.tasks import TASKS, get_task
+from anb_gym.tasks import get_task
 
-PAIRS = [task for task in TASKS.values() if task.device]
-IDS = [task.id for task in TASKS.values()]
-IDS += [preference_id(task) for task in PAIRS] + [constrained_id(task) for task in PAIRS] + [TRANSFER_ID]
+IDS = all_ids("vector_reward", "edit")
 EVERY_ID = pytest.mark.parametrize("env_id", IDS)
 #: One id of every form with a scalar reward.
-FORMS = [get_task("TPUv3").id, preference_id(get_task("TPUv3")), constrained_id(get_task("TPUv3")), TRANSFER_ID]
+FORMS = one_of_each("TPUv3", "vector_reward", "edit")
 EVERY_FORM = pytest.mark.parametrize("env_id", FORMS)
 EVERY_SHAPE = pytest.mark.parametrize(("granularity", "observation"), list(product(GRANULARITIES, OBSERVATIONS)))
 ACTIONS = np.random.default_rng(7).integers(0, 4, size=28)
@@ -150,7 +148,7 @@ for env_id in sys.argv[1:]:
 def test_a_linearised_vector_reward_is_the_weighted_reward(name: str) -> None:
     linear = pytest.importorskip("mo_gymnasium.wrappers").LinearReward
     weights = np.array([0.25, 0.75])
-    vector = linear(gymnasium.make(vector_reward_id(get_task(name))), weights)
+    vector = linear(gymnasium.make(id_of("vector_reward", get_task(name))), weights)
     scalar = gymnasium.make(f"AccelNAS-{name}-v0", reward="weighted", weights=weights.tolist(), reward_scale="raw")
     # Vector rewards are of float32: the match has a tolerance for arrays only. The infos tell different rewards.
     arrays = [gymnasium.wrappers.TransformReward(env, np.atleast_1d) for env in (vector, scalar)]
@@ -265,7 +263,7 @@ def test_arguments_that_contradict_the_id(make: Any, env_id: str, arguments: dic
         assert pickle.loads(pickle.dumps(env.spec)) == copy.deepcopy(env.spec) == env.spec
 
 
-@pytest.mark.parametrize("env_id", [*FORMS, vector_reward_id(get_task("TPUv3"))])
+@pytest.mark.parametrize("env_id", [*FORMS, id_of("vector_reward", "TPUv3")])
 def test_time_limits_that_cut_every_reward(env_id: str) -> None:
     def play(env: gymnasium.Env, episodes: int) -> None:
         for _ in range(episodes):
@@ -291,8 +289,8 @@ def test_time_limits_that_cut_every_reward(env_id: str) -> None:
 
 def test_time_limits_of_vector_environments() -> None:
     with pytest.raises(ValueError, match="max_episode_steps must be None or at least 28, got 10"):
-        gymnasium.make_vec(FORMS[0], num_envs=2, max_episode_steps=10)
-    envs = gymnasium.make_vec(FORMS[0], num_envs=2, vectorization_mode="sync", max_episode_steps=10)
+        gymnasium.make_vec(id_of("build"), num_envs=2, max_episode_steps=10)
+    envs = gymnasium.make_vec(id_of("build"), num_envs=2, vectorization_mode="sync", max_episode_steps=10)
     envs.reset(seed=0)
     for _ in range(32):
         envs.step(np.zeros(2, dtype=np.int64))

@@ -5,10 +5,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from ids import id_of
 
 from anb_gym import SPACE, Benchmark
 from anb_gym.calibration import calibration
-from anb_gym.envs import constrained_id
 from anb_gym.envs.constrained import ConstrainedBuildEnv
 from anb_gym.rewards import Accuracy, Constrained
 from anb_gym.tasks import TASKS, Task
@@ -19,7 +19,7 @@ EVERY_PAIR = pytest.mark.parametrize("task", PAIRS, ids=lambda task: task.name)
 
 @EVERY_PAIR
 def test_an_episode(task: Task) -> None:
-    env = gymnasium.make(f"anb_gym:{constrained_id(task)}")
+    env = gymnasium.make("anb_gym:" + id_of("constrained", task))
     for choices in SPACE.sample(4, np.random.default_rng(0)):
         _, info = env.reset(seed=0)
         assert info.keys() == {"action_mask"}

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 import anb_gym
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, make_problem
-from anb_gym.envs import edit_id
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.edit import N_ACTIONS, EditEnv
+from anb_gym.envs.families import FAMILIES
 from anb_gym.rewards import make_reward
 from anb_gym.tasks import TASKS, Task, get_task
 
-IDS = [edit_id(task) for task in TASKS.values()]
+IDS = list(FAMILIES["edit"].ids())
 EVERY_ID = pytest.mark.parametrize("env_id", IDS)
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 #: The choice and the option of every action, written from the class's documentation.

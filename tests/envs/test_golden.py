@@ -10,15 +10,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from ids import all_ids
 
 import anb_gym  # registers the ids
-from anb_gym.envs import TRANSFER_ID, constrained_id, preference_id, vector_reward_id
-from anb_gym.tasks import ALL_DEVICES, TASKS
 
 PATH = Path(__file__).with_name("golden.json")
-PAIRS = [task for task in TASKS.values() if task.device]
-IDS = [task.id for task in TASKS.values()] + [vector_reward_id(task) for task in (*TASKS.values(), ALL_DEVICES)]
-IDS += [preference_id(task) for task in PAIRS] + [constrained_id(task) for task in PAIRS] + [TRANSFER_ID]
+IDS = all_ids("edit")
 
 
 def play(env_id: str, noise: bool) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from ids import id_of
 
 from anb_gym import SPACE, Architecture, Benchmark
-from anb_gym.envs import preference_id
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.preference import PREFERENCES
 from anb_gym.fronts import NoFrontError
@@ -133,7 +133,7 @@ def test_without_a_front() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_registered(name: str) -> None:
-    env = gymnasium.make(f"anb_gym:{preference_id(get_task(name))}")
+    env = gymnasium.make("anb_gym:" + id_of("preference", get_task(name)))
     observation, _ = env.reset(seed=0, options={"preference": [1.0, 0.0]})
     assert observation[100:].tolist() == [1.0, 0.0]
     front = Benchmark().front(get_task(name).metrics[1])

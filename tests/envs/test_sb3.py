@@ -13,6 +13,7 @@ import pytest
 from gymnasium.error import NameNotFound, ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.wrappers import OrderEnforcing
+from ids import all_ids, id_of, one_of_each
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common import env_util
@@ -21,23 +22,16 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor, load_results
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
-from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.envs.core.actions import GRANULARITIES
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
-from anb_gym.tasks import TASKS, get_task
+from anb_gym.tasks import get_task
 
-PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
-IDS = [
-    *[task.id for task in TASKS.values()],
-    *[preference_id(task) for task in PAIRS],
-    *[constrained_id(task) for task in PAIRS],
-    TRANSFER_ID,
-    *[edit_id(task) for task in TASKS.values()],
-]
+IDS = all_ids("vector_reward")
 VCK190 = get_task("VCK190")
 #: One id of every form.
-FORMS = [VCK190.id, preference_id(VCK190), constrained_id(VCK190), TRANSFER_ID]
+FORMS = one_of_each("VCK190", "vector_reward", "edit")
+TRANSFER = id_of("transfer")
 N = 3
 
 
@@ -97,7 +91,7 @@ def test_every_form(env_id: str, granularity: str, observation: str) -> None:
 
 
 def test_seeds_count_once_and_generators_go_on() -> None:
-    ours, theirs = both(TRANSFER_ID, granularity="network")
+    ours, theirs = both(TRANSFER, granularity="network")
     assert ours.seed(2) == theirs.seed(2) == [2, 3, 4]
     for _ in range(3):
         assert_same_episodes(ours, theirs)
@@ -106,10 +100,10 @@ def test_seeds_count_once_and_generators_go_on() -> None:
 
 
 def test_the_seed_of_make_vec_env_is_that_of_the_first_reset() -> None:
-    first, second = make_vec_env(TRANSFER_ID, N, seed=7), single_ones(TRANSFER_ID)
+    first, second = make_vec_env(TRANSFER, N, seed=7), single_ones(TRANSFER)
     second.seed(7)
     assert_same(first.reset(), second.reset())
-    again = make_vec_env(TRANSFER_ID, N, seed=7)
+    again = make_vec_env(TRANSFER, N, seed=7)
     again.reset()
     assert [again.action_space.sample() for _ in range(9)] == [first.action_space.sample() for _ in range(9)]
 
@@ -125,7 +119,7 @@ def test_the_seed_of_make_vec_env_is_that_of_the_first_reset() -> None:
     ids=["all", "each", "one"],
 )
 def test_options(options: Any, begun: bool) -> None:
-    ours, theirs = both(preference_id(VCK190), granularity="block", noise=True)
+    ours, theirs = both(id_of("preference"), granularity="block", noise=True)
     for envs in (ours, theirs):
         envs.seed(1)
         if begun:
@@ -138,7 +132,7 @@ def test_options(options: Any, begun: bool) -> None:
 
 
 def test_attributes_and_methods_are_those_of_the_copies() -> None:
-    ours, theirs = both(TRANSFER_ID, render_mode="ansi")
+    ours, theirs = both(TRANSFER, render_mode="ansi")
     for envs in (ours, theirs):
         envs.seed(3)
         envs.reset()
@@ -189,7 +183,7 @@ def test_nothing_returned_is_used_again() -> None:
 
 
 def test_pickling_goes_on_from_the_same_step() -> None:
-    ours = make_vec_env(TRANSFER_ID, N, seed=3, noise=True)
+    ours = make_vec_env(TRANSFER, N, seed=3, noise=True)
     ours.reset()
     ours.step(np.zeros(N, dtype=np.int64))
     twin = pickle.loads(pickle.dumps(ours))
@@ -222,7 +216,7 @@ def test_training_is_the_same(algorithm: Any) -> None:
     assert [e["r"] for e in first.ep_info_buffer] == [e["r"] for e in second.ep_info_buffer]
 
 
-@pytest.mark.parametrize("env_id", [VCK190.id, edit_id(VCK190)])
+@pytest.mark.parametrize("env_id", [VCK190.id, id_of("edit")])
 def test_what_is_logged_is_the_same(env_id: str) -> None:
     logged = []
     for envs in both(env_id):
@@ -299,12 +293,12 @@ def test_agents_with_replay_and_evaluation() -> None:
 
 
 def test_maskable_ppo_edits() -> None:
-    envs = make_vec_env(edit_id(VCK190), N, seed=2, horizon=5)
+    envs = make_vec_env(id_of("edit"), N, seed=2, horizon=5)
     MaskablePPO("MlpPolicy", envs, n_steps=10, batch_size=30, n_epochs=1, seed=0).learn(30)
 
 
 def test_the_module_can_be_named() -> None:
-    assert make_vec_env(f"anb_gym:{VCK190.id}").num_envs == make_vec_env(f"anb_gym:{edit_id(VCK190)}").num_envs == 1
+    assert make_vec_env(f"anb_gym:{VCK190.id}").num_envs == make_vec_env("anb_gym:" + id_of("edit")).num_envs == 1
 
 
 @pytest.mark.parametrize(
@@ -312,7 +306,7 @@ def test_the_module_can_be_named() -> None:
     [
         (VCK190.id, {"n_envs": 0}, "n_envs must be an integer of at least 1, got 0"),
         (VCK190.id, {"n_envs": 2.0}, "n_envs must be an integer of at least 1, got 2.0"),
-        (edit_id(VCK190), {"n_envs": -1}, "n_envs must be an integer of at least 1, got -1"),
+        (id_of("edit"), {"n_envs": -1}, "n_envs must be an integer of at least 1, got -1"),
         ("CartPole-v1", {}, "env_id must be of anb_gym, got 'CartPole-v1'"),
         (VCK190.id, {"seed": -1}, "seed must be an integer of at least 0, got -1"),
         (VCK190.id, {"start_index": -1}, "start_index must be an integer of at least 0, got -1"),
@@ -333,7 +327,7 @@ def test_the_module_can_be_named() -> None:
         (gymnasium.Env, {}, "env_id must be a string, got <class .*; use SB3's own make_vec_env for classes"),
         (VCK190.id, {"seed": "0"}, "seed must be an integer of at least 0, got '0'"),
         (VCK190.id, {"granularity": "blocks"}, "granularity must be one of .* did you mean 'block'"),
-        (vector_reward_id(VCK190), {}, "env must have a scalar reward.* got 2 objectives; use an id without -MO"),
+        (id_of("vector_reward"), {}, "env must have a scalar reward.* got 2 objectives; use an id without -MO"),
     ],
 )
 def test_bad_arguments(env_id: str, arguments: dict[str, Any], message: str) -> None:
@@ -354,7 +348,7 @@ def test_other_autoreset_modes_are_refused() -> None:
 
 
 def test_bad_calls() -> None:
-    envs = make_vec_env(preference_id(VCK190), N, render_mode=None)
+    envs = make_vec_env(id_of("preference"), N, render_mode=None)
     with pytest.raises(ResetNeeded, match=r"call reset\(\) before step\(\)"):
         envs.step(np.zeros(N, dtype=np.int64))
     envs.set_options([{}, {}])

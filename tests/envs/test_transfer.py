@@ -6,14 +6,16 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
+from ids import id_of
 
 from anb_gym import SPACE
-from anb_gym.envs import TRANSFER_ID
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.transfer import TransferBuildEnv
 from anb_gym.tasks import get_task
 
 NAMES = ["ZCU102", "VCK190", "TPUv2", "TPUv3", "A100", "RTX3090", "ZCU102-Latency", "VCK190-Latency"]
+
+TRANSFER = id_of("transfer")
 
 
 def _task(env: gymnasium.Env, **options: Any) -> str:
@@ -26,7 +28,7 @@ def _task(env: gymnasium.Env, **options: Any) -> str:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("arguments", [{}, {"reward": "constrained", "noise": True}], ids=str)
 def test_scores_as_the_tasks_own_environment(name: str, arguments: dict[str, Any]) -> None:
-    env = gymnasium.make(f"anb_gym:{TRANSFER_ID}", granularity="network", **arguments)
+    env = gymnasium.make("anb_gym:" + TRANSFER, granularity="network", **arguments)
     twin = BuildEnv(name, granularity="network", **arguments)
     env.reset(seed=2, options={"task": name})
     twin.reset(seed=2)
@@ -42,7 +44,7 @@ def test_scores_as_the_tasks_own_environment(name: str, arguments: dict[str, Any
 
 
 def test_tasks_are_drawn_evenly_by_seed() -> None:
-    env, twin = (gymnasium.make(f"anb_gym:{TRANSFER_ID}") for _ in range(2))
+    env, twin = (gymnasium.make("anb_gym:" + TRANSFER) for _ in range(2))
     env.reset(seed=1)
     twin.reset(seed=1)
     drawn = [_task(env) for _ in range(400)]
@@ -51,7 +53,7 @@ def test_tasks_are_drawn_evenly_by_seed() -> None:
 
 
 def test_device() -> None:
-    env = gymnasium.make(f"anb_gym:{TRANSFER_ID}")
+    env = gymnasium.make("anb_gym:" + TRANSFER)
     env.reset(seed=0)
     assert {_task(env, device="a100") for _ in range(5)} == {"A100"}
     assert {_task(env, device="vck190") for _ in range(30)} == {"VCK190", "VCK190-Latency"}
@@ -79,7 +81,7 @@ def test_some_tasks() -> None:
 )
 def test_bad_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        gymnasium.make(f"anb_gym:{TRANSFER_ID}").reset(options=options)
+        gymnasium.make("anb_gym:" + TRANSFER).reset(options=options)
 
 
 @pytest.mark.parametrize(

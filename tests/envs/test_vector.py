@@ -12,28 +12,19 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
+from ids import all_ids, id_of, one_of_each
 
-from anb_gym.envs import TRANSFER_ID, constrained_id, edit_id, preference_id, vector_reward_id
 from anb_gym.envs.build import BuildVectorEnv
 from anb_gym.envs.core.actions import GRANULARITIES
 from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
-from anb_gym.tasks import ALL_DEVICES, TASKS, get_task
 
-PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
-IDS = [
-    *[task.id for task in TASKS.values()],
-    *[vector_reward_id(task) for task in (*TASKS.values(), ALL_DEVICES)],
-    *[preference_id(task) for task in PAIRS],
-    *[constrained_id(task) for task in PAIRS],
-    TRANSFER_ID,
-    *[edit_id(task) for task in TASKS.values()],
-]
+IDS = all_ids()
 #: One id of every form that builds, and one that edits.
-FORMS = [form(get_task("VCK190")) for form in (lambda t: t.id, vector_reward_id, preference_id, constrained_id)]
-FORMS.append(TRANSFER_ID)
-EDIT = edit_id(get_task("TPUv3"))
+FORMS = one_of_each("VCK190", "edit")
+TRANSFER = id_of("transfer")
+EDIT = id_of("edit", "TPUv3")
 MODES = [mode.value for mode in AutoresetMode]
 N = 3
 
@@ -116,7 +107,7 @@ def test_editing_in_every_mode(mode: str, arguments: dict[str, Any]) -> None:
     assert_same_episodes(EDIT, mode, masks=True, **arguments)
 
 
-@pytest.mark.parametrize("env_id", [FORMS[0], EDIT])
+@pytest.mark.parametrize("env_id", [id_of("build"), EDIT])
 def test_a_function_as_reward(env_id: str) -> None:
     def slow(metrics: Any) -> Any:
         return metrics["accuracy"] - np.log(metrics[list(metrics)[1]])
@@ -126,7 +117,7 @@ def test_a_function_as_reward(env_id: str) -> None:
 
 @pytest.mark.parametrize("seed", [None, 0, [3, None, 3], (1, 2, 3), np.array([1, 2, 3])], ids=str)
 def test_seeds(seed: Any) -> None:
-    ours, theirs = native(TRANSFER_ID, noise=True), synchronous(TRANSFER_ID, noise=True)
+    ours, theirs = native(TRANSFER, noise=True), synchronous(TRANSFER, noise=True)
     for envs in (ours, theirs):
         envs.reset(seed=7)
     of_reference = seed.tolist() if isinstance(seed, np.ndarray) else seed  # which refuses numpy's integers
@@ -136,12 +127,12 @@ def test_seeds(seed: Any) -> None:
 
 
 def test_numpy_seeds_are_seeds() -> None:
-    ours = native(TRANSFER_ID)
+    ours = native(TRANSFER)
     assert_same(ours.reset(seed=np.int64(4)), ours.reset(seed=4))
 
 
 def test_unseeded_copies_differ() -> None:
-    envs = native(FORMS[2], n=50)
+    envs = native(id_of("preference"), n=50)
     observations, _ = envs.reset()
     assert len(np.unique(observations[:, -1])) == 50
     assert len(set(envs.np_random_seed)) == 50
@@ -149,7 +140,7 @@ def test_unseeded_copies_differ() -> None:
 
 @pytest.mark.parametrize("options", [{"preference": [0.25, 0.75]}, {}, None])
 def test_options_go_to_all_copies(options: dict[str, Any] | None) -> None:
-    ours, theirs = native(FORMS[2]), synchronous(FORMS[2])
+    ours, theirs = native(id_of("preference")), synchronous(id_of("preference"))
     given = dict(options or {})
     assert_same(ours.reset(seed=1, options=options), theirs.reset(seed=1, options=options))
     mask = np.array([False, True, False])
@@ -218,7 +209,7 @@ def test_many_copies_score_as_few(env_id: str, arguments: dict[str, Any]) -> Non
 
 
 def test_actions_of_a_copy_that_is_reset_are_ignored() -> None:
-    envs = native(FORMS[0], granularity="network")
+    envs = native(id_of("build"), granularity="network")
     envs.reset(seed=0)
     envs.step(np.zeros((N, 28), dtype=np.int64))
     first = envs.step(np.ones((N, 28), dtype=np.int64))
@@ -228,7 +219,7 @@ def test_actions_of_a_copy_that_is_reset_are_ignored() -> None:
 
 @pytest.mark.parametrize("mode", [*MODES, *AutoresetMode], ids=str)
 def test_mode_is_in_the_metadata(mode: Any) -> None:
-    envs = native(FORMS[0], mode)
+    envs = native(id_of("build"), mode)
     assert envs.metadata["autoreset_mode"] is AutoresetMode(mode)
     assert BuildVectorEnv.metadata == {}
 
@@ -244,27 +235,27 @@ def test_spec_makes_the_same(env_id: str) -> None:
 
 
 def test_wrappers_of_gymnasium() -> None:
-    envs = RecordEpisodeStatistics(native(FORMS[0]))
+    envs = RecordEpisodeStatistics(native(id_of("build")))
     envs.reset(seed=0)
     for _ in range(28):
         _, rewards, _, _, infos = envs.step(np.zeros(N, dtype=np.int64))
     assert infos["episode"]["l"].tolist() == [28] * N
     assert np.array_equal(infos["episode"]["r"], rewards)
-    listed = DictInfoToList(native(FORMS[0], granularity="network"))
+    listed = DictInfoToList(native(id_of("build"), granularity="network"))
     _, infos_of_copies = listed.reset(seed=0)
     assert [list(info) for info in infos_of_copies] == [["action_mask"]] * N
 
 
 def test_vector_wrappers_of_mo_gymnasium() -> None:
     wrappers = pytest.importorskip("mo_gymnasium.wrappers.vector")
-    plain = native(FORMS[1])
+    plain = native(id_of("vector_reward"))
     assert isinstance(plain, MOBuildVectorEnv)
     assert plain.reward_dim == 2
-    assert plain.reward_space == gymnasium.make(FORMS[1]).unwrapped.reward_space
-    assert_same(plain.pareto_front(0.9), gymnasium.make(FORMS[1]).unwrapped.pareto_front(0.9))
-    reference = wrappers.MOSyncVectorEnv([lambda: gymnasium.make(FORMS[1])] * N)
+    assert plain.reward_space == gymnasium.make(id_of("vector_reward")).unwrapped.reward_space
+    assert_same(plain.pareto_front(0.9), gymnasium.make(id_of("vector_reward")).unwrapped.pareto_front(0.9))
+    reference = wrappers.MOSyncVectorEnv([lambda: gymnasium.make(id_of("vector_reward"))] * N)
     assert_same(plain.reset(seed=0), reference.reset(seed=0))
-    recorded = wrappers.MORecordEpisodeStatistics(native(FORMS[1]), gamma=0.9)
+    recorded = wrappers.MORecordEpisodeStatistics(native(id_of("vector_reward")), gamma=0.9)
     recorded.reset(seed=0)
     rng = np.random.default_rng(1)
     for _ in range(28):
@@ -310,7 +301,7 @@ def test_render(env_id: str) -> None:
     ],
 )
 def test_bad_actions(actions: Any, granularity: str, message: str) -> None:
-    envs = native(FORMS[0], granularity=granularity)
+    envs = native(id_of("build"), granularity=granularity)
     envs.reset(seed=0)
     with pytest.raises(ValueError, match=message):
         envs.step(actions)
@@ -349,7 +340,7 @@ def test_bad_options(env_id: str) -> None:
     ],
 )
 def test_bad_reset_mask(mask: Any, message: str) -> None:
-    envs = native(FORMS[0], "Disabled")
+    envs = native(id_of("build"), "Disabled")
     envs.reset(seed=0)
     with pytest.raises(ValueError, match=message):
         envs.reset(options={"reset_mask": mask})
@@ -358,11 +349,11 @@ def test_bad_reset_mask(mask: Any, message: str) -> None:
 @pytest.mark.parametrize("seed", [[1, 2], "abc", "abcd", [1, 2, 3, 4], [1, 2.5, None], {0: 1}, 1.5])
 def test_bad_seeds(seed: Any) -> None:
     with pytest.raises(ValueError, match="seed must be an integer, None or 3 of these, got"):
-        native(FORMS[0]).reset(seed=seed)
+        native(id_of("build")).reset(seed=seed)
 
 
 def test_stepping_at_the_wrong_time() -> None:
-    envs = native(FORMS[0], "Disabled", granularity="network")
+    envs = native(id_of("build"), "Disabled", granularity="network")
     actions = np.zeros((N, 28), dtype=np.int64)
     with pytest.raises(ResetNeeded, match="no episode has begun"):
         envs.step(actions)
@@ -452,7 +443,7 @@ def test_attributes_and_methods_as_those_of_gymnasium(env_id: str) -> None:
 
 
 def test_attributes_that_copies_share_cannot_be_set() -> None:
-    envs = native(FORMS[0])
+    envs = native(id_of("build"))
     for name in ("task", "render_mode", "_choices", "step"):
         with pytest.raises(ValueError, match=f"name must be 'np_random' or one that .* got '{name}': the copies share"):
             envs.set_attr(name, 1)

@@ -9,10 +9,10 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
+from ids import id_of
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
 from anb_gym.calibration import calibration, front_scale
-from anb_gym.envs import vector_reward_id
 from anb_gym.envs.build import BuildEnv
 from anb_gym.envs.vector_reward import MOBuildEnv
 from anb_gym.fronts import NoFrontError
@@ -138,27 +138,27 @@ def test_wrappers_of_mo_gymnasium(task: Task) -> None:
     wrappers = pytest.importorskip("mo_gymnasium.wrappers")
     plain, _ = _score(MOBuildEnv(task.name), EFFICIENTNET_B0)
     dim = len(task.metrics)
-    made = mo_gymnasium.make(f"anb_gym:{vector_reward_id(task)}")
+    made = mo_gymnasium.make("anb_gym:" + id_of("vector_reward", task))
     weight = np.arange(1.0, dim + 1.0)
     reward, info = _score(wrappers.LinearReward(made, weight), EFFICIENTNET_B0)
     assert reward == pytest.approx(plain @ weight)
     assert np.array_equal(info["vector_reward"], plain)
 
-    recorded = wrappers.MORecordEpisodeStatistics(mo_gymnasium.make(vector_reward_id(task)), gamma=0.9)
+    recorded = wrappers.MORecordEpisodeStatistics(mo_gymnasium.make(id_of("vector_reward", task)), gamma=0.9)
     for _ in range(2):
         _, info = _score(recorded, EFFICIENTNET_B0)
         assert info["episode"]["l"] == 28
         assert np.array_equal(info["episode"]["r"], plain)
         assert info["episode"]["dr"] == pytest.approx(0.9**27 * plain)
 
-    clipped = wrappers.MOClipReward(mo_gymnasium.make(vector_reward_id(task)), 0, -0.1, 0.1)
+    clipped = wrappers.MOClipReward(mo_gymnasium.make(id_of("vector_reward", task)), 0, -0.1, 0.1)
     for _ in range(2):
         assert _score(clipped, EFFICIENTNET_B0)[0].tolist() == [pytest.approx(np.clip(plain[0], -0.1, 0.1)), *plain[1:]]
 
 
 @EVERY_TASK
 def test_spec_and_pickle(task: Task) -> None:
-    env = gymnasium.make(vector_reward_id(task), reward_scale="raw", noise=True, surrogate="gp")
+    env = gymnasium.make(id_of("vector_reward", task), reward_scale="raw", noise=True, surrogate="gp")
     assert env.spec is not None
     expected = _score(env, EFFICIENTNET_B0)
     for twin in (EnvSpec.from_json(env.spec.to_json()).make(), pickle.loads(pickle.dumps(env.unwrapped))):

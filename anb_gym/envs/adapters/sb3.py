@@ -66,6 +66,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer
 from anb_gym._extras import needing
 from anb_gym.envs.core.copies import CopiesVectorEnv
+from anb_gym.envs.families import PREFIX, ids
 
 with needing("agents"):
     from stable_baselines3.common.monitor import Monitor
@@ -146,8 +147,8 @@ def make_vec_env(
         raise ValueError(f"{twice[0]} must be given once, got it in env_kwargs and beside it")
     if not isinstance(env_id, str):
         raise ValueError(f"env_id must be a string, got {env_id!r}; use SB3's own make_vec_env for classes")
-    spec = gymnasium.spec(env_id.removeprefix("anb_gym:"))
-    if not str(spec.vector_entry_point).startswith("anb_gym."):
+    spec = gymnasium.spec(env_id.removeprefix(PREFIX))
+    if spec.id not in ids() and not str(spec.vector_entry_point).startswith("anb_gym."):
         raise ValueError(f"env_id must be of anb_gym, got {env_id!r}; use SB3's own make_vec_env for others")
     native = gymnasium.make_vec(
         env_id,

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym.envs import rendering
-from anb_gym.envs.core.actions import Transition, transition
+from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
 from anb_gym.envs.core.infos import Ending, Seeds, describe, first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
-from anb_gym.envs.core.observations import Encoding, make_encoding
+from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
 from anb_gym.problems import Problem, ProblemSet, Request
 from anb_gym.space import SPACE, Choices
 from anb_gym.tasks import Task
@@ -24,6 +24,34 @@ from anb_gym.tasks import Task
 RENDER_MODES = ("ansi", "rgb_array")
 #: Episodes in a row that end early, and their steps in all, before a warning: tests of environments make few steps.
 _GIVEN_UP: Final = (3, 20)
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How an environment is acted on, observed and shown: the arguments that all families have.
+
+    Attributes:
+        granularity: A name in :data:`anb_gym.envs.core.actions.GRANULARITIES`.
+        observation: A name in :data:`anb_gym.envs.core.observations.OBSERVATIONS`.
+        noise: Whether metrics show the noise of one measurement.
+        render_mode: None, ``"ansi"`` or ``"rgb_array"``.
+
+    Raises:
+        ValueError: An argument has an unknown value.
+    """
+
+    granularity: str = "choice"
+    observation: str = "onehot"
+    noise: bool = False
+    render_mode: str | None = None
+
+    def __post_init__(self) -> None:
+        choose(self.granularity, GRANULARITIES, "granularity")
+        choose(self.observation, OBSERVATIONS, "observation")
+        if not isinstance(self.noise, bool):
+            raise ValueError(f"noise must be True or False, got {self.noise!r}")
+        if self.render_mode is not None:
+            choose(self.render_mode, RENDER_MODES, "render_mode")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,31 +114,21 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     Args:
         problem: What complete architectures are worth.
-        granularity: A name in :data:`anb_gym.envs.core.actions.GRANULARITIES`.
-        observation: A name in :data:`anb_gym.envs.core.observations.OBSERVATIONS`.
-        noise: Whether metrics show the noise of one measurement.
-        render_mode: None, ``"ansi"`` or ``"rgb_array"``.
+        interface: How it is acted on, observed and shown.
 
     Attributes:
         rules: All that decides an episode.
         problem: What complete architectures are worth, and what an episode may ask for.
         task: The task of the present episode.
         benchmark: Where metrics come from.
-
-    Raises:
-        ValueError: An argument has an unknown value.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
 
-    def __init__(
-        self, problem: Problem | ProblemSet, granularity: str, observation: str, noise: bool, render_mode: str | None
-    ) -> None:
-        if not isinstance(noise, bool):
-            raise ValueError(f"noise must be True or False, got {noise!r}")
-        encoding = make_encoding(observation, problem.ask.n_cells, problem.ask.fractions)
-        self.rules = rules = Rules(transition(granularity), encoding, problem, noise)
-        self.render_mode = None if render_mode is None else choose(render_mode, RENDER_MODES, "render_mode")
+    def __init__(self, problem: Problem | ProblemSet, interface: Interface) -> None:
+        encoding = make_encoding(interface.observation, problem.ask.n_cells, problem.ask.fractions)
+        self.rules = rules = Rules(transition(interface.granularity), encoding, problem, interface.noise)
+        self.render_mode = interface.render_mode
         self.action_space = self.rules.transition.action_space()
         self.observation_space = encoding.space
         #: The next step, None before the first reset. Everything below is a batch of one episode.

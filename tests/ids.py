@@ -1,0 +1,19 @@
+"""Environment ids for tests, from the table of families."""
+
+from anb_gym.envs.families import FAMILIES
+from anb_gym.tasks import Task, get_task
+
+
+def id_of(family: str, task: Task | str = "VCK190") -> str:
+    """The id of a task in a family, or the only id of the family."""
+    return FAMILIES[family].id_of(get_task(task) if isinstance(task, str) else task)
+
+
+def all_ids(*without: str) -> list[str]:
+    """All ids, but for those of some families."""
+    return [env_id for name, family in FAMILIES.items() if name not in without for env_id in family.ids()]
+
+
+def one_of_each(task: str, *without: str) -> list[str]:
+    """The id of a task in every family, but for some."""
+    return [id_of(name, task) for name in FAMILIES if name not in without]
