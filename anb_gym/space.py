@@ -47,6 +47,8 @@ CHOICE_NAMES: Final = ("e", "k", "l", "se")
 _FORMS: Final = "an Architecture, its string or its index, a list of these, or choices of shape (n, 28)"
 #: An index with more digits is not in the space.
 _DIGITS: Final = 20
+#: Architectures whose distances are counted at once.
+_CHUNK: Final = 128
 
 _BLOCK_PATTERN = re.compile(r"e([0-9]{1,9})k([0-9]{1,9})l([0-9]{1,9})s([01])")
 
@@ -373,6 +375,23 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace(size={self.size:,})"
+
+
+def distances(choices: Choices, others: Choices) -> NDArray[np.int64]:
+    """Numbers of choices, of the 28, in which architectures differ from the nearest of others.
+
+    Args:
+        choices: ``int8`` (n, 28).
+        others: ``int8`` (m, 28), m at least 1.
+
+    Returns:
+        ``int64`` (n,).
+    """
+    nearest = [
+        (choices[start : start + _CHUNK, None] != others).sum(axis=2).min(axis=1)
+        for start in range(0, len(choices), _CHUNK)
+    ]
+    return np.concatenate(nearest).astype(np.int64)
 
 
 def _is_large(array: NDArray[Any]) -> bool:

@@ -29,7 +29,8 @@ from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import calibration
 from anb_gym.envs.rendering import picture
-from anb_gym.pareto.plots import new_figure, search_figure, to_png
+from anb_gym.reports.drawing import new_figure, to_png
+from anb_gym.reports.plane import search_figure
 from anb_gym.rewards import make_reward
 from anb_gym.study.protocol import Brief
 from anb_gym.tasks import get_task

@@ -288,13 +288,13 @@ class _Columns:
 def studies() -> Iterator[Golden]:
     """What every baseline is told in a short study, and the pages, tables and reports written of it."""
     from anb_gym.baselines import BASELINES
+    from anb_gym.reports.html_report import render
+    from anb_gym.reports.leaderboard import anytime_table, page
+    from anb_gym.reports.tasks import read_summary, write_tasks
     from anb_gym.study.analysis.analyse import analyse
-    from anb_gym.study.analysis.html_report import render
-    from anb_gym.study.leaderboard import anytime_table, page
     from anb_gym.study.results import Results
     from anb_gym.study.runner import run_study
     from anb_gym.study.study_file import load_study
-    from anb_gym.study.tasks_page import read_summary, write_tasks
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -328,8 +328,8 @@ def _without_versions(page: str) -> str:
 
 def pages() -> Iterator[Golden]:
     """The pages that scripts and commands write of what ships."""
-    from anb_gym.construction.reproduce import lines, table1, table2
-    from anb_gym.front_report import write_report
+    from anb_gym.reports.fronts import write_report
+    from anb_gym.reports.paper_tables import lines, table1, table2
 
     sys.path.insert(0, str(ROOT / "scripts"))
     import make_docs

@@ -30,6 +30,7 @@ from anb_gym import SPACE
 from anb_gym._files import write_atomically
 from anb_gym.calibration import N_RANDOM
 from anb_gym.envs.families import FAMILIES, Family
+from anb_gym.reports.markdown import table
 from anb_gym.tasks import ALL_DEVICES
 
 FOLDER: Final = WORST.parent
@@ -129,13 +130,13 @@ def overview() -> str:
     """The page that lists all families and what their rewards are worth."""
     families = [[f"[{page.title}]({page.name}.md)", page.docstring.partition("\n")[0]] for page in PAGES]
     return OVERVIEW.format(
-        families=table(("Family", ""), families),
+        families=text_table(("Family", ""), families),
         surrogate=BENCHMARK.surrogate,
         size=SPACE.size,
         n_random=N_RANDOM,
-        scalar=table(COLUMNS, scalar_rows()),
-        vector=table(COLUMNS, vector_rows()),
-        constrained=table(COLUMNS, constrained_rows()),
+        scalar=text_table(COLUMNS, scalar_rows()),
+        vector=text_table(COLUMNS, vector_rows()),
+        constrained=text_table(COLUMNS, constrained_rows()),
     )
 
 
@@ -152,14 +153,13 @@ def page_text(page: Page) -> str:
             ["Class", f"`{env.spec.entry_point}`".replace(":", ".")],
             ["Ids", ", ".join(f"`{env_id}`" for env_id in page.ids)],
         ]
-        parts.append(table(("", ""), rows))
+        parts.append(text_table(("", ""), rows))
     return "\n\n".join([*parts, page.docstring]) + "\n"
 
 
-def table(heading: Sequence[str], rows: Sequence[Row]) -> str:
-    """A table in Markdown."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def text_table(heading: Sequence[str], rows: Sequence[Row]) -> str:
+    """A table in Markdown that holds more than numbers."""
+    return "\n".join(table(heading, rows, numbers=False))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def _front(options: argparse.Namespace) -> None:
     metric = None if options.metric is None else choose_metric(options.metric, FRONTS, "metric")
     dataset = _dataset(options.data)
     if options.report:
-        report = require("anb_gym.front_report", "pareto")
+        report = require("anb_gym.reports.fronts", "pareto")
         with output(options.out):
             measured = None if dataset is None else dataset.unique().index
             print(f"report in {report.write_report(options.out, measured)}")
@@ -136,7 +136,7 @@ def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Any, path: P
     """Draws a front over the measured architectures, or over random ones as predicted if there is no dataset."""
     if len(front.metrics) < 2:
         raise ValueError(f"metric must be of a device for a plot, got {front.metrics[0]!r}")
-    plots = require("anb_gym.pareto.plots", "pareto")
+    plots = require("anb_gym.reports.plane", "pareto")
     if dataset is None:
         name = "random architectures, predicted"
         scored = Benchmark(front.surrogate).query(SPACE.sample(5000, np.random.default_rng(0)), front.metrics)
@@ -155,7 +155,7 @@ def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Any, path: P
         spread=spread,
         title=f"Accuracy and {front.metrics[1]}: all {SPACE.size:,} architectures",
     )
-    write_atomically(path, plots.to_png(figure))
+    write_atomically(path, require("anb_gym.reports.drawing", "pareto").to_png(figure))
     print(f"plot in {path}")
 
 

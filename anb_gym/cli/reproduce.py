@@ -60,7 +60,7 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
 
 def _reproduce(options: argparse.Namespace) -> None:
     names = [choose(name, _MAKERS, "NAME") for name in options.names] or list(_MAKERS)
-    plots = require("anb_gym.pareto.plots", "pareto")
+    plots = require("anb_gym.reports.drawing", "pareto")
     with output(options.out), output(options.studies, argument="--studies"):
         for name in dict.fromkeys(names):
             title, lines, figure = _MAKERS[name](name, options)
@@ -71,14 +71,14 @@ def _reproduce(options: argparse.Namespace) -> None:
 
 
 def _table(name: str, _: argparse.Namespace) -> tuple[str, Sequence[str], Figure]:
-    module = require("anb_gym.construction.reproduce", "construction")
+    module = require("anb_gym.reports.paper_tables", "pareto")
     scores = getattr(module, name)()
     what = {"table1": "Table 1: accuracy on the test split", "table2": "Table 2: device metrics on the test split"}
     return what[name], module.lines(scores), module.figure(scores, what[name])
 
 
 def _figure(name: str, options: argparse.Namespace) -> tuple[str, Sequence[str], Figure]:
-    module = require("anb_gym.study.reproduce", "study")
+    module = require("anb_gym.reports.paper_figures", "study")
     results = _study(name, options)
     what = {"figure4": "Figure 4: REINFORCE, two objectives", "figure5": "Figure 5b: accuracy alone"}
     return what[name], getattr(module, f"{name}_table")(results), getattr(module, name)(results)
@@ -103,7 +103,7 @@ def _study(name: str, options: argparse.Namespace) -> Any:
 
 
 def _leaderboard(options: argparse.Namespace) -> None:
-    module = require("anb_gym.study.leaderboard", "study")
+    module = require("anb_gym.reports.leaderboard", "study")
     with output(options.out):
         results = require("anb_gym.study.results", "study").Results.load(options.results)
         for path in module.write_leaderboard(results, options.out, progress=True):
@@ -111,7 +111,7 @@ def _leaderboard(options: argparse.Namespace) -> None:
 
 
 def _difficulty(options: argparse.Namespace) -> None:
-    module = require("anb_gym.study.tasks_page", "study")
+    module = require("anb_gym.reports.tasks", "study")
     path = options.leaderboard or options.out / "leaderboard" / "summary.csv"
     with output(options.out), output(options.studies, argument="--studies"):
         if not path.is_file():

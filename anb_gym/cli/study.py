@@ -76,9 +76,9 @@ def _report(path: Path) -> None:
     analysis = require("anb_gym.study.analysis.analyse", "study")
     results = require("anb_gym.study.results", "study").Results.load(path)
     analysed = analysis.analyse(results.table, results.tasks, progress=True)
-    report = require("anb_gym.study.analysis.html_report", "study")
+    report = require("anb_gym.reports.html_report", "study")
     print(f"report in {report.write_report(results, path.with_name('report.html'), analysis=analysed)}")
-    pictures = require("anb_gym.study.analysis.pictures", "study").write_pictures(analysed, path.with_name("plots"))
+    pictures = require("anb_gym.reports.pictures", "study").write_pictures(analysed, path.with_name("plots"))
     print(f"{len(pictures)} plots in {path.with_name('plots')}")
 
 

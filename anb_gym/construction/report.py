@@ -1,4 +1,4 @@
-"""The table of held-out scores beside the paper's, in Markdown."""
+"""Held-out scores of fitted surrogates beside what the noise of the labels allows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from anb_gym.benchmark import DATASET_METRICS, PREDICTED
+from anb_gym.benchmark import DATASET_METRICS
 from anb_gym.construction.dataset import SHA256, Dataset
 from anb_gym.construction.families import FAMILIES
-from anb_gym.construction.paper import TABLE_1, TABLE_2
 from anb_gym.construction.splits import split_of
-from anb_gym.construction.targets import Scores, score
+from anb_gym.construction.targets import score
 from anb_gym.noise import DEVICE_CV, Noise, perturb
-from anb_gym.surrogates.store import ArtefactError, artefact_path, load, read_manifest
+from anb_gym.reports.surrogates import page
+from anb_gym.surrogates.scores import Scores
+from anb_gym.surrogates.store import artefact_path, load
 from anb_gym.surrogates.tables import FloatArray
-
-_COLUMNS = "R² | τ | MAE"
 
 
 def report(
@@ -42,31 +41,10 @@ def report(
     families = [f for f in families if any(artefact_path(folder, f, m).with_suffix(".json").exists() for m in metrics)]
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
-    first, published = families[0], dataset is None or dataset.sha256 == SHA256
-    split = "the paper's test split, beside the paper's XGBoost (Tables 1 and 2)"
-    lines = [
-        f"Held-out scores of `{first}` on {split if published else 'a random test split'}.",
-        "",
-        f"| metric | {_COLUMNS} | paper {_COLUMNS} | noise ceiling {_COLUMNS} |",
-        "|---|" + "---|" * 9,
-    ]
-    paper = {"accuracy": TABLE_1["xgb"], **TABLE_2} if published else {}
-    for metric in metrics:
-        unit = PREDICTED[metric]
-        ours = held_out(folder, first, metric)
-        ceiling = noise_ceiling(folder, first, metric, dataset) if dataset is not None else None
-        lines.append(f"| {metric} ({unit}) | {_cells(ours)} | {_cells(paper.get(metric), 3)} | {_cells(ceiling)} |")
-    lines += ["", "All families: τ and MAE.", ""]
-    lines += ["| metric | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
-    for metric in metrics:
-        cells = [held_out(folder, family, metric) for family in families]
-        lines.append(f"| {metric} | " + " | ".join(f"{s.tau:.4f}, {s.mae:.4g}" if s else "" for s in cells) + " |")
-    if published:
-        lines += ["", "The paper's Table 1: accuracy by family.", ""]
-        lines += [f"| family | {_COLUMNS} | paper {_COLUMNS} |", "|---|" + "---|" * 6]
-        scores = {family: held_out(folder, family, "accuracy") for family in families}
-        lines += [f"| {f} | {_cells(found)} | {_cells(TABLE_1.get(f), 3)} |" for f, found in scores.items()]
-    return "\n".join(lines) + "\n"
+    if dataset is None:
+        return page(folder, families, metrics)
+    ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
+    return page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256)
 
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
@@ -100,25 +78,3 @@ def _standard_error(dataset: Dataset, metric: str) -> FloatArray:
     counts = np.isfinite(dataset.repeats[metric]).sum(axis=1)
     error: FloatArray = dataset.std[metric] / np.sqrt(counts) / dataset.metrics[metric]
     return error
-
-
-def held_out(folder: Path, family: str, metric: str) -> Scores | None:
-    """The scores on the test records that a manifest states; None if there is no such manifest.
-
-    Raises:
-        ArtefactError: The manifest is damaged.
-    """
-    path = artefact_path(folder, family, metric).with_suffix(".json")
-    if not path.exists():
-        return None
-    test = read_manifest(path).get("test", {})
-    try:
-        return Scores(test["r2"], test["tau"], test["mae"])
-    except KeyError as error:
-        raise ArtefactError(f"{path} has no held-out scores, expected the field test.{error.args[0]}") from error
-
-
-def _cells(scores: Scores | None, digits: int = 4) -> str:
-    if scores is None:
-        return " | | "
-    return f"{scores.r2:.{digits}f} | {scores.tau:.{digits}f} | {scores.mae:.{digits}g}"

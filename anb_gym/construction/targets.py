@@ -7,7 +7,6 @@ reciprocal: surrogates are fitted to seconds per image.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -15,6 +14,7 @@ from scipy.stats import kendalltau
 from anb_gym._errors import choose
 from anb_gym.benchmark import PREDICTED
 from anb_gym.surrogates.links import Identity, Link, Reciprocal
+from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.tables import BlockTables, FloatArray
 
 
@@ -58,20 +58,6 @@ class Target:
         """Tables of the target as tables of the sum that the link takes."""
         count = len(folded.layout.blocks)
         return BlockTables(folded.order, folded.values * self.scale + self.shift / count)
-
-
-class Scores(NamedTuple):
-    """How well predictions agree with labels.
-
-    Attributes:
-        r2: Coefficient of determination.
-        tau: Kendall's rank correlation (tau-b).
-        mae: Mean absolute error, in the metric's unit.
-    """
-
-    r2: float
-    tau: float
-    mae: float
 
 
 def score(labels: FloatArray, predictions: FloatArray) -> Scores:

@@ -1,4 +1,4 @@
-"""Pareto fronts of sets of architectures, archives, indicators and plots of them. Arrays in, arrays out."""
+"""Pareto fronts of sets of architectures, archives and indicators of them. Arrays in, arrays out."""
 
 from anb_gym._lazy import submodules
 from anb_gym.pareto.archive import Archive, archive_trace

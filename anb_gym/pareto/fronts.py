@@ -64,3 +64,21 @@ def validate_points(points: Any, name: str, n_objectives: int) -> NDArray[np.flo
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name} must be finite, got {array[row, column]} at [{row}, {column}]")
     return array
+
+
+def staircase(points: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.float64]:
+    """Corners of the line between what a front attains and what it does not.
+
+    Args:
+        points: A front of two objectives by rising first objective, ``float64`` (k, 2).
+        directions: ``"max"`` or ``"min"`` for each objective.
+
+    Returns:
+        ``float64`` (2k - 1, 2): the points, and between neighbours the worst values of both.
+    """
+    worst = [np.minimum if direction == "max" else np.maximum for direction in directions]
+    corners = np.empty((2 * len(points) - 1, 2))
+    corners[::2] = points
+    for column in range(2):
+        corners[1::2, column] = worst[column](points[:-1, column], points[1:, column])
+    return corners

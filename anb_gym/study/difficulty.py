@@ -14,8 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym.front_report import distances
-from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture, Choices, Indices
+from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture, Choices, Indices, distances
 from anb_gym.study.analysis.anytime import anytime, measures
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.protocol import FloatArray

@@ -14,9 +14,10 @@ from anb_gym.cli import main
 from anb_gym.construction import fitting, report, tuning
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.fitting import Job, fit_all, fit_job
-from anb_gym.construction.targets import Scores, Target, score
+from anb_gym.construction.targets import Target, score
 from anb_gym.space import SPACE
 from anb_gym.surrogates.links import Reciprocal
+from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import artefact_path, load, save
 from anb_gym.surrogates.tables import BlockTables
 

@@ -8,8 +8,9 @@ from anb_gym.benchmark import DATASET_METRICS
 from anb_gym.construction.dataset import SHA256, default_split
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.fitting import Job, labelled
-from anb_gym.construction.paper import TABLE_1
-from anb_gym.construction.targets import Scores, score
+from anb_gym.construction.targets import score
+from anb_gym.reports.paper import TABLE_1
+from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import ARTEFACTS, artefact_path, load_shipped, read_manifest
 
 #: R² and τ at least, mean absolute error at most.

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from anb_gym.baselines import BASELINES
+from anb_gym.reports.tasks import read_summary, write_tasks
 from anb_gym.space import EFFICIENTNET_B0, SPACE
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
@@ -25,7 +26,6 @@ from anb_gym.study.difficulty import (
 )
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
-from anb_gym.study.tasks_page import read_summary, write_tasks
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
 SUMMARY = pd.DataFrame(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Mapping
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym.construction.proxy_search.search import SchemeResult, SearchResult
 from anb_gym.construction.proxy_search.statistics import LEVEL, Comparison, Measured
-from anb_gym.pareto.plots import BACKGROUND_FRONT, MARK, new_figure, to_png
+from anb_gym.reports.drawing import to_png, to_svg
+from anb_gym.reports.plane import agreement_figure
 from anb_gym.space import Architecture
 
 if TYPE_CHECKING:
@@ -88,44 +87,18 @@ def scatter(result: SearchResult) -> Figure:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    figure = new_figure(5.6, 5.2)
-    axes = figure.add_subplot()
-    series = [(result.search, "o", BACKGROUND_FRONT, "architectures that decided")]
+    compared = {"architectures that decided": result.search}
     if result.confirmation is not None:
-        series.append((result.confirmation, "D", MARK, "held-out architectures"))
-    for comparison, marker, colour, name in series:
-        n, ratio = len(comparison.architectures), comparison.time_ratio
-        axes.errorbar(
-            comparison.reference.mean,
-            comparison.proxy.mean,
-            xerr=comparison.reference.std,
-            yerr=comparison.proxy.std,
-            label=f"{n} {name}: τ = {comparison.tau:.3f}, {ratio:.1f}× cheaper",
-            fmt=marker,
-            markersize=5,
-            color=colour,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            elinewidth=0.9,
-            capsize=2,
+        compared["held-out architectures"] = result.confirmation
+    clouds = {
+        f"{len(c.architectures)} {name}: τ = {c.tau:.3f}, {c.time_ratio:.1f}× cheaper": (
+            (c.proxy.mean, c.proxy.std),
+            (c.reference.mean, c.reference.std),
         )
-    axes.set_xlabel("accuracy under the reference scheme (%)")
-    axes.set_ylabel("accuracy under the proxy scheme (%)")
-    axes.set_title(f"Proxy scheme {result.winner}", loc="left", fontsize="medium")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#ececec", linewidth=0.6)
-    axes.set_axisbelow(True)
-    bars = "Bars: standard deviation over seeds, where there are several"
-    figure.legend(loc="outside lower center", frameon=False, fontsize="small", title=bars, title_fontsize="small")
-    return figure
-
-
-def to_svg(figure: Figure) -> bytes:
-    """The bytes of an SVG file. Equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    with require("matplotlib", "construction").rc_context({"svg.hashsalt": "anb_gym"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+        for name, c in compared.items()
+    }
+    labels = "accuracy under the proxy scheme (%)", "accuracy under the reference scheme (%)"
+    return agreement_figure(clouds, axis_labels=labels, title=f"Proxy scheme {result.winner}")
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from anb_gym.envs.rendering.axis import Axis
 from anb_gym.envs.rendering.canvas import Canvas, Point
 from anb_gym.envs.rendering.reference import Reference
 from anb_gym.envs.rendering.style import FAINT, FRONT, GREY, MARK, RANDOM, TEXT
-from anb_gym.pareto.plots import staircase
+from anb_gym.pareto.fronts import staircase
 
 FloatArray = NDArray[np.float64]
 

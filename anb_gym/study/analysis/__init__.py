@@ -1,4 +1,4 @@
-"""Analysis of a study's results: regret at any time, statistics, plots and the HTML report."""
+"""Analysis of a study's results: regret at any time, statistics and tables of numbers."""
 
 from anb_gym._lazy import submodules
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
+from anb_gym.reports.html_report import render, write_report
 from anb_gym.study.analysis.analyse import Analysis, analyse
-from anb_gym.study.analysis.html_report import render, write_report
 from anb_gym.study.results import Results
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from anb_gym.reports.html_report import render
+from anb_gym.reports.leaderboard import page
+from anb_gym.reports.markdown import code, line, plain
+from anb_gym.reports.pictures import write_pictures
 from anb_gym.study.analysis.analyse import Analysis, analyse
-from anb_gym.study.analysis.html_report import render
-from anb_gym.study.analysis.pictures import write_pictures
-from anb_gym.study.leaderboard import page
-from anb_gym.study.markdown import code, line, plain
 from anb_gym.study.results import Results
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
@@ -78,6 +78,6 @@ def test_pictures(odd: tuple[Results, Analysis], tmp_path: Path, monkeypatch: An
         texts.update(text.get_text() for legend in figure.legends for text in legend.get_texts())
         return [path]
 
-    monkeypatch.setattr("anb_gym.study.analysis.pictures.save_figure", draw)
+    monkeypatch.setattr("anb_gym.reports.pictures.save_figure", draw)
     write_pictures(odd[1], tmp_path)
     assert {"\\$\\frac\\$", "two # lines", r"\x1b[31mred"} < texts

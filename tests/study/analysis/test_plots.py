@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anb_gym.pareto.plots import staircase, to_png
-from anb_gym.study.analysis import plots
+from anb_gym.pareto.fronts import staircase
+from anb_gym.reports import plots
+from anb_gym.reports.drawing import to_png
+from anb_gym.reports.pictures import improvement_matrix, intervals, write_pictures
+from anb_gym.reports.styles import PALETTE, styles
 from anb_gym.study.analysis.analyse import Analysis
 from anb_gym.study.analysis.anytime import Curves
 from anb_gym.study.analysis.attained import Attained, archives, attained
-from anb_gym.study.analysis.pictures import improvement_matrix, intervals, write_pictures
 from anb_gym.study.analysis.statistics import Interval
-from anb_gym.study.analysis.styles import PALETTE, styles
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
 VALUES = np.array([[0.9, 0.5, 0.0], [0.7, 0.3, 0.2], [0.8, 0.1, 0.1]])
@@ -137,7 +138,7 @@ def test_attained_sets_are_the_fronts_of_the_runs(analysis: Analysis) -> None:
 def test_all_pictures_of_a_study_are_written(analysis: Analysis, tmp_path: Path, monkeypatch: Any) -> None:
     written: dict[str, Any] = {}
     monkeypatch.setattr(
-        "anb_gym.study.analysis.pictures.save_figure",
+        "anb_gym.reports.pictures.save_figure",
         lambda figure, path: written.update({path.name: figure}) or [path],
     )
     files = write_pictures(analysis, tmp_path)
@@ -158,9 +159,7 @@ def test_all_pictures_of_a_study_are_written(analysis: Analysis, tmp_path: Path,
 
 def test_names_that_look_alike_do_not_share_files(analysis: Analysis, tmp_path: Path, monkeypatch: Any) -> None:
     written: list[Path] = []
-    monkeypatch.setattr(
-        "anb_gym.study.analysis.pictures.save_figure", lambda figure, path: written.append(path) or [path]
-    )
+    monkeypatch.setattr("anb_gym.reports.pictures.save_figure", lambda figure, path: written.append(path) or [path])
     names = ("a+b", "a-b", "a b", "../a", "regret")
     tasks = {name: replace(analysis.tasks[SCALAR], name=name) for name in names}
     write_pictures(replace(analysis, tasks=tasks), tmp_path)

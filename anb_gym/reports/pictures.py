@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anb_gym.benchmark import PREDICTED
-from anb_gym.pareto.plots import save_figure
-from anb_gym.study.analysis import plots
+from anb_gym.reports import plots
+from anb_gym.reports.drawing import save_figure
+from anb_gym.reports.styles import MEASURE_LABELS, Style, metric_label, styles
 from anb_gym.study.analysis.analyse import Analysis, TaskAnalysis
 from anb_gym.study.analysis.attained import attained
 from anb_gym.study.analysis.statistics import Interval
-from anb_gym.study.analysis.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.config import file_name
 
 if TYPE_CHECKING:
@@ -42,11 +41,6 @@ def write_pictures(analysis: Analysis, folder: Path, *, seed: int = 0) -> list[P
         for name, figure in _group_figures(analysis, group, look, np.random.default_rng(seed)):
             files += save_figure(figure, folder / f"{group.replace(' ', '-')}-{name}")
     return files
-
-
-def metric_label(metric: str) -> str:
-    """A metric's name with its unit."""
-    return f"{metric} ({PREDICTED[metric]})" if metric in PREDICTED else metric
 
 
 def _task_figures(task: TaskAnalysis, look: dict[str, Style]) -> Iterator[tuple[str, Figure]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from anb_gym.construction.targets import Scores
+from anb_gym.surrogates.scores import Scores
 
 #: Table 1: accuracy on the test split, by family. The mean absolute error is in points here.
 TABLE_1: Final = {

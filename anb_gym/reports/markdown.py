@@ -14,9 +14,16 @@ from anb_gym._errors import one_line
 PIPE: Final = r"\|"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table; the first column is left-aligned, the others, which hold numbers, are right-aligned."""
-    return [line(head), line([":--", *["--:"] * (len(head) - 1)]), *map(line, rows)]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> list[str]:
+    """Lines of a table.
+
+    Args:
+        head: Titles of its columns.
+        rows: Their cells.
+        numbers: Whether all columns but the first hold numbers, which are right-aligned.
+    """
+    rule = [":--", *["--:"] * (len(head) - 1)] if numbers else ["---"] * len(head)
+    return [line(head), line(rule), *map(line, rows)]
 
 
 def line(cells: Sequence[str]) -> str:

@@ -10,14 +10,14 @@ import pytest
 
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
-from anb_gym.construction.paper import TABLE_1, TABLE_2
-from anb_gym.construction.reproduce import PAPER, lines, table1, table2
+from anb_gym.reports.paper import TABLE_1, TABLE_2
+from anb_gym.reports.paper_figures import figure4, figure4_table, figure5, figure5_table
+from anb_gym.reports.paper_tables import PAPER, lines, table1, table2
 from anb_gym.space import EFFICIENTNET_B0
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
 from anb_gym.study.difficulty import beats_efficientnet
-from anb_gym.study.reproduce import figure4, figure4_table, figure5, figure5_table
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
 from anb_gym.tasks import TASKS

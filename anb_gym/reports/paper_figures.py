@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from anb_gym._extras import require
-from anb_gym.pareto import front
-from anb_gym.pareto.plots import FRONT, MARK, ORDER_MAP, finish_axes, new_figure, staircase
+from anb_gym.pareto.fronts import front, staircase
+from anb_gym.reports.drawing import FRONT, MARK, ORDER_MAP, finish_axes, new_figure
+from anb_gym.reports.markdown import code, plain, table
+from anb_gym.reports.styles import metric_label, styles
 from anb_gym.space import EFFICIENTNET_B0
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.analysis.pictures import metric_label
-from anb_gym.study.analysis.styles import styles
 from anb_gym.study.difficulty import beats_efficientnet
-from anb_gym.study.markdown import code, plain, table
 from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
+from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.study.analysis.analyse import SEARCHED
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.difficulty import GOALS, Difficulty, best_and_worst, measure_difficulty, told_apart
-from anb_gym.study.markdown import code, number, plain, table
 from anb_gym.study.results import Results
 
 #: Budgets at which the baselines' intervals are compared.

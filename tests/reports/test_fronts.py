@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from anb_gym import SPACE, Benchmark
-from anb_gym.front_report import distances, member_table, write_report
 from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.reports.fronts import member_table, write_report
+from anb_gym.space import distances
 from anb_gym.surrogates.store import FAMILIES
 
 pytest.importorskip("moocore")
@@ -27,7 +28,7 @@ def test_distances_count_differing_choices() -> None:
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default family judges itself, so that a test knows what it has to say."""
-    monkeypatch.setattr("anb_gym.front_report.judges", lambda front: [FAMILIES[0]])
+    monkeypatch.setattr("anb_gym.reports.fronts.judges", lambda front: [FAMILIES[0]])
 
 
 def test_member_table(judged: None) -> None:
@@ -55,7 +56,7 @@ def test_write_report(judged: None, tmp_path: Path) -> None:
 
 
 def test_report_without_dataset_and_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("anb_gym.front_report.judges", lambda front: [])
+    monkeypatch.setattr("anb_gym.reports.fronts.judges", lambda front: [])
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "the dataset was not at hand" in text
     assert f"their tables are not all there: {', '.join(FAMILIES[1:])}" in text

@@ -10,10 +10,10 @@ import pytest
 
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
+from anb_gym.reports.leaderboard import ABOUT
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
-from anb_gym.study.leaderboard import ABOUT
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
 

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from anb_gym._extras import require
-from anb_gym.construction.families import FAMILIES
-from anb_gym.construction.paper import TABLE_1, TABLE_2
-from anb_gym.construction.report import held_out
-from anb_gym.construction.targets import Scores
-from anb_gym.pareto.plots import finish_axes, new_figure
-from anb_gym.study.markdown import table
+from anb_gym.reports.drawing import finish_axes, new_figure
+from anb_gym.reports.markdown import table
+from anb_gym.reports.paper import TABLE_1, TABLE_2
+from anb_gym.surrogates.scores import Scores, held_out
 from anb_gym.surrogates.store import ARTEFACTS
 
 if TYPE_CHECKING:
@@ -26,6 +24,8 @@ PAPER: Final = "paper"
 Table = Mapping[str, Mapping[str, Scores]]
 
 _OURS: Final = "anb_gym"
+#: The Gaussian process, which is ours, and the families of the paper.
+FAMILIES: Final = ("gp", *TABLE_1)
 #: Colours of Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), and markers.
 _LOOK: Final = {
     _OURS: ("#0072b2", "D"),

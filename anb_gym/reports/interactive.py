@@ -10,15 +10,14 @@ import numpy as np
 
 from anb_gym._errors import one_line
 from anb_gym._extras import require
-from anb_gym.pareto import front
-from anb_gym.pareto.plots import FRONT, staircase
+from anb_gym.pareto.fronts import front, staircase
+from anb_gym.reports.drawing import FRONT
+from anb_gym.reports.plots import CLOCKS, FLOOR
+from anb_gym.reports.styles import MEASURE_LABELS, Style, metric_label, transparent
 from anb_gym.space import Architecture, Indices
 from anb_gym.study.analysis.analyse import TaskAnalysis
 from anb_gym.study.analysis.anytime import Curves, quartiles
 from anb_gym.study.analysis.attained import attained
-from anb_gym.study.analysis.pictures import metric_label
-from anb_gym.study.analysis.plots import CLOCKS, FLOOR
-from anb_gym.study.analysis.styles import MEASURE_LABELS, Style, transparent
 from anb_gym.study.protocol import FloatArray
 
 #: A curve has at most so many points, evenly spread over the logarithm of the evaluations.

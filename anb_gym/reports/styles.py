@@ -1,4 +1,4 @@
-"""How controllers look in plots and in the report: the same everywhere."""
+"""How controllers look in plots and in the report, the same everywhere, and what measures and metrics are called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anb_gym._errors import one_line
+from anb_gym.benchmark import PREDICTED
 
 #: Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind people tell apart, without its black,
 #: which is the exact front's, and its yellow, which is too light for lines on white.
@@ -47,6 +48,11 @@ def styles(controllers: Iterable[str]) -> dict[str, Style]:
         line, dash, marker = _ROUNDS[place // len(PALETTE) % len(_ROUNDS)]
         result[name] = Style(PALETTE[place % len(PALETTE)], line, dash, marker)
     return result
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name with its unit."""
+    return f"{metric} ({PREDICTED[metric]})" if metric in PREDICTED else metric
 
 
 def transparent(colour: str, alpha: float) -> str:

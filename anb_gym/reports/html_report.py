@@ -12,9 +12,9 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
+from anb_gym.reports.interactive import front_figure, trajectory_figure
+from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
-from anb_gym.study.analysis.interactive import front_figure, trajectory_figure
-from anb_gym.study.analysis.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anb_gym.pareto.plots import front_figure, save_figure, search_figure, staircase, to_png, to_svg
+from anb_gym.pareto.fronts import staircase
+from anb_gym.reports.drawing import save_figure, to_png, to_svg
+from anb_gym.reports.plane import front_figure, search_figure
 
 pytest.importorskip("matplotlib")
 RNG = np.random.default_rng(0)

@@ -1,11 +1,9 @@
-"""Plots of searches in the plane of two objectives."""
+"""Plots in the plane of two objectives: of searches, of exact fronts, and of agreement."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,8 +11,8 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
-from anb_gym._files import write_atomically
-from anb_gym.pareto.fronts import front, validate_points
+from anb_gym.pareto.fronts import front, staircase, validate_points
+from anb_gym.reports.drawing import BACKGROUND, BACKGROUND_FRONT, FRONT, MARK, ORDER_MAP, finish_axes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,17 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 FloatArray = NDArray[np.float64]
-
-#: Colours that colour-blind people tell apart too: greys, a map of steady lightness, and vermilion and black of Okabe
-#: and Ito's palette (https://jfly.uni-koeln.de/color/).
-BACKGROUND: Final = "#c9cdd2"
-BACKGROUND_FRONT: Final = "#6b7178"
-FRONT: Final = "#000000"
-MARK: Final = "#d55e00"
-ORDER_MAP: Final = "viridis"
+#: Means (n,) and their standard deviations (n,), if they are known.
+Spread = tuple[FloatArray, FloatArray | None]
 
 #: Shapes and sizes of the marks, in turn.
 MARKERS: Final = (("*", 210.0), ("D", 52.0), ("s", 60.0), ("P", 90.0))
+#: Marks of clouds that are compared in agreement, and their colours.
+AGREEMENT_MARKERS: Final = (("o", BACKGROUND_FRONT), ("D", MARK))
 #: Share of all points, those worst in the first objective, that the view leaves out.
 CROPPED: Final = 0.02
 
@@ -176,63 +170,34 @@ def front_figure(
     return figure
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window, of a size in inches.
+def agreement_figure(
+    clouds: Mapping[str, tuple[Spread, Spread]], *, axis_labels: tuple[str, str], title: str = ""
+) -> Figure:
+    """Draws how well two ways of measuring agree, with bars of standard deviations where they are known.
+
+    Args:
+        clouds: By name, at most two: what is drawn upwards and what to the right. Each is means, (n,), and standard
+            deviations, (n,) or None.
+        axis_labels: Names of the two with their units.
+        title: Title of the plot.
+
+    Returns:
+        The figure. It belongs to no window.
 
     Raises:
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
-    figure: Figure = require("matplotlib.figure", "pareto").Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(5.6, 5.2)
+    axes = figure.add_subplot()
+    for (name, (up, right)), (marker, colour) in zip(clouds.items(), AGREEMENT_MARKERS, strict=False):
+        axes.errorbar(
+            right[0], up[0], xerr=right[1], yerr=up[1], label=name, fmt=marker, markersize=5, color=colour,
+            markeredgecolor="white", markeredgewidth=0.6, elinewidth=0.9, capsize=2,
+        )  # fmt: skip
+    finish_axes(axes, axis_labels, title)
+    bars = "Bars: standard deviation over seeds, where there are several"
+    figure.legend(loc="outside lower center", frameon=False, fontsize="small", title=bars, title_fontsize="small")
     return figure
-
-
-def to_png(figure: Figure, dpi: int = 200) -> bytes:
-    """The bytes of a PNG file. Equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
-
-
-def to_svg(figure: Figure) -> bytes:
-    """The bytes of an SVG file. Equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    with require("matplotlib", "pareto").rc_context({"svg.hashsalt": "anb_gym"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def save_figure(figure: Figure, path: Path) -> list[Path]:
-    """Writes a figure as ``.svg`` and ``.png`` beside each other.
-
-    Args:
-        figure: The figure.
-        path: Where, without a suffix; its folder is made if needed.
-
-    Returns:
-        The two files.
-    """
-    files = {path.with_name(f"{path.name}.svg"): to_svg(figure), path.with_name(f"{path.name}.png"): to_png(figure)}
-    for file, data in files.items():
-        write_atomically(file, data)
-    return list(files)
-
-
-def staircase(points: FloatArray, directions: Sequence[str]) -> FloatArray:
-    """Corners of the line between what a front attains and what it does not.
-
-    Args:
-        points: A front of two objectives by rising first objective, ``float64`` (k, 2).
-        directions: ``"max"`` or ``"min"`` for each objective.
-
-    Returns:
-        ``float64`` (2k - 1, 2): the points, and between neighbours the worst values of both.
-    """
-    worst = [np.minimum if direction == "max" else np.maximum for direction in directions]
-    corners = np.empty((2 * len(points) - 1, 2))
-    corners[::2] = points
-    for column in range(2):
-        corners[1::2, column] = worst[column](points[:-1, column], points[1:, column])
-    return corners
 
 
 def _draw_dots(axes: Axes, points: FloatArray, label: str, **style: Any) -> PathCollection:
@@ -260,19 +225,3 @@ def _set_view(axes: Axes, points: FloatArray, extra: Sequence[tuple[float, float
     if outside := int(((points < low) | (points > high)).any(axis=1).sum()):
         text = f"{outside:,} of {len(points):,} points lie outside the view"
         axes.set_title(text, loc="right", fontsize="x-small", color="#6b7178")
-
-
-def finish_axes(axes: Axes, axis_labels: tuple[str, str], title: str) -> None:
-    """Gives axes the look of all plots.
-
-    Args:
-        axes: What has been drawn on.
-        axis_labels: Of the vertical and the horizontal axis.
-        title: Title, or an empty string.
-    """
-    axes.set_ylabel(axis_labels[0])
-    axes.set_xlabel(axis_labels[1])
-    axes.set_title(title, loc="left", fontsize="medium")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#ececec", linewidth=0.6)
-    axes.set_axisbelow(True)

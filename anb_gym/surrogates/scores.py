@@ -1,0 +1,43 @@
+"""Held-out scores of fitted surrogates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from anb_gym.surrogates.store import ArtefactError, artefact_path, read_manifest
+
+
+class Scores(NamedTuple):
+    """How well predictions agree with labels.
+
+    Attributes:
+        r2: Coefficient of determination.
+        tau: Kendall's rank correlation (tau-b).
+        mae: Mean absolute error, in the metric's unit.
+    """
+
+    r2: float
+    tau: float
+    mae: float
+
+
+def held_out(folder: Path, family: str, metric: str) -> Scores | None:
+    """The scores on the test records that a manifest states; None if there is no such manifest.
+
+    Args:
+        folder: Where fitted surrogates are.
+        family: Such as ``"gp"``.
+        metric: The fitted metric.
+
+    Raises:
+        ArtefactError: The manifest is damaged.
+    """
+    path = artefact_path(folder, family, metric).with_suffix(".json")
+    if not path.exists():
+        return None
+    test = read_manifest(path).get("test", {})
+    try:
+        return Scores(test["r2"], test["tau"], test["mae"])
+    except KeyError as error:
+        raise ArtefactError(f"{path} has no held-out scores, expected the field test.{error.args[0]}") from error
