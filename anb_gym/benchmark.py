@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym import complexity, devices
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
 from anb_gym.fronts.store import FRONTS
 from anb_gym.metrics import DEVICE_METRICS, UNITS, choose_metric
@@ -18,8 +18,6 @@ from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, Surrogate, is_fitted, load_shipped
 from anb_gym.surrogates.tables import evaluate
-
-FloatArray = NDArray[np.float64]
 
 #: Metrics that are counted in closed form.
 COUNTED: Final = ("macs", "params")

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym._patience import said_if_long
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import COUNTED, METRICS, Benchmark
 from anb_gym.devices import folder_of, get_device
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
@@ -35,8 +35,6 @@ from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
 from anb_gym.surrogates.store import FAMILIES, load_shipped
 from anb_gym.tasks import DATASET_TASKS, Task, select_tasks
-
-FloatArray = NDArray[np.float64]
 
 #: Random architectures behind the mean, restarts of the ascent, and the seed of both.
 N_RANDOM: Final = 100_000

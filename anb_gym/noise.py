@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from anb_gym import devices
 from anb_gym._errors import shown
+from anb_gym._types import FloatArray
 from anb_gym.space import Indices
-
-FloatArray = NDArray[np.float64]
 
 #: Standard deviation of the proxy accuracy over training seeds, in points, by accuracy in percent: 117 architectures
 #: trained with three seeds each, in the ranges below 57, 57-60, 60-62 and above 62. Between the ranges' centres it is

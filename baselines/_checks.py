@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from anb_gym.study.protocol import Brief, FloatArray
+from anb_gym._types import FloatArray
+from anb_gym.study.protocol import Brief
 
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:

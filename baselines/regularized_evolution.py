@@ -7,8 +7,9 @@ from collections import deque
 import numpy as np
 
 from anb_gym._errors import integer
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import Brief, FloatArray
+from anb_gym.study.protocol import Brief
 
 from ._checks import require_objectives, told
 

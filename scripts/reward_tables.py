@@ -17,6 +17,7 @@ import numpy as np
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._files import write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
 from anb_gym.devices import DEVICES
@@ -25,7 +26,7 @@ from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import Problem
-from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward, make_reward
+from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward, make_reward
 from anb_gym.rewards.formulas import relative_violation
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task

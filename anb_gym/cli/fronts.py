@@ -13,6 +13,7 @@ from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
 from anb_gym.cli._options import PAGES, add_metrics, metrics, output
 from anb_gym.devices import device_of, get_device
@@ -20,7 +21,6 @@ from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS, own_folder
 from anb_gym.metrics import choose_metric
 from anb_gym.surrogates.store import FAMILIES
-from anb_gym.surrogates.tables import FloatArray
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -21,6 +21,7 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 from anb_gym._files import write_atomically
+from anb_gym._types import FloatArray
 from anb_gym._workers import following
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RESTARTS, coordinate_ascent
@@ -40,7 +41,7 @@ from anb_gym.surrogates.store import (
     read_manifest,
     save,
 )
-from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, layout
+from anb_gym.surrogates.tables import Blocks, BlockTables, layout
 
 #: Architectures at which the standard deviation is computed before it becomes tables.
 _STD_SAMPLES: Final = 6000

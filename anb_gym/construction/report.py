@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import DATASET_METRICS
 from anb_gym.construction.dataset import SHA256, Dataset
 from anb_gym.construction.families import FAMILIES
@@ -16,7 +17,6 @@ from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.reports.surrogates import page
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import artefact_path, load
-from anb_gym.surrogates.tables import FloatArray
 
 
 def report(

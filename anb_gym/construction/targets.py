@@ -12,10 +12,11 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
 from anb_gym.surrogates.links import Identity, Link, Reciprocal
 from anb_gym.surrogates.scores import Scores
-from anb_gym.surrogates.tables import BlockTables, FloatArray
+from anb_gym.surrogates.tables import BlockTables
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.functions import IntArray
 from anb_gym.space import N_BLOCKS
-from anb_gym.surrogates.tables import FloatArray
 
 
 class Archive(NamedTuple):

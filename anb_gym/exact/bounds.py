@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.functions import IMPOSSIBLE, Functions, IntArray, offsets
-from anb_gym.surrogates.tables import FloatArray
 
 #: At most this many rounds of updates; fewer when the bounds fall by less than 5 % a round and no state is dropped.
 _SWEEPS: Final = 8

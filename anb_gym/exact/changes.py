@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE, States
-from anb_gym.surrogates.tables import BlockTables, FloatArray
+from anb_gym.surrogates.tables import BlockTables
 
 ALL: list[NDArray[np.bool_]] = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._files import Fields, parse_arrays, parse_json, read_bytes, refusing, take_array, write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.exact.solver import Task
 from anb_gym.space import N_BLOCKS, SPACE, Indices
-from anb_gym.surrogates.tables import FloatArray
 
 _SCHEMA: Final = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym.surrogates.tables import FloatArray
+from anb_gym._types import FloatArray
 
 
 def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:

@@ -15,10 +15,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.objectives import Objectives
 from anb_gym.space import N_BLOCKS, SPACE
-from anb_gym.surrogates.tables import BlockTables, FloatArray, layout
+from anb_gym.surrogates.tables import BlockTables, layout
 
 IntArray = NDArray[np.int64]
 

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.exact.dominance import non_dominated
 from anb_gym.exact.objectives import Objectives
 from anb_gym.space import SPACE, Indices, States
-from anb_gym.surrogates.tables import FloatArray
 
 
 class FrontTooLargeError(ValueError):

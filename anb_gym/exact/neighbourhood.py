@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.archive import Archive, empty_archive, insert
 from anb_gym.exact.functions import Functions, IntArray, offsets
 from anb_gym.space import N_BLOCKS
-from anb_gym.surrogates.tables import FloatArray
 
 _SCALARISATIONS: Final = 200
 _RESTARTS: Final = 4

@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE, States
-from anb_gym.surrogates.tables import BlockTables, FloatArray, evaluate
+from anb_gym.surrogates.tables import BlockTables, evaluate
 
 #: Objectives closer than this, relative to the sum of the tables' largest entries, are compared as equal: far above
 #: the rounding of differently ordered sums (1e-14), far below any difference that matters.

@@ -9,11 +9,12 @@ from typing import Any, Final, Self
 import numpy as np
 
 from anb_gym._files import Fields
+from anb_gym._types import FloatArray
 from anb_gym.exact.changes import pairs_of_blocks, two_block_changes
 from anb_gym.exact.dominance import escaping, non_dominated
 from anb_gym.exact.objectives import Objectives
 from anb_gym.space import SPACE, Indices, States
-from anb_gym.surrogates.tables import BlockTables, FloatArray
+from anb_gym.surrogates.tables import BlockTables
 
 #: Version of the dictionaries; others are refused.
 SCHEMA: Final = 1

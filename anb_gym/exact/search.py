@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.functions import Functions, IntArray, offsets
 from anb_gym.space import N_BLOCKS
-from anb_gym.surrogates.tables import FloatArray
 
 
 class Stack(NamedTuple):

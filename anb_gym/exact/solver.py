@@ -23,13 +23,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.functions import Functions, IntArray
 from anb_gym.exact.incumbents import OPEN, Incumbents, boxes
 from anb_gym.exact.objectives import Objectives
 from anb_gym.exact.search import enumerate_above, start
 from anb_gym.space import N_BLOCKS
-from anb_gym.surrogates.tables import FloatArray
 
 #: Nodes after which a task of several boxes, or of one box, is cut.
 _NODES_PER_TASK: Final = (20_000, 2_000_000)

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 from anb_gym.metrics import DIRECTIONS, Direction
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.surrogates.store import Surrogate, load_shipped
-from anb_gym.surrogates.tables import FloatArray
 
 
 class ScalarReward(Protocol):

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import maximised, validate_points
-
-FloatArray = NDArray[np.float64]
 
 
 class Archive:

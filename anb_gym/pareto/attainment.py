@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import maximised, validate_points
-
-FloatArray = NDArray[np.float64]
 
 
 def attainment_surfaces(sets: Sequence[Any], directions: Sequence[str], shares: Sequence[float]) -> list[FloatArray]:

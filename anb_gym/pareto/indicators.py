@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import maximised, validate_points
-
-FloatArray = NDArray[np.float64]
 
 #: Up to so many objectives hypervolumes are computed exactly; beyond, the time explodes.
 EXACT_OBJECTIVES: Final = 4

@@ -11,8 +11,9 @@ A problem may let every episode ask for something of its own, such as weights or
 batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems.
 """
 
+from anb_gym._types import Rows
 from anb_gym.calibration import Level
-from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds, Nothing, Request, Rows, Weights
+from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds, Nothing, Request, Weights
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.problem import Problem

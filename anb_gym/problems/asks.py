@@ -8,13 +8,9 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray, Rows
 from anb_gym.rewards import check_weights
-
-FloatArray = NDArray[np.float64]
-#: Rows of a batch: a slice, or their numbers.
-Rows = slice | NDArray[np.int64]
 
 
 @dataclass(eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anb_gym.rewards import FloatArray, Metrics
+from anb_gym._types import FloatArray
+from anb_gym.rewards import Metrics
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,12 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 
 from anb_gym._patience import said_if_long
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import MEASURING, Level, calibration, random_metrics
 from anb_gym.fronts import NoFrontError
 from anb_gym.problems.asks import Ask, Request
-from anb_gym.rewards import Accuracy, FloatArray, Metrics, Objectives, Reward
+from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward
 
 #: Scales of rewards.
 SCALES: Final = ("unit", "raw")

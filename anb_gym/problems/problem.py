@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.noise import Noise, perturb
-from anb_gym.problems.asks import NOTHING, Ask, Rows
+from anb_gym.problems.asks import NOTHING, Ask
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, vector_gauge
-from anb_gym.rewards import Constrained, FloatArray, Metrics, Objectives, Reward
+from anb_gym.rewards import Constrained, Metrics, Objectives, Reward
 from anb_gym.rewards.formulas import relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
 from anb_gym.surrogates.store import FAMILIES, shipped_path

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import Benchmark
-from anb_gym.problems.asks import Ask, FloatArray, Nothing, Request, Rows
+from anb_gym.problems.asks import Ask, Nothing, Request
 from anb_gym.problems.problem import Problem
 from anb_gym.tasks import Task
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from anb_gym._errors import one_line
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import front, staircase
 from anb_gym.reports.drawing import FRONT
 from anb_gym.reports.plots import CLOCKS, FLOOR
@@ -18,7 +19,6 @@ from anb_gym.space import Architecture, Indices
 from anb_gym.study.analysis.analyse import TaskAnalysis
 from anb_gym.study.analysis.anytime import Curves, quartiles
 from anb_gym.study.analysis.attained import attained
-from anb_gym.study.protocol import FloatArray
 
 #: A curve has at most so many points, evenly spread over the logarithm of the evaluations.
 CURVE_POINTS: Final = 150

@@ -11,12 +11,12 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import quartiles
 from anb_gym.study.analysis.tables import aggregate_table
-from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.

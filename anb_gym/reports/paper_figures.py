@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import front, staircase
 from anb_gym.reports.drawing import FRONT, MARK, ORDER_MAP, finish_axes, new_figure
 from anb_gym.reports.markdown import code, plain, table
@@ -15,7 +16,6 @@ from anb_gym.space import EFFICIENTNET_B0
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.difficulty import beats_efficientnet
-from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 
 if TYPE_CHECKING:

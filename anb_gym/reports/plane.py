@@ -7,10 +7,10 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import front, staircase, validate_points
 from anb_gym.reports.drawing import BACKGROUND, BACKGROUND_FRONT, FRONT, MARK, ORDER_MAP, finish_axes, new_figure
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure, SubFigure
 
-FloatArray = NDArray[np.float64]
 #: Means (n,) and their standard deviations (n,), if they are known.
 Spread = tuple[FloatArray, FloatArray | None]
 

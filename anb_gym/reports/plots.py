@@ -9,6 +9,7 @@ import numpy as np
 
 from anb_gym._errors import choose
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.pareto.fronts import front as front_rows
 from anb_gym.pareto.fronts import maximised, staircase
 from anb_gym.reports.drawing import FRONT, finish_axes, new_figure
@@ -16,7 +17,6 @@ from anb_gym.reports.styles import Style, literal, styles
 from anb_gym.study.analysis.anytime import Curves, quartiles
 from anb_gym.study.analysis.attained import Attained
 from anb_gym.study.analysis.statistics import Interval, performance_profile, performance_profile_band
-from anb_gym.study.protocol import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

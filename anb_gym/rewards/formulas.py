@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.metrics import DIRECTIONS
-
-FloatArray = NDArray[np.float64]
 
 
 def normalise(columns: Sequence[FloatArray], ideal: Sequence[float], nadir: Sequence[float]) -> list[FloatArray]:

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._errors import choose, number, positive
+from anb_gym._types import FloatArray
 from anb_gym.fronts import load_front
 from anb_gym.metrics import DIRECTIONS, choose_metric
 from anb_gym.rewards.formulas import chebyshev, constrained, normalise, relative_violation, weighted_sum
 from anb_gym.surrogates.store import FAMILIES
 from anb_gym.tasks import EXPONENT, Task
 
-FloatArray = NDArray[np.float64]
 Metrics: TypeAlias = Mapping[str, FloatArray]
 
 #: Metrics that can stand beside accuracy.

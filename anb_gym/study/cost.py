@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.space import States
-from anb_gym.study.protocol import FloatArray
 
 #: The dataset's networks were trained on four GPUs at a time (Accel-NASBench, section 3.3.1).
 GPUS: Final = 4

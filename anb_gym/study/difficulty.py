@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture, Choices, Indices, distances
 from anb_gym.study.analysis.anytime import anytime, measures
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.protocol import FloatArray
 
 #: The regret that a search needs to reach; of archives, the hypervolume regret, of which no baseline comes near 0.01.
 GOALS: Final = {"regret": 0.01, "hypervolume_regret": 0.05}

@@ -27,10 +27,10 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._files import create, read_object, remove_temporaries, write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
-from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runs import Record, recompute
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from anb_gym._types import FloatArray
 from anb_gym.space import Choices
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, budget
 from anb_gym.study.controllers import batch_size, make_controller
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.problems import problem_of
-from anb_gym.study.protocol import Brief, FloatArray
+from anb_gym.study.protocol import Brief
 
 
 class ControllerError(ValueError):

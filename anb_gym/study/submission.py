@@ -35,11 +35,11 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._files import read_json, refusing
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
-from anb_gym.study.protocol import FloatArray
 from anb_gym.study.results import Results
 
 #: Version of the files; others are refused.

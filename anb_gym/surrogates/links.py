@@ -13,11 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-
-FloatArray = NDArray[np.float64]
+from anb_gym._types import FloatArray
 
 
 class Link(Protocol):

@@ -30,10 +30,11 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
-from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray, evaluate, layout
+from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1

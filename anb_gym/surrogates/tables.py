@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE, States
 
-FloatArray = NDArray[np.float64]
 Blocks = tuple[int, ...]
 
 #: Rows evaluated at a time: the look-ups of a chunk stay in cache, and its BLAS products on one thread.

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from anb_gym import SPACE, Benchmark
+from anb_gym._types import FloatArray
 from anb_gym.calibration import calibration, front_scale
 from anb_gym.rewards import make_reward
 from anb_gym.space import Choices
-from anb_gym.study.protocol import Controller, FloatArray
+from anb_gym.study.protocol import Controller
 from anb_gym.tasks import get_task
 
 Evaluate: TypeAlias = Callable[[Choices], FloatArray]

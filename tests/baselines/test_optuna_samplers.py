@@ -6,11 +6,12 @@ import numpy as np
 import optuna
 import pytest
 
+from anb_gym._types import FloatArray
 from anb_gym.baselines.optuna_samplers import MOTPE, TPE, OptunaController
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.pareto import hypervolume
 from anb_gym.space import SPACE, Choices
-from anb_gym.study.protocol import Brief, FloatArray
+from anb_gym.study.protocol import Brief
 
 
 @pytest.mark.parametrize("n_startup_trials", [1, 10])

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._files import read_bytes
+from anb_gym._types import FloatArray
 from anb_gym.complexity import macs, params
 from anb_gym.construction.collection.folder import Collection
 from anb_gym.construction.proxy_search.ranking import tau
 from anb_gym.construction.record_format import DatasetError, read_record
 from anb_gym.space import SPACE, Architecture
-
-FloatArray = NDArray[np.float64]
 
 #: Robust z-scores beyond this are outliers. Of normal residuals, one in 1.7 million is.
 LIMIT: Final = 5.0

@@ -7,8 +7,9 @@ from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, States
-from anb_gym.surrogates.tables import BlockTables, FloatArray
+from anb_gym.surrogates.tables import BlockTables
 
 _Member = TypeVar("_Member")
 

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
+from anb_gym._types import FloatArray
 from anb_gym.construction.families.base import Ensemble, fitted, member_seeds
 from anb_gym.space import SPACE, States
-from anb_gym.surrogates.tables import FloatArray
 
 
 @dataclass

@@ -27,9 +27,10 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
+from anb_gym._types import FloatArray
 from anb_gym.exact._compile import cached
 from anb_gym.space import N_BLOCKS, SPACE, States
-from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray
+from anb_gym.surrogates.tables import Blocks, BlockTables
 
 _SIZES = tuple(int(size) for size in SPACE.block_sizes)
 _MAX_STATES = max(_SIZES)

@@ -15,9 +15,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.svm import SVR, NuSVR
 
+from anb_gym._types import FloatArray
 from anb_gym.construction.families.base import Ensemble, fitted, member_seeds, one_hot
 from anb_gym.space import States
-from anb_gym.surrogates.tables import FloatArray
 
 
 @dataclass(kw_only=True)

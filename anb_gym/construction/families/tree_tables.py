@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE
-from anb_gym.surrogates.tables import Blocks, BlockTables, FloatArray
+from anb_gym.surrogates.tables import Blocks, BlockTables
 
 #: Paths test at most this many choices.
 MAX_DEPTH = 3

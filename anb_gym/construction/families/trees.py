@@ -18,10 +18,11 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.construction.families.base import Ensemble, fitted, member_seeds
 from anb_gym.construction.families.tree_tables import MAX_DEPTH, Trees, fold_trees, options_below
 from anb_gym.space import SPACE, States
-from anb_gym.surrogates.tables import BlockTables, FloatArray
+from anb_gym.surrogates.tables import BlockTables
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 

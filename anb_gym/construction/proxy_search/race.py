@@ -13,7 +13,8 @@ from itertools import takewhile
 
 import numpy as np
 
-from anb_gym.construction.proxy_search.ranking import FloatArray, tau_bound
+from anb_gym._types import FloatArray
+from anb_gym.construction.proxy_search.ranking import tau_bound
 from anb_gym.construction.proxy_search.statistics import Measured
 from anb_gym.construction.proxy_search.units import Outcome
 

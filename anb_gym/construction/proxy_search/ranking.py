@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from anb_gym._types import FloatArray
 
 
 def tau(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from anb_gym.construction.proxy_search.ranking import FloatArray, tau
+from anb_gym._types import FloatArray
+from anb_gym.construction.proxy_search.ranking import tau
 
 #: Resamples of a bootstrap interval, and pairs of draws of a noise ceiling.
 RESAMPLES: Final = 2000

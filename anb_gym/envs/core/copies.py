@@ -19,10 +19,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
+from anb_gym._types import Rows
 from anb_gym.envs.core.each_copy import EachCopy
 from anb_gym.envs.core.infos import Columns
 from anb_gym.envs.core.inputs import NOT_BEGUN, Actions, check_options, parse_mask, parse_mode, parse_seeds
-from anb_gym.problems import Rows
 
 #: All copies; a slice makes views.
 _ALL: Final = slice(None)

@@ -12,9 +12,10 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._types import Seeds
 from anb_gym.envs import rendering
 from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
-from anb_gym.envs.core.infos import Ending, Seeds, describe, first_row
+from anb_gym.envs.core.infos import Ending, describe, first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
 from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
 from anb_gym.problems import Problem, ProblemSet, Request

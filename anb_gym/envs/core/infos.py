@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym.problems import Evaluation, Rows
+from anb_gym._types import Rows, Seeds
+from anb_gym.problems import Evaluation
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
 
-Seeds = NDArray[np.uint64]
 #: Values of an info by key, one row per episode; nested as infos are.
 Columns: TypeAlias = dict[str, Any]
 

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
 
 #: Cells of the one-hot encoding: one per option of every choice, then one per number of choices made, 0 to 28.
@@ -20,8 +21,6 @@ _CELLS: Final = [
     slice(int(end - n), int(end)) for end, n in zip(np.cumsum(SPACE.cardinalities), SPACE.cardinalities, strict=True)
 ]
 _SHOWN: Final = [np.eye(int(n), dtype=np.float32) for n in SPACE.cardinalities]
-
-FloatArray = NDArray[np.float64]
 
 
 class Encoding(ABC):

@@ -71,11 +71,12 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from anb_gym._types import Rows
 from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.infos import Columns
 from anb_gym.envs.core.inputs import Actions
-from anb_gym.problems import Problem, ProblemSet, Rows
+from anb_gym.problems import Problem, ProblemSet
 from anb_gym.space import SPACE
 
 

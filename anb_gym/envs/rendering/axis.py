@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from anb_gym._types import FloatArray
 
 #: Share of the values' range that the axis is longer on each side.
 _MARGIN: Final = 0.04

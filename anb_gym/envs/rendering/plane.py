@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.envs.rendering.axis import Axis
 from anb_gym.envs.rendering.canvas import Canvas, Point
 from anb_gym.envs.rendering.reference import Reference
 from anb_gym.envs.rendering.style import FAINT, FRONT, GREY, MARK, RANDOM, TEXT
 from anb_gym.pareto.fronts import staircase
-
-FloatArray = NDArray[np.float64]
 
 #: Upper and lower edge of the plot, and its width.
 _TOP, _BOTTOM, _WIDTH = 70, 312, 262

@@ -8,14 +8,12 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED, Benchmark
 from anb_gym.fronts import NoFrontError
 from anb_gym.space import EFFICIENTNET_B0, SPACE, States
 from anb_gym.tasks import Task
-
-FloatArray = NDArray[np.float64]
 
 _N_RANDOM: Final = 1_000
 

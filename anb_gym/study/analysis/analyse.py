@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.rewards.objects import Constrained
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.protocol import FloatArray
 
 #: What stands for the surrogate that was searched where a table says who judged.
 SEARCHED: Final = "searched"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray
 from anb_gym.pareto import additive_epsilon, archive_trace, hypervolume, igd_plus
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.protocol import FloatArray
 
 #: Evaluations after which controllers are compared.
 BUDGETS: Final = (50, 100, 200, 500, 1000)

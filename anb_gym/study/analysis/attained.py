@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from anb_gym._types import FloatArray
 from anb_gym.pareto import attainment_surfaces, front
 from anb_gym.space import Indices
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.protocol import FloatArray
 
 #: Shares of the runs whose attainment surfaces are drawn: most, the median, few.
 SHARES: Final = (0.75, 0.5, 0.25)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.problems import choose_id, problem_of
-from anb_gym.study.protocol import FloatArray
 from anb_gym.study.runs import noise_seed
 
 

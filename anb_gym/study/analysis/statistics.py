@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._extras import require
-
-FloatArray = NDArray[np.float64]
+from anb_gym._types import FloatArray
 
 #: Resamples behind an interval, and its coverage.
 RESAMPLES: Final = 2_000

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._extras import require
+from anb_gym._types import FloatArray
 from anb_gym.study.analysis.anytime import Curves, quartiles, scores
 from anb_gym.study.analysis.statistics import (
     holm,
@@ -17,7 +18,6 @@ from anb_gym.study.analysis.statistics import (
     paired_test,
     probability_of_improvement_interval,
 )
-from anb_gym.study.protocol import FloatArray
 
 #: Resamples behind the intervals of probabilities of improvement, of which there is one per pair of controllers.
 PAIR_RESAMPLES: Final = 1_000
