@@ -1,7 +1,8 @@
 """A family of environments as a user would add it: one file, and one row in ``test_families.py``."""
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv, Interface
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import make_reward

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv, Interface
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.envs.preference import sampled_preference
 from anb_gym.problems import Problem

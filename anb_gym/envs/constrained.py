@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv, Interface
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Constrained, make_reward

@@ -18,9 +18,9 @@ from anb_gym._types import FloatArray, Rows, Seeds
 from anb_gym.envs import rendering
 from anb_gym.envs.build import make_problem
 from anb_gym.envs.core.copies import CopiesVectorEnv
-from anb_gym.envs.core.episode import RENDER_MODES, Interface
 from anb_gym.envs.core.infos import Columns, architecture_strings, describe, first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, Actions, check_options, parse_action, parse_actions
+from anb_gym.envs.core.rules import RENDER_MODES, Interface
 from anb_gym.problems import Evaluation, Problem
 from anb_gym.rewards import Metrics
 from anb_gym.space import SPACE, Architecture, Choices

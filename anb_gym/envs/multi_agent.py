@@ -87,8 +87,8 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym._extras import needing
 from anb_gym.envs.build import BuildEnv
-from anb_gym.envs.core.episode import RENDER_MODES
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER
+from anb_gym.envs.core.rules import RENDER_MODES
 from anb_gym.rewards import Metrics
 from anb_gym.space import N_BLOCKS
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv, Interface
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem, ProblemSet
 from anb_gym.rewards import make_reward

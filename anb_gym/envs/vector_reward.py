@@ -9,7 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs.core.episode import ArchitectureEnv, Interface
+from anb_gym.envs.core.episode import ArchitectureEnv
+from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
 from anb_gym.problems import Problem
 from anb_gym.rewards import Objectives

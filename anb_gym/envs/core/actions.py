@@ -9,7 +9,7 @@ copies have come apart applies them once per step that occurs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -64,15 +64,20 @@ class Transition:
         chosen: Choices = actions.astype(np.int8) if self.table is None else self.table[step].take(actions, axis=0)
         return chosen
 
-    def parse_one(self, action: Any) -> Actions:
-        """One environment's action as a batch of one.
+    @cached_property
+    def mask_rows(self) -> list[NDArray[np.int8]]:
+        """The rows of :attr:`masks`."""
+        return list(self.masks)
+
+    def parse_one(self, action: Any) -> Any:
+        """One environment's action, an integer or choices ``int64`` (28,).
 
         Raises:
             ValueError: It is outside the action space.
         """
         if self.n_actions is None:
-            return parse_actions(action, self.limits.shape, self.limits, "action")[None]
-        return np.array([parse_action(action, self.n_actions)])
+            return parse_actions(action, self.limits.shape, self.limits, "action")
+        return parse_action(action, self.n_actions)
 
     def parse_batch(self, actions: Any, n: int) -> Actions:
         """The actions of ``n`` environments as an array.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gymnasium
@@ -11,103 +9,16 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose
 from anb_gym._types import Seeds
 from anb_gym.envs import rendering
-from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
-from anb_gym.envs.core.infos import Ending, describe, first_row
+from anb_gym.envs.core.infos import first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
-from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
+from anb_gym.envs.core.rules import RENDER_MODES, Interface, Rules
 from anb_gym.problems import Problem, ProblemSet, Request
-from anb_gym.space import SPACE, Choices
-from anb_gym.tasks import Task
+from anb_gym.space import Choices
 
-RENDER_MODES = ("ansi", "rgb_array")
 #: Episodes in a row that end early, and their steps in all, before a warning: tests of environments make few steps.
 _GIVEN_UP: Final = (3, 20)
-
-
-@dataclass(frozen=True)
-class Interface:
-    """How an environment is acted on, observed and shown: the arguments that all families have.
-
-    Attributes:
-        granularity: A name in :data:`anb_gym.envs.core.actions.GRANULARITIES`.
-        observation: A name in :data:`anb_gym.envs.core.observations.OBSERVATIONS`.
-        noise: Whether metrics show the noise of one measurement.
-        render_mode: None, ``"ansi"`` or ``"rgb_array"``.
-
-    Raises:
-        ValueError: An argument has an unknown value.
-    """
-
-    granularity: str = "choice"
-    observation: str = "onehot"
-    noise: bool = False
-    render_mode: str | None = None
-
-    def __post_init__(self) -> None:
-        choose(self.granularity, GRANULARITIES, "granularity")
-        choose(self.observation, OBSERVATIONS, "observation")
-        if not isinstance(self.noise, bool):
-            raise ValueError(f"noise must be True or False, got {self.noise!r}")
-        if self.render_mode is not None:
-            choose(self.render_mode, RENDER_MODES, "render_mode")
-
-
-@dataclass(frozen=True, eq=False)
-class Rules:
-    """All that decides an episode; single and vector environments hold the same.
-
-    Attributes:
-        transition: What actions choose, and which are valid.
-        encoding: What observations show.
-        problem: What complete architectures are worth, and what an episode may ask for.
-        noisy: Whether metrics show measurement noise.
-    """
-
-    transition: Transition
-    encoding: Encoding
-    problem: Problem | ProblemSet
-    noisy: bool
-
-    @property
-    def random(self) -> bool:
-        """Whether a reset draws anything."""
-        return self.noisy or self.problem.ask.n_cells > 0
-
-    @property
-    def reward_dim(self) -> int | None:
-        """How many objectives a vector reward has, None for a scalar reward."""
-        return self.problem.n_objectives if self.problem.is_vector else None
-
-    @property
-    def running(self) -> dict[str, float]:
-        """What the infos of all steps but the last contain beside the mask."""
-        return {} if self.problem.constraint is None else {"cost": 0.0}
-
-    def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Request, int]:
-        """The request of a new episode and the seed of its noise, 0 without noise."""
-        request = self.problem.ask.draw(rng, options)
-        return request, int(rng.integers(2**63)) if self.noisy else 0
-
-    def first(self, request: Request, n: int) -> NDArray[Any]:
-        """The first observations of n episodes with these requests."""
-        return self.encoding.first(n, self.problem.ask.cells(request))
-
-    def task(self, request: Request) -> Task:
-        """The task of one episode."""
-        return next(self.problem.parts(request))[1].task
-
-    def score(self, choices: Choices, request: Request, seeds: Seeds) -> Iterator[Ending]:
-        """The ends of episodes with complete choices ``int8`` (n, 28), their requests and noise seeds."""
-        states = SPACE.to_states(choices)
-        for rows, problem, asked in self.problem.parts(request):
-            of_rows = seeds[rows] if self.noisy else None
-            evaluation = problem.assess(states[rows], asked, of_rows)
-            rewards = evaluation.reward.astype(np.float32) if problem.is_vector else evaluation.reward
-            info = describe(states[rows], evaluation, of_rows) | self.problem.ask.shown(request[rows])
-            yield Ending(rows, rewards, info)
 
 
 class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
@@ -127,17 +38,17 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
 
     def __init__(self, problem: Problem | ProblemSet, interface: Interface) -> None:
-        encoding = make_encoding(interface.observation, problem.ask.n_cells, problem.ask.fractions)
-        self.rules = rules = Rules(transition(interface.granularity), encoding, problem, interface.noise)
+        self.rules = rules = Rules(problem, interface)
         self.render_mode = interface.render_mode
-        self.action_space = self.rules.transition.action_space()
-        self.observation_space = encoding.space
-        #: The next step, None before the first reset. Everything below is a batch of one episode.
-        self._step: int | None = None
-        self._choices: Choices = np.zeros((1, SPACE.n_choices), dtype=np.int8)
+        self.action_space = rules.transition.action_space()
+        self.observation_space = rules.encoding.space
+        #: What the episode asks for and the seed of its noise, as batches of one.
         self._request = problem.ask.blank(1)
         self._noise_seeds: Seeds = np.zeros(1, dtype=np.uint64)
-        self._observations = rules.first(self._request, 1)
+        #: The next step, None before the first reset; the choices made, and what is seen of them.
+        self._step: int | None = None
+        self._choices: list[int] = []
+        self._observation = rules.first(self._request, 1)[0]
         self.task = rules.task(self._request)
         self.benchmark = problem.benchmark
         #: After how many steps the last episodes were given up, and how many these are; None once one was complete.
@@ -181,9 +92,9 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         rules = self.rules
         self._request, self._noise_seeds[0] = rules.draw(self.np_random, options)
         self.task = rules.task(self._request)
-        self._observations = rules.first(self._request, 1)
-        self._step, self._outcome = 0, None
-        return self._observations[0].copy(), {"action_mask": rules.transition.masks[0].copy()}
+        self._observation = rules.first(self._request, 1)[0]
+        self._step, self._choices, self._outcome = 0, [], None
+        return self._observation.copy(), {"action_mask": rules.transition.masks[0].copy()}
 
     def step(self, action: Any) -> tuple[NDArray[Any], Any, bool, bool, dict[str, Any]]:
         """Makes the next choices.
@@ -198,32 +109,34 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
             ResetNeeded: The episode is over or was never started.
             ValueError: The action is outside the action space.
         """
-        step, rules = self._step, self.rules
-        tables = rules.transition
+        step, rules, observation = self._step, self.rules, self._observation
+        tables, moves = rules.transition, rules.moves
         if step is None or step == tables.n_steps:
             raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if step is None else OVER}")
-        chosen = tables.choose(step, tables.parse_one(action))
-        made, width = step * tables.choices_per_step, tables.choices_per_step
-        self._choices[:, made : made + width] = chosen
-        rules.encoding.write(self._observations, made, chosen)
+        parsed = tables.parse_one(action)
+        if moves is None:
+            chosen = tables.choose(step, parsed[None])
+            rules.encoding.write(observation[None], 0, chosen)
+            self._choices = chosen[0].tolist()
+        else:
+            made, shown = moves[step][parsed]
+            self._choices += made
+            for cell, value in shown:
+                observation[cell] = value
         self._step = step = step + 1
-        observation = self._observations[0].copy()
+        mask = tables.mask_rows[step].copy()
         if step < tables.n_steps:
-            nothing = 0.0 if rules.reward_dim is None else np.zeros(rules.reward_dim, dtype=np.float32)
-            return (
-                observation,
-                nothing,
-                False,
-                False,
-                {"action_mask": tables.masks[step].copy(), **rules.running},
-            )
+            dim = rules.reward_dim
+            nothing = 0.0 if dim is None else np.zeros(dim, dtype=np.float32)
+            return observation.copy(), nothing, False, False, {"action_mask": mask, **rules.running}
         reward, info = self._evaluate()
-        return observation, reward, True, False, {"action_mask": tables.masks[step].copy(), **info}
+        return observation.copy(), reward, True, False, {"action_mask": mask, **info}
 
     def take_over(self, step: int, choices: Choices, request: Request, noise_seeds: Seeds) -> None:
         """Takes over an episode from a vector environment, to ``render`` it; arrays are batches of one."""
         self._step = None if step < 0 else step
-        self._choices[:], self._request, self._noise_seeds[:] = choices, request, noise_seeds
+        self._choices = choices[0, : max(0, step) * self.rules.transition.choices_per_step].tolist()
+        self._request, self._noise_seeds[:] = request, noise_seeds
         self.task = self.rules.task(request)
         self._outcome = None
         if step == self.rules.transition.n_steps:
@@ -241,8 +154,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         Raises:
             ResetNeeded: No episode has begun.
         """
-        made = None if self._step is None else self._step * self.rules.transition.choices_per_step
-        choices = None if made is None else self._choices[0, :made].tolist()
+        choices = None if self._step is None else self._choices
         return rendering.render(self.render_mode, self.task, self.benchmark.surrogate, choices, *(self._outcome or ()))
 
     def _notice_given_up(self) -> None:
@@ -265,7 +177,8 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     def _evaluate(self) -> tuple[Any, dict[str, Any]]:
         """Reward and info of the complete architecture."""
-        (ending,) = self.rules.score(self._choices, self._request, self._noise_seeds)
+        choices = np.array([self._choices], dtype=np.int8)
+        (ending,) = self.rules.score(choices, self._request, self._noise_seeds)
         reward = float(ending.rewards[0]) if ending.rewards.ndim == 1 else ending.rewards[0]
         info = first_row(ending.info)
         self._outcome = (info["metrics"], reward)

@@ -68,8 +68,7 @@ def architecture_strings(states: States) -> NDArray[np.object_]:
     """``str(architecture)`` of block states ``int64`` (n, 7), as an array of objects (n,)."""
     parts = []
     for blocks, table in zip(_PARTS, _string_tables(), strict=True):
-        positions = np.ravel_multi_index(tuple(states[:, blocks].T), tuple(SPACE.block_sizes[list(blocks)]))
-        parts.append(table[positions])
+        parts.append(table[tuple(states[:, block] for block in blocks)])
     strings: NDArray[np.object_] = sum(parts[1:], start=parts[0])
     return strings
 
@@ -81,9 +80,9 @@ def _string_tables() -> list[NDArray[np.object_]]:
     written = [str(Architecture.from_choices(choices)).split("-") for choices in SPACE.from_states(states)]
     tables = []
     for blocks in _PARTS:
-        table = np.array([""], dtype=object)
+        table = np.array("", dtype=object)
         for block in blocks:
             of_block = [row[block] + ("-" if block < N_BLOCKS - 1 else "") for row in written]
-            table = np.add.outer(table, np.array(of_block[: SPACE.block_sizes[block]], dtype=object)).ravel()
+            table = np.add.outer(table, np.array(of_block[: SPACE.block_sizes[block]], dtype=object))
         tables.append(table)
     return tables
