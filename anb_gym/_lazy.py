@@ -1,29 +1,37 @@
-"""Modules of a package that are there when they are named, and cost nothing before."""
+"""Modules and names of a package that are there when they are named, and cost nothing before."""
 
 from __future__ import annotations
 
 import pkgutil
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType
+from typing import Any
 
 from anb_gym._extras import require
 
 
 def submodules(
-    package: str, extra: str | None = None, elsewhere: Collection[str] = ()
-) -> tuple[Callable[[str], ModuleType], Callable[[], list[str]]]:
+    package: str,
+    extra: str | None = None,
+    elsewhere: Collection[str] = (),
+    names: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package (PEP 562) that imports its modules when they are first named.
 
     Args:
         package: Its name.
         extra: The extra that its modules need, which errors name.
         elsewhere: Modules of it that lie in another folder.
+        names: By module, what the package offers of it under its own name.
     """
     module = sys.modules[package]
+    homes = {name: home for home, offered in names.items() for name in offered}
 
-    def __getattr__(name: str) -> ModuleType:
+    def __getattr__(name: str) -> Any:
+        if name in homes:
+            return getattr(__getattr__(homes[name]), name)
         full = f"{package}.{name}"
         if not name.startswith("_"):
             try:
@@ -35,6 +43,6 @@ def submodules(
 
     def __dir__() -> list[str]:
         public = [found.name for found in pkgutil.iter_modules(module.__path__) if not found.name.startswith("_")]
-        return sorted({*vars(module), *public, *elsewhere})
+        return sorted({*vars(module), *public, *elsewhere, *homes})
 
     return __getattr__, __dir__

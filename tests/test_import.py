@@ -1,5 +1,6 @@
 """Importing the library is cheap and brings no extra with it."""
 
+import importlib
 import subprocess
 import sys
 
@@ -78,3 +79,12 @@ except ModuleNotFoundError as error:
     print(error)
 """
     assert run(code).endswith("run: pip install 'anb_gym[construction]'\n")
+
+
+@pytest.mark.parametrize("room", ["construction", "envs", "problems", "rewards", "study", "surrogates"])
+def test_rooms_have_a_face(room: str) -> None:
+    """What a room offers is there, is listed, and is said to be there in its docstring."""
+    face = importlib.import_module(f"anb_gym.{room}")
+    assert set(face.__all__) <= set(dir(face))
+    assert all(getattr(face, name) is not None for name in face.__all__)
+    assert len((face.__doc__ or "").splitlines()) > 2

@@ -1,4 +1,9 @@
-"""Environments. Importing this package registers every id with Gymnasium."""
+"""Environments. Importing this package registers every id with Gymnasium.
+
+A family of environments is one file, and one row of :mod:`~anb_gym.envs.families`, from which its ids, its page and its
+problems come; :func:`register` adds one of your own. What families share is in ``core``: episodes, actions,
+observations, infos and batches of copies. ``adapters`` has what other libraries take, ``rendering`` the pictures.
+"""
 
 from __future__ import annotations
 

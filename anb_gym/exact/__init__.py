@@ -11,7 +11,7 @@ The search needs the extra ``exact``; reading and verifying results does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anb_gym._lazy import submodules
 from anb_gym.exact.incumbents import FrontTooLargeError
@@ -30,10 +30,5 @@ __all__ = [
     "pareto_front",
 ]
 
-
-_module, __dir__ = submodules(__name__, "exact")
-
-
-def __getattr__(name: str) -> Any:
-    """The search, imported when it is first used, as its module compiles with numba; or a module."""
-    return getattr(_module("api"), name) if name in ("maximize", "pareto_front") else _module(name)
+# The search is imported when it is first used: its module compiles with numba.
+__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "pareto_front")})

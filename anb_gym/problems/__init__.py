@@ -11,7 +11,6 @@ A problem may let every episode ask for something of its own, such as weights or
 batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems.
 """
 
-from anb_gym._types import Rows
 from anb_gym.calibration import Level
 from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds, Nothing, Request, Weights
 from anb_gym.problems.evaluation import Evaluation
@@ -35,6 +34,5 @@ __all__ = [
     "Problem",
     "ProblemSet",
     "Request",
-    "Rows",
     "Weights",
 ]

@@ -5,7 +5,6 @@ A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
 :data:`anb_gym.rewards.names.CLASSES`; one of your own is a class that ``"module:Name"`` finds.
 """
 
-from anb_gym._types import FloatArray
 from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
 from anb_gym.rewards.objects import (
     PENALTY,
@@ -30,7 +29,6 @@ __all__ = [
     "Chebyshev",
     "Constrained",
     "Custom",
-    "FloatArray",
     "Metrics",
     "Objectives",
     "Product",
