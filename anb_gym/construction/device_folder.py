@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import read_archive, read_json, write_atomically, writing_into
+from anb_gym._files import Fields, read_archive, read_json, refusing, write_atomically, writing_into
 from anb_gym.construction.collection import Collection, export
 from anb_gym.construction.collection.export import pack
 from anb_gym.construction.collection.records import decode, encode, renamed
@@ -113,7 +113,8 @@ def rename_device(source: Path, folder: Path, name: str, label: str) -> Device:
     device = read_device(source, check=False)
     if device.dataset:
         raise DeviceError(f"{device.name} cannot be renamed: its measurements are those of the dataset")
-    _check(folder, name, label)
+    # A renamed device replaces the one in the source, which may keep one of its names, unless that ships.
+    _check(folder, name, label, None if device.ships else source)
     if folder.exists():
         raise DeviceError(f"{folder} must not be there: the renamed device gets a new folder")
     # Complete or not there: a kill leaves no folder that is half renamed.
@@ -128,9 +129,10 @@ def rename_device(source: Path, folder: Path, name: str, label: str) -> Device:
     return replace(made, folder=folder)
 
 
-def _check(folder: Path, name: str, label: str) -> None:
-    """Raises a :class:`DeviceError` if names are malformed, or taken by a device in another folder."""
-    others = [device for device in DEVICES.values() if device.folder != folder.absolute()]
+def _check(folder: Path, name: str, label: str, source: Path | None = None) -> None:
+    """Raises a :class:`DeviceError` if names are malformed, or taken by a device in neither of these folders."""
+    own = [path.absolute() for path in (folder, source) if path is not None]
+    others = [device for device in DEVICES.values() if device.folder not in own]
     check_names(name, label, others)
 
 
@@ -153,22 +155,29 @@ def _write_renamed(device: Device, folder: Path, name: str, label: str) -> Devic
     _write_json(folder / "device.json", made.to_dict())
     manifests = device.folder / "measurements.json"
     if manifests.exists():
-        _write_json(folder / manifests.name, _replace(read_json(manifests, DeviceError), names))
+        _write_json(folder / manifests.name, _read_renamed(manifests, names))
     for kind in device.metrics:
         old, new = f"{device.name}-{kind}", f"{name}-{kind}"
         for path in device.folder.glob(f"surrogates/*/{old}.json"):
             family = folder / "surrogates" / path.parent.name
-            _write_json(family / f"{new}.json", _replace(read_json(path, DeviceError), {**names, **checksum}))
+            _write_json(family / f"{new}.json", _read_renamed(path, {**names, **checksum}))
             if path.with_suffix(".npz").exists():
                 write_atomically(family / f"{new}.npz", path.with_suffix(".npz").read_bytes())
         for path in device.folder.glob(f"fronts/*/{old}.json"):
             rename_metrics(path, folder / "fronts" / path.parent.name / f"{new}.json", names)
     if (path := device.folder / "tasks.json").exists():
-        content = _replace(read_json(path, DeviceError), names)
+        fields = Fields(_read_renamed(path, names), path, DeviceError)
         tasks = {device_task(device.label, kind).name: device_task(label, kind).name for kind in KINDS}
-        content["tasks"] = {tasks.get(task, task): record for task, record in content["tasks"].items()}
-        _write_json(folder / path.name, content)
+        records = {tasks.get(task, task): record for task, record in fields.fields("tasks").content.items()}
+        _write_json(folder / path.name, {**fields.content, "tasks": records})
     return made
+
+
+def _read_renamed(path: Path, texts: Mapping[str, str]) -> Any:
+    """A file of JSON in which texts stand for others."""
+    content = read_json(path, DeviceError)
+    with refusing(path, DeviceError):
+        return _replace(content, texts)
 
 
 def _replace(value: Any, texts: Mapping[str, str]) -> Any:

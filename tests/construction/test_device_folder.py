@@ -200,6 +200,35 @@ def test_a_label_that_should_never_have_been_can_be_renamed(tmp_path: Path) -> N
     assert read_device(tmp_path / "new").description == read_device(source, check=False).description
 
 
+def test_one_of_its_names_may_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is known already, as the page has it, and is not in its own way; those that ship stay."""
+    source = tmp_path / "old"
+    device = create_device(source, [collection(tmp_path / "toy", n=4)], "toy", "Toy")
+    monkeypatch.setattr("anb_gym.construction.device_folder.DEVICES", {**DEVICES, "toy": device})
+    assert rename_device(source, tmp_path / "label", "toy", "Other").label == "Other"
+    assert rename_device(source, tmp_path / "name", "other", "Toy").name == "other"
+    with pytest.raises(DeviceError, match="name must not be taken, 'cpu'"):
+        rename_device(DEVICES["cpu"].folder, tmp_path / "cpu", "cpu", "Other")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{}", "the field 'tasks' is missing"),
+        ('{"tasks": 5}', "'tasks' must be an object, got 5"),
+        ("[]", "it must be an object"),
+        ('{"tasks": ' + "[" * 800 + "]" * 800 + "}", "it is nested too deeply|'tasks' must be an object"),
+    ],
+)
+def test_scales_that_cannot_be_renamed(content: str, message: str, tmp_path: Path) -> None:
+    source = tmp_path / "old"
+    create_device(source, [collection(tmp_path / "toy", n=4)], "toy", "Toy")
+    (source / "tasks.json").write_text(content)
+    with pytest.raises(DeviceError, match=f"tasks.json: ({message})"):
+        rename_device(source, tmp_path / "new", "other", "Other")
+    assert not (tmp_path / "new").exists()
+
+
 def test_from_a_collection_to_an_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "device"
     collected = collection(tmp_path / "toy", passes=2, kinds=("throughput",))
