@@ -2,7 +2,8 @@
 
 All is averaged over whole episodes and measured in turns, so that other load on the machine meets all alike. A single
 environment is measured by Gymnasium's own ``benchmark_step``, beside CartPole. The native vector environment and
-``SyncVectorEnv`` of the same environment take the same actions; a step of all copies counts once per copy. PPO of
+``SyncVectorEnv`` of the same environment take the same actions; a step of all copies counts once per copy, and is
+compared with a step of CartPole too. PPO of
 Stable-Baselines3 trains in the recommended settings, on the native environment and on SB3's ``DummyVecEnv``.
 """
 
@@ -31,14 +32,20 @@ REFERENCE = "CartPole-v1"
 def main() -> None:
     """Reads the command line, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--id", default="anb_gym:AccelNAS-VCK190-v0", help="environment to measure")
+    parser.add_argument(
+        "--ids",
+        nargs="+",
+        default=["anb_gym:AccelNAS-VCK190-v0", "anb_gym:AccelNAS-Edit-VCK190-v0"],
+        help="environments to measure; the agent trains on the first",
+    )
     parser.add_argument("--copies", type=int, default=1024, help="copies of the vector environments")
     parser.add_argument("--seconds", type=int, default=1, help="duration of one measurement of a single environment")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each; the median counts")
     arguments = parser.parse_args()
-    compare_single(arguments.id, arguments.seconds, arguments.rounds)
-    compare_vector(arguments.id, arguments.copies, arguments.rounds)
-    compare_training(arguments.id, arguments.rounds)
+    for env_id in arguments.ids:
+        compare_single(env_id, arguments.seconds, arguments.rounds)
+        compare_vector(env_id, arguments.copies, arguments.seconds, arguments.rounds)
+    compare_training(arguments.ids[0], arguments.rounds)
 
 
 def compare_single(env_id: str, seconds: int, rounds: int) -> None:
@@ -54,22 +61,26 @@ def compare_single(env_id: str, seconds: int, rounds: int) -> None:
     print(f"{'ratio':40} {median(ratios):12.2f}")
 
 
-def compare_vector(env_id: str, copies: int, rounds: int) -> None:
+def compare_vector(env_id: str, copies: int, seconds: int, rounds: int) -> None:
     """Prints how many steps of copies a second the native vector environment and ``SyncVectorEnv`` make."""
+    reference = gymnasium.make(REFERENCE)
     native, synchronous = "native vector environment", "SyncVectorEnv"
     environments = {
         native: gymnasium.make_vec(env_id, copies),
         synchronous: gymnasium.make_vec(env_id, copies, vectorization_mode="sync"),
     }
     speeds: dict[str, list[float]] = {name: [] for name in environments}
+    shares = []
     for _ in range(rounds):
         # One episode of the slower takes about as long as many of the faster.
         for name, episodes in ((native, 20), (synchronous, 1)):
             speeds[name].append(_steps_per_second(environments[name], episodes))
+        shares.append(benchmark_step(reference, seconds, seed=0) / speeds[native][-1])
     for name, values in speeds.items():
         print(f"{f'{name}, {copies} copies':40} {median(values):12,.0f} steps per second")
     ratios = [fast / slow for fast, slow in zip(speeds[native], speeds[synchronous], strict=True)]
     print(f"{'ratio':40} {median(ratios):12.1f}")
+    print(f"{f'native, in steps of {REFERENCE}':40} {median(shares):12.3f}")
 
 
 def compare_training(env_id: str, rounds: int) -> None:

@@ -456,3 +456,20 @@ def test_attributes_that_copies_share_cannot_be_set() -> None:
             envs.call(name)
     with pytest.raises(AttributeError, match="unknown"):
         envs.get_attr("unknown")
+
+
+def test_only_architectures_that_change_are_measured() -> None:
+    measured = []
+
+    def reward(metrics: dict[str, np.ndarray]) -> np.ndarray:
+        measured.append(len(metrics["accuracy"]))
+        return metrics["accuracy"]
+
+    envs = native(EDIT, reward=reward, reward_scale="raw")
+    observations, _ = envs.reset(seed=0)
+    there, other = observations.argmax(axis=1), observations.argmin(axis=1)
+    measured.clear()
+    assert envs.step(there)[1].tolist() == [0.0] * N
+    rewards = envs.step(np.where(np.arange(N) == 1, other, there))[1]
+    assert measured == [1]
+    assert np.flatnonzero(rewards).tolist() == [1]
