@@ -14,7 +14,7 @@ from typing import Final
 from anb_gym import __version__
 from anb_gym._errors import one_line
 from anb_gym._lazy import submodules
-from anb_gym.cli import construction, devices, fronts, proxy_search, reproduce, study, surrogates
+from anb_gym.cli import collect, device, fit, front, proxy_search, reproduce, study
 from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 
 #: What `--help` says the program is.
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anb-gym", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (surrogates, fronts, devices, study, reproduce, construction, proxy_search):
+    for module in (fit, front, device, study, reproduce, collect, proxy_search):
         module.add_commands(commands)
     return parser
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from small_collections import Abacus, throughput
 
-from anb_gym.cli import construction
+from anb_gym.cli import collect
 from anb_gym.construction.collection import sample_architectures
 from anb_gym.construction.dataset import load_dataset
 
 
 def run(*arguments: object) -> None:
     parser = argparse.ArgumentParser()
-    construction.add_commands(parser.add_subparsers())
+    collect.add_commands(parser.add_subparsers())
     options = parser.parse_args(["collect", *map(str, arguments)])
     options.run(options)
 
