@@ -9,7 +9,7 @@ import numpy as np
 
 from anb_gym import complexity, devices
 from anb_gym._errors import choose
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
 from anb_gym.fronts.store import FRONTS
@@ -151,8 +151,9 @@ class Benchmark:
         except NoFrontError:
             if not solve:
                 raise
-        front: CertifiedFront = require("anb_gym.fronts.solving", "exact").solve(self.surrogate, metric)
-        return front
+        with needing("exact"):
+            from anb_gym.fronts.solving import solve as search
+        return search(self.surrogate, metric)
 
     def optimum(self, reward: ScalarReward, *, solve: bool = False) -> CertifiedOptimum:
         """The largest value of a monotone reward over all architectures, certified.

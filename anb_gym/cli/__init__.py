@@ -1,6 +1,6 @@
 """The ``anb-gym`` command. Library code raises; only this package prints and exits.
 
-Each module adds its commands to the parser; a command's function imports what it needs when it runs.
+Each module is a command, which it adds to the parser; its function imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,29 @@ from typing import Final
 from anb_gym import __version__
 from anb_gym._errors import one_line
 from anb_gym._lazy import submodules
-from anb_gym.cli import collect, device, fit, front, proxy_search, reproduce, study
+from anb_gym.cli import (
+    calibrate,
+    collect,
+    device,
+    devices,
+    difficulty,
+    fit,
+    front,
+    leaderboard,
+    proxy_search,
+    query,
+    reproduce,
+    solve,
+    study,
+    validate,
+)
 from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 
+#: In the order of `--help`.
+_COMMANDS: Final = (
+    *(query, fit, solve, front, calibrate, devices, device),
+    *(study, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
+)
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (
     "Neural architecture search on real accelerator measurements: score architectures, certify what is best, "
@@ -48,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anb-gym", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (fit, front, device, study, reproduce, collect, proxy_search):
-        module.add_commands(commands)
+    for command in _COMMANDS:
+        command.add_command(commands)
     return parser
 
 

@@ -13,13 +13,18 @@ from anb_gym.metrics import choose_metric
 
 #: Where pages that link to each other are written by default.
 PAGES: Final = Path("runs/pages")
-#: Where studies are kept by default.
-STUDIES: Final = Path("runs/studies")
 
 
 def add_metrics(parser: argparse.ArgumentParser, help: str) -> None:
     """Adds ``--metrics``, which may be repeated and takes names separated by commas or spaces."""
     parser.add_argument("--metrics", nargs="+", action="extend", default=[], metavar="METRIC", help=help)
+
+
+def add_pages(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--out`` of commands that write pages."""
+    parser.add_argument(
+        "--out", type=Path, default=PAGES, metavar="FOLDER", help=f"where pages go, by default {PAGES.as_posix()}"
+    )
 
 
 def names(texts: Sequence[str]) -> list[str]:

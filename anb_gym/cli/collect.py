@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from anb_gym._errors import one_line
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym.cli._options import output
 
 _EXTRA = "construction"
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the commands to the parser."""
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
     collect = commands.add_parser("collect", help="train or measure random architectures: a data set of one's own")
     kinds = collect.add_subparsers(title="what", required=True, metavar="WHAT")
 
@@ -72,19 +72,22 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _accuracy(options: argparse.Namespace) -> None:
-    collection = require("anb_gym.construction.collection", _EXTRA)
-    executors = require("anb_gym.construction.proxy_search.executors", _EXTRA)
-    trainer = require("anb_gym.construction.proxy_search.trainer", _EXTRA).Trainer(
+    with needing(_EXTRA):
+        from anb_gym.construction.collection import collect_accuracy
+        from anb_gym.construction.proxy_search.executors import open_executor
+        from anb_gym.construction.proxy_search.trainer import Trainer
+        from anb_gym.construction.schemes import load_scheme
+    trainer = Trainer(
         data=options.data,
         device=options.device,
         threads=options.threads,
         processes=options.processes,
         network=_pairs(options.network, "--network"),
     )
-    scheme = require("anb_gym.construction.schemes", _EXTRA).load_scheme(options.scheme)
+    scheme = load_scheme(options.scheme)
     settings = _pairs(options.executor_option, "--executor-option")
-    with output(options.out), executors.open_executor(options.executor, options.workers, **settings) as executor:
-        steps = collection.collect_accuracy(
+    with output(options.out), open_executor(options.executor, options.workers, **settings) as executor:
+        steps = collect_accuracy(
             options.out,
             scheme,
             trainer,
@@ -99,12 +102,13 @@ def _accuracy(options: argparse.Namespace) -> None:
 
 
 def _throughput(options: argparse.Namespace) -> None:
-    collection = require("anb_gym.construction.collection", _EXTRA)
-    make_device = require("anb_gym.construction.collection.devices", _EXTRA).make_device
+    with needing(_EXTRA):
+        from anb_gym.construction.collection import collect_throughput
+        from anb_gym.construction.collection.devices import make_device
     names = ("name", "resolution", "batch", "threads", "runtime", "compiled", "seconds", "board", "vitis_python")
     with output(options.out):
         device = make_device(options.device, options.out / "work", **{name: getattr(options, name) for name in names})
-        steps = collection.collect_throughput(
+        steps = collect_throughput(
             options.out,
             device,
             n=options.n,
@@ -118,7 +122,9 @@ def _throughput(options: argparse.Namespace) -> None:
 
 def _follow(steps: Iterable[Any], total: int) -> None:
     """Lets a collection run, with a progress bar and the errors of models on the error stream."""
-    bar = require("tqdm", _EXTRA).tqdm(steps, total=total, file=sys.stderr)
+    with needing(_EXTRA):
+        from tqdm import tqdm
+    bar = tqdm(steps, total=total, file=sys.stderr)
     reported = set()
     for step in bar:
         if step.error and step.number not in reported:
@@ -127,7 +133,9 @@ def _follow(steps: Iterable[Any], total: int) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    status = require("anb_gym.construction.collection", _EXTRA).status(options.folder)
+    with needing(_EXTRA):
+        from anb_gym.construction.collection import status as status_of
+    status = status_of(options.folder)
     print(f"{options.folder}: {status.records} of {status.n} architectures, {len(status.failures)} failed")
     for metric, count in status.values.items():
         print(f"  {metric}: {count} values")
@@ -145,18 +153,21 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    collection = require("anb_gym.construction.collection", _EXTRA)
+    with needing(_EXTRA):
+        from anb_gym.construction.collection import export
     with output(options.archive.parent, argument="ARCHIVE"):
-        count = collection.export(options.folders, options.archive)
+        count = export(options.folders, options.archive)
     print(f"{count} records in {options.archive}")
 
 
 def _pairs(texts: Iterable[str], argument: str) -> dict[str, Any]:
     """Options that are given as ``KEY=YAML``, such as ``width=0.125``."""
+    with needing(_EXTRA):
+        import yaml
     pairs = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator:
             raise ValueError(f"{argument} must be KEY=VALUE, got {text!r}")
-        pairs[name] = require("yaml", _EXTRA).safe_load(value)
+        pairs[name] = yaml.safe_load(value)
     return pairs

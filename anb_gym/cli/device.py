@@ -1,4 +1,4 @@
-"""The commands ``devices``, the table of all, and ``device``: one's own, from measurements to a folder."""
+"""The command ``device``: a device of one's own, from measurements to a folder."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import argparse
 import os
 from pathlib import Path
 
-from anb_gym._extras import require
+from anb_gym._extras import needing
+from anb_gym.cli import devices
 from anb_gym.cli._options import output
-from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, VARIABLE, DeviceError, read_device
-from anb_gym.surrogates.store import FAMILIES, is_fitted
+from anb_gym.devices import VARIABLE, DeviceError, read_device
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the commands to the parser."""
-    devices = commands.add_parser("devices", help="list all devices, and the folders that are none with the reason")
-    devices.set_defaults(run=_list)
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
     device = commands.add_parser("device", help="make a device's folder from measurements, or rename one")
     device.add_argument(
         "sources", type=Path, nargs="*", metavar="SOURCE", help="folders of anb-gym collect; to rename: the device's"
@@ -25,26 +23,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     device.add_argument("--label", help="of the device in the ids of environments, as in AccelNAS-LABEL-v0")
     device.add_argument("--out", type=Path, metavar="FOLDER", help="the device's folder; to rename: the new one")
-    device.set_defaults(run=_device)
+    device.set_defaults(run=_run)
 
 
-def _list(_: argparse.Namespace) -> None:
-    for device in DEVICES.values():
-        metrics = ", ".join(f"{kind} (target {m.target:g} {KINDS[kind][0]})" for kind, m in device.metrics.items())
-        if device.ships:
-            origin = "of the dataset" if device.dataset else "ships with the package"
-        elif all(is_fitted(FAMILIES[0], f"{device.name}/{kind}") for kind in device.metrics):
-            origin = str(device.folder)
-        else:
-            origin = f"{device.folder}, not fitted; run: anb-gym fit --device {device.name}"
-        print(f"{device.name:8} {device.label:8} {metrics}; {origin}")
-    for folder in LEFT_OUT:
-        print(f"left out: {folder.reason}")
-
-
-def _device(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> None:
     if not options.sources:
-        _list(options)
+        devices.run(options)
         return
     if options.out is None:
         raise ValueError(f"--out is needed to make a device from {', '.join(map(str, options.sources))}")
@@ -56,9 +40,10 @@ def _device(options: argparse.Namespace) -> None:
 def _create(options: argparse.Namespace) -> None:
     if options.label is None:
         raise ValueError(f"--label is needed to make a device from {', '.join(map(str, options.sources))}")
-    module = require("anb_gym.construction.device_folder", "construction")
-    name = options.name or module.measured_device(options.sources)
-    device = module.create_device(options.out, options.sources, name, options.label)
+    with needing("construction"):
+        from anb_gym.construction.device_folder import create_device, measured_device
+    name = options.name or measured_device(options.sources)
+    device = create_device(options.out, options.sources, name, options.label)
     print(f"{device.label} in {options.out}, {device.description['measurements']['records']} measured architectures")
     metrics = " ".join(f"{device.name}/{kind}" for kind in device.metrics)
     present = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
@@ -75,8 +60,9 @@ def _rename(options: argparse.Namespace) -> None:
     (source,) = options.sources
     if options.name is None and options.label is None:
         raise ValueError(f"--name or --label is needed to rename the device in {source}")
-    module = require("anb_gym.construction.device_folder", "construction")
+    with needing("construction"):
+        from anb_gym.construction.device_folder import rename_device
     old = read_device(source, check=False)
-    device = module.rename_device(source, options.out, options.name or old.name, options.label or old.label)
+    device = rename_device(source, options.out, options.name or old.name, options.label or old.label)
     print(f"{old.name} with the label {old.label} is {device.name} with the label {device.label} in {options.out}")
     print(f"now name {options.out.absolute()} instead of {source.absolute()} in {VARIABLE}")

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from anb_gym import configs
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym.cli._options import output
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     search = commands.add_parser(
         "proxy-search", help="find a cheap training scheme that keeps the ranking of architectures"
@@ -24,23 +24,25 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     search.add_argument(
         "--executor", metavar="KIND", help="local, dask, mpi or submitit, instead of the configuration's"
     )
-    search.set_defaults(run=_search)
+    search.set_defaults(run=_run)
 
 
-def _search(options: argparse.Namespace) -> None:
-    config_file, executors, report, search, trainer = (
-        require(f"anb_gym.construction.proxy_search.{module}", "construction")
-        for module in ("config", "executors", "report", "search", "trainer")
-    )
-    config = config_file.load_search(configs.find("proxy_searches", options.config, "SEARCH"))
-    evaluator = trainer.Trainer.from_dict(config.training)
+def _run(options: argparse.Namespace) -> None:
+    with needing("construction"):
+        from anb_gym.construction.proxy_search import report
+        from anb_gym.construction.proxy_search.config import load_search
+        from anb_gym.construction.proxy_search.executors import open_executor
+        from anb_gym.construction.proxy_search.search import search_proxy
+        from anb_gym.construction.proxy_search.trainer import Trainer
+    config = load_search(configs.find("proxy_searches", options.config, "SEARCH"))
+    evaluator = Trainer.from_dict(config.training)
     executor = dict(config.executor)
     if options.executor not in (None, executor.get("kind", "local")):
         executor = {"kind": options.executor, "workers": executor.get("workers", 1)}  # options of the other kind go
     if options.workers is not None:
         executor["workers"] = options.workers
-    with output(options.out), executors.open_executor(**executor) as pool:
-        result = search.search_proxy(config, evaluator, pool, options.out, progress=True)
+    with output(options.out), open_executor(**executor) as pool:
+        result = search_proxy(config, evaluator, pool, options.out, progress=True)
     print(report.summary(result))
     for path in report.write_report(result, evaluator.conditions(), options.out):
         print(f"wrote {path}")

@@ -1,4 +1,4 @@
-"""Commands of studies: ``study`` and ``validate``."""
+"""The command ``study``: controllers × tasks × seeds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from anb_gym import configs
-from anb_gym._errors import choose, one_line
-from anb_gym._extras import require
-from anb_gym.cli._options import STUDIES, output
+from anb_gym._errors import choose
+from anb_gym._extras import needing, require
+from anb_gym.cli._options import output
+from anb_gym.cli._studies import STUDIES, load_study
 
 _BACKENDS = ("loky", "threading", "dask")
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the commands to the parser."""
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
     study = commands.add_parser("study", help="compare controllers on tasks over seeds, or go on with it")
     study.add_argument(
         "file",
@@ -30,19 +31,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     study.add_argument("--report", action="store_true", help="write report.html and plots beside the results")
     study.add_argument("--collect", action="store_true", help="write the table of the runs that are finished and stop")
     study.add_argument("--dry-run", action="store_true", help="check the file, print what would run and stop")
-    study.set_defaults(run=_study)
-
-    validate = commands.add_parser("validate", help="recompute a submission: a list of evaluated architectures")
-    validate.add_argument("submission", type=Path, help="a JSON file, see docs/studies.md")
-    validate.set_defaults(run=_validate)
+    study.set_defaults(run=_run)
 
 
-def _study(options: argparse.Namespace) -> None:
-    files, runner = require("anb_gym.study.study_file", "study"), require("anb_gym.study.runner", "study")
-    # The study knows controllers by where they are; the names of baselines come from here, the layer above both.
-    baselines = require("anb_gym.baselines", "study").BASELINES
-    file = configs.find("studies", options.file, "STUDY")
-    study = files.load_study(file, {name: baseline.target for name, baseline in baselines.items()})
+def _run(options: argparse.Namespace) -> None:
+    with needing("study"):
+        from anb_gym.study import runner
+    study = load_study(options.file, "STUDY")
     skipped: dict[tuple[str, str], list[str]] = {}
     for (task, controller), reason in study.skipped.items():
         skipped.setdefault((controller, reason), []).append(task)
@@ -73,12 +68,15 @@ def _study(options: argparse.Namespace) -> None:
 
 def _report(path: Path) -> None:
     """The report of a finished study, and its plots."""
-    analysis = require("anb_gym.study.analysis.analyse", "study")
-    results = require("anb_gym.study.results", "study").Results.load(path)
-    analysed = analysis.analyse(results.table, results.tasks, progress=True)
-    report = require("anb_gym.reports.html_report", "study")
-    print(f"report in {report.write_report(results, path.with_name('report.html'), analysis=analysed)}")
-    pictures = require("anb_gym.reports.pictures", "study").write_pictures(analysed, path.with_name("plots"))
+    with needing("study"):
+        from anb_gym.reports.html_report import write_report
+        from anb_gym.reports.pictures import write_pictures
+        from anb_gym.study.analysis.analyse import analyse
+        from anb_gym.study.results import Results
+    results = Results.load(path)
+    analysed = analyse(results.table, results.tasks, progress=True)
+    print(f"report in {write_report(results, path.with_name('report.html'), analysis=analysed)}")
+    pictures = write_pictures(analysed, path.with_name("plots"))
     print(f"{len(pictures)} plots in {path.with_name('plots')}")
 
 
@@ -90,25 +88,7 @@ def _backend(name: str, scheduler: str | None) -> AbstractContextManager[Any]:
     if name == "dask":
         require("distributed", "construction")
         options = {"scheduler_host": scheduler}
-    backend: AbstractContextManager[Any] = require("joblib", "study").parallel_config(name, **options)
+    with needing("study"):
+        import joblib
+    backend: AbstractContextManager[Any] = joblib.parallel_config(name, **options)
     return backend
-
-
-def _validate(options: argparse.Namespace) -> None:
-    module = require("anb_gym.study.submission", "study")
-    submission = module.load_submission(options.submission)
-    print(f"{one_line(submission.controller)}: {len(submission.runs)} runs")
-    wrong, claims = 0, 0
-    for run in submission.runs:
-        verdict = module.validate_run(run)
-        what = "hypervolume regret" if run.judge.n_objectives > 1 else "regret"
-        regret = ", ".join(f"{value:.4g} after {budget:,}" for budget, value in verdict.regret.items())
-        counts = f"{len(run.index):,} evaluations, {verdict.repeated:,} of them repeated"
-        print(f"{run}: {counts}; {f'{what} {regret}' if regret else 'no exact front is known'}")
-        for mismatch in verdict.mismatches:
-            print(f"  wrong: {mismatch}")
-        wrong += len(verdict.mismatches)
-        claims += len(run.claims)
-    if wrong:
-        raise ValueError(f"{options.submission}: claims that are wrong: {wrong}")
-    print("all claims agree" if claims else "nothing is claimed")

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from anb_gym._errors import choose
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym.construction.proxy_search.units import Outcome, Unit
 from anb_gym.construction.schemes import Scheme
 from anb_gym.space import Architecture
@@ -83,10 +83,12 @@ class Trainer:
         return self._train(unit, folder)  # after the processes, this reads what they found
 
     def _train(self, unit: Unit, folder: Path) -> Any:
-        module = require("anb_gym.construction.training", "construction")
+        with needing("construction"):
+            from anb_gym.construction.network import NetworkOptions
+            from anb_gym.construction.training import train
         for name in self.network:
-            choose(name, module.NetworkOptions.__annotations__, "an option of the network")
-        return module.train(
+            choose(name, NetworkOptions.__annotations__, "an option of the network")
+        return train(
             Architecture.from_index(unit.architecture),
             unit.scheme,
             self._data(),
@@ -98,9 +100,10 @@ class Trainer:
         )
 
     def _data(self) -> Any:
-        module = require("anb_gym.construction.data", "construction")
+        with needing("construction"):
+            from anb_gym.construction.data import digits, imagenet
         name, _, folder = self.data.partition(":")
-        return module.digits() if name == "digits" else module.imagenet(Path(folder))
+        return digits() if name == "digits" else imagenet(Path(folder))
 
     def _train_together(self, unit: Unit, folder: Path) -> None:
         """Lets processes train a unit and leave the result in its folder."""

@@ -13,7 +13,7 @@ from anb_gym.construction.dataset import load_dataset
 
 def run(*arguments: object) -> None:
     parser = argparse.ArgumentParser()
-    collect.add_commands(parser.add_subparsers())
+    collect.add_command(parser.add_subparsers())
     options = parser.parse_args(["collect", *map(str, arguments)])
     options.run(options)
 

@@ -1,0 +1,26 @@
+"""The command ``leaderboard``: the page of a study's results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from anb_gym._extras import needing
+from anb_gym.cli._options import add_pages, output
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
+    leaderboard = commands.add_parser("leaderboard", help="write the leaderboard of a study's results")
+    leaderboard.add_argument("results", type=Path, help="a study's folder, or its results.parquet")
+    add_pages(leaderboard)
+    leaderboard.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    with needing("study"):
+        from anb_gym.reports.leaderboard import write_leaderboard
+        from anb_gym.study.results import Results
+    with output(options.out):
+        for path in write_leaderboard(Results.load(options.results), options.out, progress=True):
+            print(path)

@@ -1,0 +1,37 @@
+"""The command ``validate``: a submission, recomputed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from anb_gym._errors import one_line
+from anb_gym._extras import needing
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
+    validate = commands.add_parser("validate", help="recompute a submission: a list of evaluated architectures")
+    validate.add_argument("submission", type=Path, help="a JSON file, see docs/studies.md")
+    validate.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    with needing("study"):
+        from anb_gym.study.submission import load_submission, validate_run
+    submission = load_submission(options.submission)
+    print(f"{one_line(submission.controller)}: {len(submission.runs)} runs")
+    wrong, claims = 0, 0
+    for run in submission.runs:
+        verdict = validate_run(run)
+        what = "hypervolume regret" if run.judge.n_objectives > 1 else "regret"
+        regret = ", ".join(f"{value:.4g} after {budget:,}" for budget, value in verdict.regret.items())
+        counts = f"{len(run.index):,} evaluations, {verdict.repeated:,} of them repeated"
+        print(f"{run}: {counts}; {f'{what} {regret}' if regret else 'no exact front is known'}")
+        for mismatch in verdict.mismatches:
+            print(f"  wrong: {mismatch}")
+        wrong += len(verdict.mismatches)
+        claims += len(run.claims)
+    if wrong:
+        raise ValueError(f"{options.submission}: claims that are wrong: {wrong}")
+    print("all claims agree" if claims else "nothing is claimed")
