@@ -188,9 +188,9 @@ def trained(folder: Path) -> Reader:
 
 
 def unit(folder: Path) -> Reader:
-    module = import_module("anb_gym.construction.proxy_search.units")
+    module = import_module("anb_gym.construction.proxy_search.records")
     schemes = import_module("anb_gym.construction.schemes")
-    what = module.Unit(5, schemes.load_scheme("proxy"), 0)
+    what = import_module("anb_gym.construction.units").Unit(5, schemes.load_scheme("proxy"), 0)
     path: Path = module.record_path(folder, what)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({**module._identity(what, {}), "accuracy": 60.0, "seconds": 3.0}))

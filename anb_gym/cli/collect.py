@@ -74,9 +74,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _accuracy(options: argparse.Namespace) -> None:
     with needing(_EXTRA):
         from anb_gym.construction.collection import collect_accuracy
-        from anb_gym.construction.proxy_search.executors import open_executor
-        from anb_gym.construction.proxy_search.trainer import Trainer
+        from anb_gym.construction.executors import open_executor
         from anb_gym.construction.schemes import load_scheme
+        from anb_gym.construction.trainer import Trainer
     trainer = Trainer(
         data=options.data,
         device=options.device,

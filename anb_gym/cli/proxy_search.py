@@ -29,11 +29,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("construction"):
+        from anb_gym.construction.executors import open_executor
         from anb_gym.construction.proxy_search import report
         from anb_gym.construction.proxy_search.config import load_search
-        from anb_gym.construction.proxy_search.executors import open_executor
         from anb_gym.construction.proxy_search.search import search_proxy
-        from anb_gym.construction.proxy_search.trainer import Trainer
+        from anb_gym.construction.trainer import Trainer
     config = load_search(configs.find("proxy_searches", options.config, "SEARCH"))
     evaluator = Trainer.from_dict(config.training)
     executor = dict(config.executor)

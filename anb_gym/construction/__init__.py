@@ -7,6 +7,7 @@ module              what it has
 ``network``         an architecture as a PyTorch module
 ``data``            folders of images, and digits
 ``training``        trains a network by a scheme
+``units``           a training as a unit of work; ``trainer`` carries it out, ``executors`` say where
 ``proxy_search``    the search for a cheap scheme that keeps the ranking
 ``collection``      accuracies and measurements of devices, record by record
 ``dataset``         the published records, and collected ones

@@ -11,9 +11,9 @@ from typing import Any
 
 from anb_gym.construction.collection.folder import Collection, CollectionError, Step, raise_if_general
 from anb_gym.construction.collection.records import new_record, with_training
-from anb_gym.construction.proxy_search.trainer import Trainer
-from anb_gym.construction.proxy_search.units import Unit
 from anb_gym.construction.schemes import Scheme
+from anb_gym.construction.trainer import Trainer
+from anb_gym.construction.units import Unit
 
 
 def collect_accuracy(

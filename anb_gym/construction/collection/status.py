@@ -13,7 +13,7 @@ from anb_gym._files import read_bytes
 from anb_gym._types import FloatArray
 from anb_gym.complexity import macs, params
 from anb_gym.construction.collection.folder import Collection
-from anb_gym.construction.proxy_search.ranking import tau
+from anb_gym.construction.ranking import tau
 from anb_gym.construction.record_format import DatasetError, read_record
 from anb_gym.space import SPACE, Architecture
 

@@ -4,18 +4,16 @@
 module             what it has
 =================  =================================================================
 ``config``         what is searched, in YAML
-``units``          the unit of work and its record
-``trainer``        the evaluator that trains units
-``executors``      where units run: local processes, Dask, MPI, SLURM jobs
+``records``        the records of units, and what makes them
 ``running``        runs units and gathers outcomes
-``ranking``        Kendall's tau, and the largest that can still be reached
 ``race``           which schemes go on and which one wins
 ``statistics``     intervals and noise ceilings
 ``search``         the whole search
 ``report``         its result as JSON, text and a picture
 =================  =================================================================
 
-The modules are imported by name: workers start faster without what only the search itself needs.
+Its evaluator and where it runs, :mod:`~anb_gym.construction.trainer` and :mod:`~anb_gym.construction.executors`, are
+those of collections too. Modules are imported by name: workers start faster without what only the search itself needs.
 """
 
 from anb_gym._lazy import submodules

@@ -55,8 +55,8 @@ class SearchConfig:
         wave: Units that are submitted together. Schemes are given up between waves, and workers that finish early wait
             for the end of a wave: a few times the number of workers suits.
         seed: Of the choice of architectures, of all trainings and of the statistics.
-        training: Arguments of :class:`~anb_gym.construction.proxy_search.trainer.Trainer`.
-        executor: Arguments of :func:`~anb_gym.construction.proxy_search.executors.open_executor`.
+        training: Arguments of :class:`~anb_gym.construction.trainer.Trainer`.
+        executor: Arguments of :func:`~anb_gym.construction.executors.open_executor`.
 
     Raises:
         ValueError: A value is of the wrong type or out of range; the message names it.

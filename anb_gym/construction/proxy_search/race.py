@@ -14,9 +14,9 @@ from itertools import takewhile
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.construction.proxy_search.ranking import tau_bound
 from anb_gym.construction.proxy_search.statistics import Measured
-from anb_gym.construction.proxy_search.units import Outcome
+from anb_gym.construction.ranking import tau_bound
+from anb_gym.construction.units import Trained
 
 
 class Status(StrEnum):
@@ -68,7 +68,7 @@ class Race:
         #: The largest tau that each scheme can still reach; of a complete scheme, its tau.
         self.bounds = [tau_bound(np.full(len(reference), np.nan), reference)] * schemes
 
-    def tell(self, scheme: int, row: int, outcomes: Sequence[Outcome]) -> None:
+    def tell(self, scheme: int, row: int, outcomes: Sequence[Trained]) -> None:
         """Takes the outcomes of one architecture, one per seed."""
         self.measured[scheme].accuracy[row] = [outcome.accuracy for outcome in outcomes]
         self.measured[scheme].seconds[row] = [outcome.seconds for outcome in outcomes]

@@ -11,9 +11,10 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym.construction.proxy_search.config import nominal_cost
+from anb_gym.construction.proxy_search.records import Evaluator, complete, read_record
 from anb_gym.construction.proxy_search.statistics import Measured
-from anb_gym.construction.proxy_search.units import Evaluator, Outcome, Unit, complete, read_record
 from anb_gym.construction.schemes import Scheme
+from anb_gym.construction.units import Trained, Unit
 
 
 class UnitsFailed(ChildProcessError):
@@ -48,7 +49,7 @@ class Runner:
         accuracy, seconds = values.T.reshape(2, -1, len(seeds))
         return Measured(accuracy, seconds)
 
-    def run(self, units: Sequence[Unit], phase: str) -> dict[Unit, Outcome]:
+    def run(self, units: Sequence[Unit], phase: str) -> dict[Unit, Trained]:
         """Evaluates units and waits for all of them.
 
         Raises:
@@ -64,7 +65,7 @@ class Runner:
         self._bar.update(len(outcomes))
         # The dearest first: begun last, they would keep the others waiting.
         missing = sorted((unit for unit in found if unit not in outcomes), key=lambda unit: -nominal_cost(unit.scheme))
-        futures: dict[Future[Outcome], Unit] = {}
+        futures: dict[Future[Trained], Unit] = {}
         unit = None
         try:
             for unit in missing:

@@ -12,10 +12,11 @@ import numpy as np
 from anb_gym.construction.grid import model_grid
 from anb_gym.construction.proxy_search.config import SearchConfig
 from anb_gym.construction.proxy_search.race import Race, Status, Target
+from anb_gym.construction.proxy_search.records import Evaluator
 from anb_gym.construction.proxy_search.running import Runner
 from anb_gym.construction.proxy_search.statistics import Comparison, Measured
-from anb_gym.construction.proxy_search.units import Evaluator, Unit
 from anb_gym.construction.schemes import Scheme
+from anb_gym.construction.units import Unit
 from anb_gym.space import SPACE, Indices
 
 #: First seed of proxies after that of the reference: trainings that begin alike agree more than their schemes do.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 from anb_gym._types import FloatArray
-from anb_gym.construction.proxy_search.ranking import tau
+from anb_gym.construction.ranking import tau
 
 #: Resamples of a bootstrap interval, and pairs of draws of a noise ceiling.
 RESAMPLES: Final = 2000

@@ -15,9 +15,9 @@ from anb_gym.complexity import macs
 from anb_gym.construction.collection import Step, collect_accuracy, collect_throughput
 from anb_gym.construction.collection.devices import CPU
 from anb_gym.construction.data import Digits
-from anb_gym.construction.proxy_search.trainer import Trainer
-from anb_gym.construction.proxy_search.units import Unit
 from anb_gym.construction.schemes import Recipe, Scheme
+from anb_gym.construction.trainer import Trainer
+from anb_gym.construction.units import Unit
 from anb_gym.space import Architecture
 
 SMALL = Architecture(

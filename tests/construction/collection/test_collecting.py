@@ -31,8 +31,8 @@ from anb_gym.construction.collection import (
     sample_architectures,
     status,
 )
-from anb_gym.construction.proxy_search.trainer import Trainer
 from anb_gym.construction.record_format import DatasetError
+from anb_gym.construction.trainer import Trainer
 
 
 def content(folder: Path) -> dict[str, Any]:

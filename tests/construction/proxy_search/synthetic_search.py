@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym.construction.executors import open_executor
 from anb_gym.construction.proxy_search.config import SearchConfig, nominal_cost
-from anb_gym.construction.proxy_search.executors import open_executor
-from anb_gym.construction.proxy_search.units import Outcome, Unit
+from anb_gym.construction.units import Trained, Unit
 
 GRID = {
     "batch_size": (128, 256),
@@ -37,13 +37,13 @@ class Synthetic:
     def conditions(self) -> Mapping[str, Any]:
         return {"data": "synthetic", "version": self.version}
 
-    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+    def __call__(self, unit: Unit, folder: Path) -> Trained:
         time.sleep(self.pause)
         cost = nominal_cost(unit.scheme)
         key = [unit.architecture % 2**31, cost, unit.scheme.batch_size, unit.seed]
         truth = np.random.default_rng(unit.architecture).uniform(50, 70)
         noise = np.random.default_rng(key).normal() * 2e5 / cost
-        return Outcome(round(float(truth + noise), 4), cost * (1 + unit.architecture % 7 / 10) / 1e4)
+        return Trained(round(float(truth + noise), 4), cost * (1 + unit.architecture % 7 / 10) / 1e4)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Deadly(Synthetic):
     victim: int = 4
     once: str = ""
 
-    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+    def __call__(self, unit: Unit, folder: Path) -> Trained:
         if unit.architecture == self.victim and not Path(self.once).exists():
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(unit, folder)

@@ -9,8 +9,8 @@ import yaml
 from synthetic_search import GRID, Synthetic
 
 from anb_gym.cli import main
-from anb_gym.construction.proxy_search import executors
-from anb_gym.construction.proxy_search.trainer import Trainer
+from anb_gym.construction import executors
+from anb_gym.construction.trainer import Trainer
 
 CONFIG = {
     "grid": {name: list(values) for name, values in GRID.items()},

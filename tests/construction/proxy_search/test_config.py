@@ -8,8 +8,8 @@ import yaml
 from synthetic_search import GRID, config
 
 from anb_gym.construction.proxy_search.config import load_search, nominal_cost
-from anb_gym.construction.proxy_search.trainer import Trainer
 from anb_gym.construction.schemes import load_scheme
+from anb_gym.construction.trainer import Trainer
 
 
 def test_the_paper_searches_a_grid_that_has_its_proxy() -> None:

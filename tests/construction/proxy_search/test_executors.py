@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from synthetic_search import Deadly, Synthetic, config
 
-from anb_gym.construction.proxy_search.executors import open_executor
+from anb_gym.construction.executors import open_executor
+from anb_gym.construction.proxy_search.records import RECORDS
 from anb_gym.construction.proxy_search.report import to_dict
 from anb_gym.construction.proxy_search.running import Runner, UnitsFailed
 from anb_gym.construction.proxy_search.search import search_proxy
-from anb_gym.construction.proxy_search.units import RECORDS, Outcome, Unit
+from anb_gym.construction.units import Trained, Unit
 
 UNITS = [Unit(index, config().schemes()[0], 0) for index in range(6)]
 
@@ -44,7 +45,7 @@ def test_a_worker_that_dies_ends_the_search_and_loses_nothing(tmp_path: Path) ->
 
 def test_a_unit_that_fails_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
     class Broken(Synthetic):
-        def __call__(self, unit: Unit, folder: Path) -> Outcome:
+        def __call__(self, unit: Unit, folder: Path) -> Trained:
             if unit.architecture == 5:
                 raise MemoryError("too large")
             return super().__call__(unit, folder)
@@ -57,7 +58,7 @@ def test_a_unit_that_fails_is_named_and_the_others_are_kept(tmp_path: Path) -> N
 
 def test_local_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     source = (
-        "from anb_gym.construction.proxy_search.executors import open_executor; import os, time\n"
+        "from anb_gym.construction.executors import open_executor; import os, time\n"
         "if __name__ == '__main__':\n"
         "    with open_executor('local', 1) as pool:\n"
         f"        open({str(tmp_path / 'pid')!r}, 'w').write(str(pool.submit(os.getpid).result()))\n"

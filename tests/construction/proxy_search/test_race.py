@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anb_gym.construction.proxy_search.race import Race, Status, Target
-from anb_gym.construction.proxy_search.ranking import tau
-from anb_gym.construction.proxy_search.units import Outcome
+from anb_gym.construction.ranking import tau
+from anb_gym.construction.units import Trained
 
 REFERENCE = np.array([60.0, 55.0, 58.0, 63.0, 61.0, 52.0, 57.0, 59.0])
 
@@ -20,7 +20,7 @@ def finish(race: Race, accuracy: np.ndarray, seconds: np.ndarray, wave: int = 3)
         assert len(set(pairs)) == len(pairs)
         for scheme, row in pairs:
             pairs_of_seeds = zip(accuracy[scheme, row], seconds[scheme, row], strict=True)
-            race.tell(scheme, row, [Outcome(*both) for both in pairs_of_seeds])
+            race.tell(scheme, row, [Trained(*both) for both in pairs_of_seeds])
         trained += len(pairs)
     return trained
 
@@ -82,9 +82,9 @@ def test_a_target_that_is_reached_at_once_ends_the_race() -> None:
 
 def test_a_slow_scheme_is_given_up_as_soon_as_its_mean_must_exceed_the_limit() -> None:
     race = Race(1, REFERENCE, 1, limit=1.0)
-    race.tell(0, 0, [Outcome(60.0, 7.9)])
+    race.tell(0, 0, [Trained(60.0, 7.9)])
     assert race.wave(1) == [(0, 1)]
-    race.tell(0, 1, [Outcome(60.0, 0.2)])
+    race.tell(0, 1, [Trained(60.0, 0.2)])
     assert race.wave(1) == []
     assert race.statuses() == [Status.TOO_SLOW]
     assert race.winner is None

@@ -18,10 +18,11 @@ import synthetic_search
 from synthetic_search import Synthetic, config
 
 from anb_gym.construction.proxy_search.config import SearchConfig
-from anb_gym.construction.proxy_search.ranking import tau
+from anb_gym.construction.proxy_search.records import RECORDS
 from anb_gym.construction.proxy_search.report import summary, to_dict, write_report
 from anb_gym.construction.proxy_search.search import SearchResult, search_proxy
-from anb_gym.construction.proxy_search.units import RECORDS, Outcome, Unit
+from anb_gym.construction.ranking import tau
+from anb_gym.construction.units import Trained, Unit
 
 
 def search(folder: Path, changed: SearchConfig | None = None, evaluator: Any = None, workers: int = 1) -> SearchResult:
@@ -73,7 +74,7 @@ def test_the_winner_is_confirmed_on_architectures_that_it_was_not_chosen_by(tmp_
 
 def test_neither_the_order_nor_the_number_of_workers_changes_the_result(undisturbed: Path, tmp_path: Path) -> None:
     class Jittery(Synthetic):
-        def __call__(self, unit: Unit, folder: Path) -> Outcome:
+        def __call__(self, unit: Unit, folder: Path) -> Trained:
             time.sleep(random.Random(str(unit)).random() / 200)
             return super().__call__(unit, folder)
 
@@ -111,7 +112,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 
 def test_a_finished_search_is_read_again_without_training(tmp_path: Path) -> None:
     class Counting(Synthetic):
-        def __call__(self, unit: Unit, folder: Path) -> Outcome:
+        def __call__(self, unit: Unit, folder: Path) -> Trained:
             trained[unit] += 1
             return super().__call__(unit, folder)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from anb_gym.construction.proxy_search.ranking import tau
 from anb_gym.construction.proxy_search.statistics import Comparison, Measured, noise_ceiling
+from anb_gym.construction.ranking import tau
 
 
 def measured(truth: np.ndarray, std: float, seeds: int, seed: int) -> Measured:

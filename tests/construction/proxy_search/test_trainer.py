@@ -9,10 +9,11 @@ import pytest
 
 from anb_gym import Architecture
 from anb_gym.construction import training
+from anb_gym.construction.proxy_search.records import WORK, read_record
 from anb_gym.construction.proxy_search.running import Runner
-from anb_gym.construction.proxy_search.trainer import Trainer
-from anb_gym.construction.proxy_search.units import WORK, Outcome, Unit, read_record
 from anb_gym.construction.schemes import Recipe, Scheme
+from anb_gym.construction.trainer import Trainer
+from anb_gym.construction.units import Trained, Unit
 
 SCHEME = Scheme(250, 1, 0, 0, 32, 32, Recipe(rate=0.2, rate_batch=250, peak_epoch=0.5, evaluation_ratio=1.0))
 SMALLEST = Architecture((1,) * 7, (3,) * 7, (1,) * 7, (False,) * 7)
@@ -24,7 +25,7 @@ def test_a_unit_is_trained_recorded_and_its_checkpoint_removed(tmp_path: Path) -
     with ThreadPoolExecutor(1) as pool, Runner(TRAINER, pool, tmp_path) as runner:
         measured = runner.measure(SCHEME, [SMALLEST.index], [7], "reference")
     outcome = read_record(tmp_path, UNIT, TRAINER.conditions())
-    assert outcome == Outcome(measured.accuracy[0, 0], measured.seconds[0, 0])
+    assert outcome == Trained(measured.accuracy[0, 0], measured.seconds[0, 0])
     assert outcome.seconds > 0
     assert not any(path.is_file() for path in (tmp_path / WORK).rglob("*"))
 

@@ -1,65 +1,21 @@
-"""The unit of work of a proxy search: one architecture, trained with one scheme and one seed."""
+"""Records of the units of a proxy search, and what makes them."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from anb_gym._files import read_object, refusing, write_atomically
-from anb_gym.construction.schemes import Scheme
+from anb_gym.construction.units import Trained, Unit
 
 #: Folder of the records inside the folder of a search.
 RECORDS: Final = "records"
 #: Folder of what evaluations keep while they run, such as checkpoints.
 WORK: Final = "work"
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What one training is about.
-
-    Attributes:
-        architecture: Index in the search space.
-        scheme: How it is trained.
-        seed: Of everything random in the training.
-    """
-
-    architecture: int
-    scheme: Scheme
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.scheme}/{self.architecture:012}-{self.seed}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a unit gives.
-
-    Attributes:
-        accuracy: Top-1 accuracy in percent.
-        seconds: Training time.
-
-    Raises:
-        ValueError: A value is not finite or out of range. Bounds on a scheme's mean time need times of at least 0.
-    """
-
-    accuracy: float
-    seconds: float
-
-    def __post_init__(self) -> None:
-        for name, high in (("accuracy", 100.0), ("seconds", np.inf)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
-                raise ValueError(f"{name} must be a number in 0..{high:g}, got {value!r}")
-        if not np.isfinite(self.seconds):
-            raise ValueError(f"seconds must be finite, got {self.seconds!r}")
 
 
 class Evaluator(Protocol):
@@ -69,12 +25,12 @@ class Evaluator(Protocol):
         """All that decides an outcome beside the unit, such as the data and the width, as JSON has it."""
         ...
 
-    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+    def __call__(self, unit: Unit, folder: Path) -> Trained:
         """Evaluates a unit; ``folder`` is its own, where an evaluation that was killed left its checkpoint."""
         ...
 
 
-def complete(evaluator: Evaluator, unit: Unit, folder: Path) -> Outcome:
+def complete(evaluator: Evaluator, unit: Unit, folder: Path) -> Trained:
     """Evaluates a unit and writes its record, unless the record is there. This is what workers run.
 
     The record is written before the outcome is handed back, so whatever dies later, it is not lost; and a worker that
@@ -95,7 +51,7 @@ def complete(evaluator: Evaluator, unit: Unit, folder: Path) -> Outcome:
     return outcome
 
 
-def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Outcome | None:
+def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Trained | None:
     """The outcome of a unit, None if there is no record of it.
 
     Raises:
@@ -115,7 +71,7 @@ def read_record(folder: Path, unit: Unit, conditions: Mapping[str, Any]) -> Outc
                 "give another folder, or delete the records to evaluate them again"
             )
     with refusing(where, ValueError):
-        return Outcome(record.get("accuracy", float), record.get("seconds", float))
+        return Trained(record.get("accuracy", float), record.get("seconds", float))
 
 
 def record_path(folder: Path, unit: Unit) -> Path:

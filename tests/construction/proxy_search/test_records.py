@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from synthetic_search import Synthetic, config
 
-from anb_gym.construction.proxy_search.units import WORK, Outcome, Unit, complete, read_record, record_path
+from anb_gym.construction.proxy_search.records import WORK, complete, read_record, record_path
+from anb_gym.construction.units import Trained, Unit
 
 SCHEME = config().schemes()[0]
 UNIT = Unit(12345, SCHEME, 3)
 
 
 class Failing(Synthetic):
-    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+    def __call__(self, unit: Unit, folder: Path) -> Trained:
         raise AssertionError("evaluated although there is a record")
 
 
@@ -33,7 +34,7 @@ def test_a_unit_has_its_own_folder_until_it_is_done(tmp_path: Path) -> None:
     seen = []
 
     class Checkpointing(Synthetic):
-        def __call__(self, unit: Unit, folder: Path) -> Outcome:
+        def __call__(self, unit: Unit, folder: Path) -> Trained:
             folder.mkdir(parents=True)
             (folder / "checkpoint").write_text("state")
             seen.append(folder)
@@ -94,4 +95,4 @@ def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("values", [(float("nan"), 1.0), (-1.0, 1.0), (50.0, -1.0), (50.0, float("inf")), ("50", 1.0)])
 def test_impossible_outcomes_are_refused(values: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Outcome(*values)
+        Trained(*values)

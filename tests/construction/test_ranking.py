@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from anb_gym.construction.proxy_search.ranking import tau, tau_bound
+from anb_gym.construction.ranking import tau, tau_bound
 
 accuracies = st.lists(st.integers(0, 5), min_size=2, max_size=6)
 

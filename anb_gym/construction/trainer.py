@@ -15,8 +15,8 @@ from typing import Any
 
 from anb_gym._errors import choose
 from anb_gym._extras import needing
-from anb_gym.construction.proxy_search.units import Outcome, Unit
 from anb_gym.construction.schemes import Scheme
+from anb_gym.construction.units import Trained, Unit
 from anb_gym.space import Architecture
 
 
@@ -63,14 +63,14 @@ class Trainer:
         """The data and the network; where and with how many processes it is trained may change between runs."""
         return {"data": self.data, "network": dict(self.network)}
 
-    def __call__(self, unit: Unit, folder: Path) -> Outcome:
+    def __call__(self, unit: Unit, folder: Path) -> Trained:
         """Trains a unit, going on from its last epoch if its training was killed."""
         began = perf_counter()
         try:
             result = self.train(unit, folder)
         except FloatingPointError:
-            return Outcome(0.0, perf_counter() - began)
-        return Outcome(result.accuracy, result.seconds)
+            return Trained(0.0, perf_counter() - began)
+        return Trained(result.accuracy, result.seconds)
 
     def train(self, unit: Unit, folder: Path) -> Any:
         """The same with all that :func:`~anb_gym.construction.training.train` returns.
