@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from anb_gym.devices import DEVICES, KINDS, LEFT_OUT
-from anb_gym.surrogates.store import FAMILIES, is_fitted
+from anb_gym._errors import one_line
+from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, Device
+from anb_gym.fronts import load_front
+from anb_gym.surrogates.store import FAMILIES, load_shipped
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
-    devices = commands.add_parser("devices", help="list all devices, and the folders that are none with the reason")
+    devices = commands.add_parser("devices", help="list all devices, and what is damaged or left out with the reason")
     devices.set_defaults(run=run)
 
 
@@ -18,12 +20,25 @@ def run(_: argparse.Namespace) -> None:
     """Prints every device, and what is left out."""
     for device in DEVICES.values():
         metrics = ", ".join(f"{kind} (target {m.target:g} {KINDS[kind][0]})" for kind, m in device.metrics.items())
-        if device.ships:
-            origin = "of the dataset" if device.dataset else "ships with the package"
-        elif all(is_fitted(FAMILIES[0], f"{device.name}/{kind}") for kind in device.metrics):
-            origin = str(device.folder)
-        else:
-            origin = f"{device.folder}, not fitted; run: anb-gym fit --device {device.name}"
-        print(f"{device.name:8} {device.label:8} {metrics}; {origin}")
+        print(f"{device.name:8} {device.label:8} {metrics}; {_state(device)}")
     for folder in LEFT_OUT:
         print(f"left out: {folder.reason}")
+
+
+def _state(device: Device) -> str:
+    """Where a device comes from; of one's own, what is damaged or the command that comes next."""
+    if device.ships:
+        return "of the dataset" if device.dataset else "ships with the package"
+    from anb_gym.calibration import is_recorded, records
+
+    remedy = f"its rewards have no recorded scale; run: anb-gym calibrate --device {device.name}"
+    try:
+        records([f"{device.name}/{kind}" for kind in device.metrics])
+        for metric in (f"{device.name}/{kind}" for kind in device.metrics):
+            load_shipped(FAMILIES[0], metric)
+            load_front(FAMILIES[0], metric)
+            if not is_recorded(metric, FAMILIES[0]):
+                return f"{device.folder}, {remedy}"
+    except ValueError as error:
+        return f"{device.folder}, {one_line(str(error))}"
+    return str(device.folder)

@@ -200,6 +200,29 @@ def test_a_label_that_should_never_have_been_can_be_renamed(tmp_path: Path) -> N
     assert read_device(tmp_path / "new").description == read_device(source, check=False).description
 
 
+def test_the_list_of_devices_says_what_is_damaged_and_what_comes_next(tmp_path: Path) -> None:
+    """In the order in which a device is made, from the end."""
+    folder = tmp_path / "copy"
+    rename_device(DEVICES["cpu"].folder, folder, "copy", "Copy")
+
+    def state() -> str:
+        environment = os.environ | {VARIABLE: str(folder)}
+        command = [sys.executable, "-m", "anb_gym", "devices"]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return run.stdout.splitlines()[-1].partition("images/s); ")[2].replace(str(folder), "FOLDER")
+
+    assert state() == "FOLDER"
+    (folder / "tasks.json").write_text("{")
+    assert state().startswith("FOLDER, FOLDER/tasks.json: it is not JSON")
+    (folder / "tasks.json").unlink()
+    assert state().endswith("run: anb-gym calibrate --device copy")
+    (folder / "fronts" / "gp" / "copy-throughput.json").unlink()
+    assert state().endswith("run: anb-gym solve --surrogate gp --metrics copy/throughput")
+    with (folder / "surrogates" / "gp" / "copy-throughput.npz").open("ab") as file:
+        file.write(b"?")
+    assert state().startswith("FOLDER, FOLDER/surrogates/gp/copy-throughput.npz is damaged")
+
+
 def test_one_of_its_names_may_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is known already, as the page has it, and is not in its own way; those that ship stay."""
     source = tmp_path / "old"
@@ -255,7 +278,7 @@ assert info["metrics"]["toy/throughput"] > 0
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("toy      Toy      throughput (target ") == 2
-    assert run.stdout.count(f"images/s); {folder}, not fitted; run: anb-gym fit --device toy\n") == 2
+    assert run.stdout.count("run: anb-gym fit --device toy --families gp\n") == 2
     assert "gp toy/throughput: R²" in run.stdout
     assert "ceiling of toy/throughput: R² 1.0000, τ 1.0000, MAE 0" in run.stdout  # repeats are equal
     manifest = json.loads((folder / "surrogates" / "gp" / "toy-throughput.json").read_text())
