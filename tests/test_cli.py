@@ -96,6 +96,18 @@ def test_versions_and_the_module(capsys):
         assert (run.returncode, run.stdout, run.stderr) == (0, f"anb-gym {__version__}\n", "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+@pytest.mark.parametrize(
+    ("output", "status", "message"),
+    [("/dev/full", 1, "anb-gym: [Errno 28] No space left on device: standard output\n"), ("&-", 0, "")],
+)
+def test_output_that_cannot_be_written(output, status, message):
+    command = f"exec {sys.executable} -m anb_gym query 0 --metrics macs >{output}"
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    result = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=environment)
+    assert (result.returncode, result.stderr) == (status, message)
+
+
 def test_help_is_quick():
     """Under 0.3 s of processor time, whatever else the machine does: of several starts the quickest."""
     taken = []

@@ -173,6 +173,10 @@ def test_a_full_disk_is_named_and_nothing_left(function: str, tmp_path: Path, mo
     assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path))
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "old"
+    with pytest.raises(OSError, match="No space left on device: .*new'") as raised:
+        files.create(tmp_path / "new", b"new")
+    assert raised.value.filename == str(tmp_path / "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_killed_writers_leave_can_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

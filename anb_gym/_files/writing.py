@@ -23,21 +23,31 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: It cannot be written; the error has the file's name, and what was there before is still there.
     """
     temporary = None
+    with _naming(path):
+        try:
+            handle, temporary = _open_temporary(path)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            if temporary is not None:
+                with suppress(OSError):
+                    os.unlink(temporary)
+            raise
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Makes an error of the system name a file, in place of the temporary one or of none."""
     try:
-        handle, temporary = _open_temporary(path)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _open_temporary(path: Path) -> tuple[int, str]:
@@ -64,7 +74,8 @@ def create(path: Path, data: bytes) -> bool:
         return False
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:
-        write_atomically(temporary, data)
+        with _naming(path):
+            write_atomically(temporary, data)
         try:
             os.link(temporary, path)
         except (FileExistsError, FileNotFoundError):

@@ -51,17 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ[VARIABLE] = os.pathsep.join(str(d.folder) for d in DEVICES.values() if not d.ships)
     try:
         options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None is what Python makes of a closed one
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 1
     except (ValueError, ModuleNotFoundError, OSError) as error:
-        print(f"anb-gym: {one_line(str(error))}", file=sys.stderr)
+        where = ""
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:  # it is led to a full disk
+            _discard_output()
+            where = ": standard output" if isinstance(error, OSError) and error.filename is None else ""
+        print(f"anb-gym: {one_line(str(error))}{where}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("anb-gym: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _discard_output() -> None:
+    """Leads the output nowhere, so that Python does not try to write the rest of it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
