@@ -12,6 +12,7 @@ from anb_gym._errors import choose
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import Problem
+from anb_gym.rewards.names import VARIABLE
 
 
 def searched() -> dict[str, Family]:
@@ -50,7 +51,16 @@ def problem_of(id: str, arguments: Mapping[str, Any]) -> Problem:
     known = arguments_of(id)
     for name in arguments:
         choose(name, known, f"an argument of {id}")
+    _check_reward(arguments.get("reward"))
     return _problem_of(id, json.dumps(arguments, sort_keys=True))
+
+
+def _check_reward(reward: Any) -> None:
+    """Raises if a reward is to be found in a module: files that others wrote would say what code is run here."""
+    name = reward.get("name") if isinstance(reward, Mapping) else reward
+    if isinstance(name, str) and ":" in name:
+        remedy = f"set {VARIABLE}=NAME=module:Name to give one of your own a name"
+        raise ValueError(f"reward must be a name in files, got {name!r}: {remedy}")
 
 
 @lru_cache(maxsize=64)

@@ -98,6 +98,19 @@ def test_ids_as_gymnasium_has_them(save, index):
     assert run.judge.id == "AccelNAS-VCK190-v0"
 
 
+@pytest.mark.parametrize("reward", ["evil:reward", {"name": "evil:Reward", "path": "there"}])
+def test_no_code_is_found_for_a_submission(save, index, tmp_path, monkeypatch, reward):
+    """Whoever validates a file that others wrote does not run what it names; rewards of one's own have names."""
+    (tmp_path / "evil.py").write_text("import os\nos.mkdir('imported')\nReward = os.mkdir\ndef reward(_): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    path = save(run_of(index, {"id": "AccelNAS-VCK190-v0", "reward": reward}))
+    with pytest.raises(SubmissionError, match="reward must be a name in files, got 'evil:.*set ANB_GYM_REWARDS=NAME="):
+        load_submission(path)
+    assert not (tmp_path / "imported").exists()
+    assert not (tmp_path / "there").exists()
+
+
 def test_the_largest_seeds(save, index, capsys):
     tasks = [{"id": "AccelNAS-VCK190-v0", "noise": True}, {"id": "AccelNAS-VCK190-MO-v0", "noise": True}]
     assert main(["validate", str(save(*(run_of(index, task, seed=2**64 - 1) for task in tasks)))]) == 0
