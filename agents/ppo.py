@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing, require
 
-require("stable_baselines3", "agents")
-from stable_baselines3 import PPO  # noqa: E402 - after the check that the extra is installed
-from stable_baselines3.common.callbacks import BaseCallback  # noqa: E402
-from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
+with needing("agents"):
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env import VecEnv
 
-from anb_gym._torch import torch_threads  # noqa: E402
-from anb_gym.envs.sb3 import make_vec_env  # noqa: E402
+    from anb_gym._torch import torch_threads
+    from anb_gym.envs.sb3 import make_vec_env
 
 
 @dataclass(frozen=True)

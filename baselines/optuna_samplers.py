@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import Brief
 
 from ._checks import require_objectives, told
 
-require("optuna", "study")
-import optuna  # noqa: E402 - after the check that the extra is installed
-from optuna.distributions import BaseDistribution, CategoricalDistribution  # noqa: E402
-from optuna.samplers import BaseSampler, TPESampler  # noqa: E402
-from optuna.samplers._tpe.sampler import (  # noqa: E402
-    _split_complete_trials_multi_objective,
-    default_gamma,
-    default_gamma_multiobjective,
-    default_weights,
-)
-from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: E402
+with needing("study"):
+    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution
+    from optuna.samplers import BaseSampler, TPESampler
+    from optuna.samplers._tpe.sampler import (
+        _split_complete_trials_multi_objective,
+        default_gamma,
+        default_gamma_multiobjective,
+        default_weights,
+    )
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 #: Options of each choice.
 _SIZES: Final = SPACE.cardinalities.astype(np.int64)

@@ -14,24 +14,24 @@ from typing import Any
 import numpy as np
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import Brief
 
 from ._checks import number, require_objectives, told
 
-require("pymoo", "study")
-from pymoo.algorithms.moo.moead import MOEAD  # noqa: E402 - after the check that the extra is installed
-from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: E402
-from pymoo.algorithms.moo.sms import SMSEMOA  # noqa: E402
-from pymoo.core.individual import Individual  # noqa: E402
-from pymoo.core.mutation import Mutation  # noqa: E402
-from pymoo.core.population import Population  # noqa: E402
-from pymoo.core.problem import Problem as PymooProblem  # noqa: E402
-from pymoo.core.termination import NoTermination  # noqa: E402
-from pymoo.operators.crossover.ux import UX  # noqa: E402
-from pymoo.util.ref_dirs import get_reference_directions  # noqa: E402
+with needing("study"):
+    from pymoo.algorithms.moo.moead import MOEAD
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.algorithms.moo.sms import SMSEMOA
+    from pymoo.core.individual import Individual
+    from pymoo.core.mutation import Mutation
+    from pymoo.core.population import Population
+    from pymoo.core.problem import Problem as PymooProblem
+    from pymoo.core.termination import NoTermination
+    from pymoo.operators.crossover.ux import UX
+    from pymoo.util.ref_dirs import get_reference_directions
 
 
 class PymooController:

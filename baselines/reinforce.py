@@ -7,18 +7,18 @@ from typing import Final
 import numpy as np
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.protocol import Brief
 
 from ._checks import number, require_objectives, told
 
-require("torch", "study")
-import torch  # noqa: E402 - after the check that the extra is installed
-from torch import Tensor, nn  # noqa: E402
+with needing("study"):
+    import torch
+    from torch import Tensor, nn
 
-from anb_gym._torch import torch_threads  # noqa: E402
+    from anb_gym._torch import torch_threads
 
 #: Half width of the uniform distribution of initial weights (Pham et al. 2018, section 3.1).
 _INITIAL: Final = 0.1

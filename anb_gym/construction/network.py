@@ -12,14 +12,14 @@ from functools import partial
 from typing import Final, TypeAlias, TypedDict
 
 from anb_gym._errors import choose, integer
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym.complexity import CHANNELS, CLASSES, HEAD_CHANNELS, STRIDES
 from anb_gym.space import N_BLOCKS, Architecture
 
-require("torch", "construction")
-from torch import Tensor, nn  # noqa: E402 - after the check that the extra is installed
+with needing("construction"):
+    from torch import Tensor, nn
 
-from anb_gym.construction.seeding import seeded  # noqa: E402
+    from anb_gym.construction.seeding import seeded
 
 #: What makes a module that has no weights.
 Module: TypeAlias = Callable[[], nn.Module]

@@ -11,21 +11,21 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple, Unpack
 
 from anb_gym._errors import integer
-from anb_gym._extras import require
+from anb_gym._extras import needing, require
+from anb_gym.construction.schemes import Scheme
+from anb_gym.space import Architecture
 
-require("torch", "construction")
-import torch  # noqa: E402 - after the check that the extra is installed
-from torch import Tensor, nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+with needing("construction"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
 
-from anb_gym._torch import torch_threads  # noqa: E402
-from anb_gym.construction.checkpoint import TrainingFolder  # noqa: E402
-from anb_gym.construction.data import Data  # noqa: E402
-from anb_gym.construction.network import NetworkOptions, build_network  # noqa: E402
-from anb_gym.construction.processes import Processes  # noqa: E402
-from anb_gym.construction.schemes import Scheme  # noqa: E402
-from anb_gym.construction.seeding import seeded  # noqa: E402
-from anb_gym.space import Architecture  # noqa: E402
+    from anb_gym._torch import torch_threads
+    from anb_gym.construction.checkpoint import TrainingFolder
+    from anb_gym.construction.data import Data
+    from anb_gym.construction.network import NetworkOptions, build_network
+    from anb_gym.construction.processes import Processes
+    from anb_gym.construction.seeding import seeded
 
 #: What `build_network` takes for the options that are not given.
 _DEFAULTS: Final = {

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from anb_gym._errors import choose, one_line
-from anb_gym._extras import require
+from anb_gym._extras import needing
 from anb_gym._files import compose_yaml
 from anb_gym._files.yaml_files import syntax_error
 
-require("yaml", "study")
-import yaml  # noqa: E402 - after the check that the extra is installed
+with needing("study"):
+    import yaml
 
 
 class ConfigError(ValueError):

@@ -10,15 +10,14 @@ from anb_gym import Benchmark
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
+ppo = pytest.importorskip("anb_gym.agents.ppo")
 
-from anb_gym.agents.ppo import Evaluations, PPOSettings, Recorder, train_ppo  # noqa: E402 - needs the extra
-
-SMALL = PPOSettings(n_envs=8, batch_size=112)
+SMALL = ppo.PPOSettings(n_envs=8, batch_size=112)
 ENV_ID = "AccelNAS-VCK190-v0"
 
 
-def _train(seed: int = 0, **arguments: Any) -> Evaluations:
-    return train_ppo(ENV_ID, 24, seed=seed, settings=SMALL, progress=False, **arguments)[1]
+def _train(seed: int = 0, **arguments: Any) -> Any:
+    return ppo.train_ppo(ENV_ID, 24, seed=seed, settings=SMALL, progress=False, **arguments)[1]
 
 
 def test_records_every_evaluation() -> None:
@@ -52,7 +51,7 @@ def test_threads_are_set_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_model_designs_networks_and_progress_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    model, evaluations = train_ppo("AccelNAS-Accuracy-v0", 8, seed=0, settings=SMALL)
+    model, evaluations = ppo.train_ppo("AccelNAS-Accuracy-v0", 8, seed=0, settings=SMALL)
     assert "PPO on AccelNAS-Accuracy-v0" in capfd.readouterr().err
     assert list(evaluations.metrics) == ["accuracy"]
     env = gymnasium.make("AccelNAS-Accuracy-v0")
@@ -77,12 +76,12 @@ def test_model_designs_networks_and_progress_is_shown(capfd: pytest.CaptureFixtu
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        train_ppo(**({"env_id": ENV_ID, "episodes": 8, "seed": 0, "settings": SMALL} | arguments))
+        ppo.train_ppo(**({"env_id": ENV_ID, "episodes": 8, "seed": 0, "settings": SMALL} | arguments))
 
 
 def test_unknown_id() -> None:
     with pytest.raises(gymnasium.error.NameNotFound, match="AccelNAS"):
-        train_ppo("AccelNAS-VCK19-v0", 8, seed=0)
+        ppo.train_ppo("AccelNAS-VCK19-v0", 8, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +94,9 @@ def test_unknown_id() -> None:
 )
 def test_bad_settings(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        PPOSettings(**arguments)
+        ppo.PPOSettings(**arguments)
 
 
 def test_recorder_without_episodes() -> None:
     with pytest.raises(ValueError, match="no episode has ended yet"):
-        Recorder().evaluations()
+        ppo.Recorder().evaluations()

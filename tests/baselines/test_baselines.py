@@ -128,6 +128,7 @@ def test_bad_generator(name: str) -> None:
 )
 def test_missing_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, BASELINES[name].target.split(":")[0], raising=False)
-    monkeypatch.setitem(sys.modules, module, None)
+    for loaded in {module, *(found for found in sys.modules if found.startswith(f"{module}."))}:
+        monkeypatch.setitem(sys.modules, loaded, None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'anb_gym\[study\]'"):
         _make(name, _fewest(name))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 numba = pytest.importorskip("numba")
-from anb_gym.exact import _compile  # noqa: E402
+_compile = pytest.importorskip("anb_gym.exact._compile")
 
 
 def test_without_a_place_for_the_cache_functions_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
-from anb_gym._extras import require
+from anb_gym._extras import needing
 
-require("torch", "construction")
-import torch  # noqa: E402 - after the check that the extra is installed
-from torch import Tensor  # noqa: E402
+with needing("construction"):
+    import torch
+    from torch import Tensor
 
-from anb_gym.construction.seeding import generator  # noqa: E402
+    from anb_gym.construction.seeding import generator
 
 #: Images (n, channels, side, side), pixel values 0..255 of any real dtype, and labels, ``int64`` (n,), on the CPU.
 Batch: TypeAlias = tuple[Tensor, Tensor]
