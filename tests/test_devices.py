@@ -14,6 +14,7 @@ import anb_gym.envs  # noqa: F401 - registers the ids
 from anb_gym._ids import is_word
 from anb_gym.devices import DEVICES, SHIPPED, VARIABLE, DeviceError, check_names, read_device
 from anb_gym.fronts.store import front_path
+from anb_gym.metrics import DIRECTIONS
 from anb_gym.surrogates.store import shipped_path
 
 CONTENT = {
@@ -97,7 +98,7 @@ def test_words_of_ids_are_those_of_all_ids() -> None:
         assert word.lower() in labels or is_word(word), word
 
 
-@pytest.mark.parametrize("name", ["3090", "accuracy", "macs", "7"])
+@pytest.mark.parametrize("name", ["3090", "7"])
 def test_names_that_mean_something_else_are_refused(name: str) -> None:
     with pytest.raises(DeviceError, match=f"a device's name must .*got '{name}'"):
         check_names(name, "Chip")
@@ -117,6 +118,14 @@ def test_every_published_device_is_a_folder_with_a_place() -> None:
     assert [device.dataset for device in published] == ["zcu102", "vck190", "tpuv2", "tpuv3", "a100", "3090", None]
     for device in published:
         assert json.loads((device.folder / "device.json").read_text()) == device.to_dict()
+        assert device.description["protocol"]
+
+
+def test_no_device_is_called_as_a_metric() -> None:
+    for metric in DIRECTIONS:
+        if "/" not in metric:
+            with pytest.raises(DeviceError, match="must not be that of a metric"):
+                check_names(metric, "Chip")
 
 
 PUBLISHED = """

@@ -219,7 +219,10 @@ def test_board_and_python_by_name(lab: Lab) -> None:
     assert device.board.host == "root@there"
     assert device.metrics == ("mine/throughput", "mine/latency")
     assert device.protocol()["threads"] == {"throughput": 5, "latency": 1}
-    assert device.protocol()["arch"] == TARGETS["zcu102"].arch
+    assert (
+        device.protocol()["arch"] == TARGETS["zcu102"].arch == "/opt/vitis_ai/compiler/arch/DPUCZDX8G/ZCU102/arch.json"
+    )
+    assert {name: target.threads for name, target in TARGETS.items()} == {"zcu102": 5, "vck190": 6}
 
 
 def test_nodes_rebuild_the_network() -> None:

@@ -17,6 +17,7 @@ from anb_gym.construction.collection.devices.base import check_positive
 from anb_gym.construction.collection.devices.fpga.graph import to_nodes
 from anb_gym.construction.collection.devices.fpga.tools import Board, Compiler, Quantiser, ToolError, check_commands
 from anb_gym.construction.network import build_network
+from anb_gym.devices import DEVICES
 from anb_gym.space import Architecture
 
 __all__ = ["FPGA", "TARGETS", "Board", "Compiler", "Quantiser", "Target", "ToolError"]
@@ -34,10 +35,13 @@ class Target(NamedTuple):
     threads: int
 
 
-#: DPUCZDX8G B4096 on the ZCU102, batch 1; DPUCVDX8G on the VCK190, batch 6.
+#: By name of the device; protocols of its kind have the field `arch`.
 TARGETS: Final = {
-    "zcu102": Target("/opt/vitis_ai/compiler/arch/DPUCZDX8G/ZCU102/arch.json", 5),
-    "vck190": Target("/opt/vitis_ai/compiler/arch/DPUCVDX8G/VCK190/arch.json", 6),
+    device.name: Target(protocol["arch"], protocol["threads"]["throughput"])
+    for device in DEVICES.values()
+    if device.dataset
+    for protocol in device.description.get("protocol", ())
+    if "arch" in protocol
 }
 
 
