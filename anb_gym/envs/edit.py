@@ -32,6 +32,7 @@ _Info = dict[str, Any]
 POSITIONS: Final = np.repeat(np.arange(SPACE.n_choices), SPACE.cardinalities)
 OPTIONS: Final = np.concatenate([np.arange(n) for n in SPACE.cardinalities])
 N_ACTIONS: Final = len(POSITIONS)
+#: The first cell of every choice: an action has the number of the cell that shows its option.
 _FIRST_CELLS: Final = np.cumsum(SPACE.cardinalities) - SPACE.cardinalities
 
 #: Steps of an episode: as many as there are choices, so every architecture can be reached from every other.
@@ -162,10 +163,11 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self.render_mode = render_mode
         self.action_space = spaces.Discrete(N_ACTIONS)
         self.observation_space = spaces.Box(0.0, 1.0, (N_ACTIONS,), np.float32)
-        #: Steps made, None before the first reset; the architectures at the start and now; the latter's worth.
+        #: Steps made, None before the first reset; the architectures at the start and now; its worth and cells.
         self._made: int | None = None
         self._first = self._choices = np.zeros(SPACE.n_choices, dtype=np.int8)
-        self._worth: Evaluation
+        self._worth = 0.0
+        self._observation = np.zeros(N_ACTIONS, dtype=np.float32)
         #: The choice that the last step named, and its reward, for ``render``.
         self._changed: int | None = None
         self._reward: float | None = None
@@ -187,7 +189,7 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         super().reset(seed=seed)
         first, noise_seed = self.draw(self.np_random, options)
         self.take_over(0, first, first, noise_seed)
-        return self._observe(), {"action_mask": self._mask()}
+        return self._observation.copy(), {"action_mask": self._mask()}
 
     def step(self, action: Any) -> tuple[_Observation, float, bool, bool, _Info]:
         """Sets one choice to one of its options.
@@ -205,18 +207,21 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         if self._made is None or self._made == self.n_steps:
             raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if self._made is None else OVER}")
         number = parse_action(action, N_ACTIONS)
-        before = self._worth
-        self._changed = int(POSITIONS[number])
-        if self._choices[self._changed] != OPTIONS[number]:
-            self._choices[self._changed] = OPTIONS[number]
-            self._worth = self.assess(self._choices[None], self._seeds)
-        self._reward = float(self._worth.reward[0] - before.reward[0])
+        self._changed = position = int(POSITIONS[number])
+        shown = int(_FIRST_CELLS[position] + self._choices[position])
+        self._reward = 0.0
+        if shown != number:
+            self._choices[position] = OPTIONS[number]
+            self._observation[shown], self._observation[number] = 0.0, 1.0
+            worth = float(self.reward(self._choices[None], self._seeds)[0])
+            self._reward, self._worth = worth - self._worth, worth
         self._made += 1
-        truncated = self._made == self.n_steps
-        if not truncated:
-            return self._observe(), self._reward, False, False, {"action_mask": self._mask()}
-        info = self.last_info(self._first[None], self._choices[None], self._worth, self._seeds)
-        return self._observe(), self._reward, False, True, first_row(info)
+        observation = self._observation.copy()
+        if self._made < self.n_steps:
+            return observation, self._reward, False, False, {"action_mask": self._mask()}
+        choices = self._choices[None]
+        info = self.last_info(self._first[None], choices, self.assess(choices, self._seeds), self._seeds)
+        return observation, self._reward, False, True, first_row(info)
 
     def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Choices, int]:
         """The architecture that a new episode begins with, ``int8`` (28,), and the seed of its noise."""
@@ -250,11 +255,16 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         self._first, self._choices = first.copy(), choices.copy()
         self._seeds[0] = noise_seed
         self._changed, self._reward = changed, reward
-        self._worth = self.assess(self._choices[None], self._seeds)
+        self._worth = float(self.reward(self._choices[None], self._seeds)[0])
+        self._observation[:] = self._choices[POSITIONS] == OPTIONS
 
     def reward(self, choices: Choices, seeds: Seeds) -> FloatArray:
         """Rewards ``float64`` (n,) of architectures ``int8`` (n, 28) measured with these noise seeds, if any."""
-        return self.problem.score(self.problem.measure(SPACE.to_states(choices), seeds if self._noisy else None))
+        return self.problem.score(self.measure(choices, seeds))
+
+    def measure(self, choices: Choices, seeds: Seeds) -> Metrics:
+        """Metrics of architectures, as :meth:`reward`."""
+        return self.problem.measure(SPACE.to_states(choices), seeds if self._noisy else None)
 
     def assess(self, choices: Choices, seeds: Seeds) -> Evaluation:
         """All that is known of the worth of architectures, as :meth:`reward`."""
@@ -278,20 +288,13 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
             ResetNeeded: No episode has begun.
         """
         choices = None if self._made is None else self._choices.tolist()
-        metrics = None if self._made is None else first_row(dict(self._worth.metrics))
+        metrics = None if self._made is None else first_row(dict(self.measure(self._choices[None], self._seeds)))
         surrogate = self.problem.surrogate
         return rendering.render(self.render_mode, self.task, surrogate, choices, metrics, self._reward, self._changed)
 
-    def _chosen(self) -> NDArray[np.bool_]:
-        """The options that the architecture has, ``bool`` (71,)."""
-        chosen: NDArray[np.bool_] = self._choices[POSITIONS] == OPTIONS
-        return chosen
-
-    def _observe(self) -> _Observation:
-        return self._chosen().astype(np.float32)
-
     def _mask(self) -> NDArray[np.int8]:
-        return (~self._chosen()).astype(np.int8)
+        mask: NDArray[np.int8] = (self._observation == 0.0).astype(np.int8)
+        return mask
 
 
 class EditVectorEnv(CopiesVectorEnv):
@@ -349,7 +352,7 @@ class EditVectorEnv(CopiesVectorEnv):
     def _advance(self, step: int, rows: Rows, actions: Actions, rewards: NDArray[Any]) -> None:
         numbers = self._numbers[rows]
         self._changed[rows] = positions = POSITIONS[actions]
-        # An action has the number of the cell that shows its option. Many name the option that is there.
+        # Many actions name the option that is there already.
         shown = _FIRST_CELLS[positions] + self._choices[numbers, positions]
         other = np.flatnonzero(shown != actions)
         numbers, cells = numbers[other], actions[other]

@@ -4,7 +4,7 @@
 
 Stable-Baselines3 refuses Gymnasium's vector environments. `make_vec_env` gives it the native ones of this package:
 everything they return equals what SB3's `DummyVecEnv` of single environments returns, and stepping them takes about a
-fifteenth of the time. What remains is the policy's: set few torch threads, many copies and large batches. Do not
+tenth of the time. What remains is the policy's: set few torch threads, many copies and large batches. Do not
 discount where the last step alone is rewarded; in the ids that edit, take `gamma=0.9`, `gae_lambda=0.9` and
 `ent_coef=0.01`.
 
