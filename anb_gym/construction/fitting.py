@@ -30,7 +30,7 @@ from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make
 from anb_gym.construction.families.base import one_hot
 from anb_gym.construction.families.config import load_config
 from anb_gym.construction.splits import split_name, split_of
-from anb_gym.construction.targets import Target, score
+from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.store import (
     SCHEMA,
@@ -170,14 +170,14 @@ def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False)
     return rows.states[known], labels[known]
 
 
-def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[Target, Family]:
+def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionTarget, Family]:
     """Fits a family to labels; returns the target that was fitted and the model."""
-    target = Target.of(job.metric, labels)
+    target = RegressionTarget.of(job.metric, labels)
     model = make_family(job.family, **job.hyperparameters)
     return target, model.fit(states, target.forward(labels), job.seed)
 
 
-def std_tables(model: Family, target: Target, seed: int) -> tuple[BlockTables, float]:
+def std_tables(model: Family, target: RegressionTarget, seed: int) -> tuple[BlockTables, float]:
     """The logarithm of the predictive standard deviation as tables over pairs of blocks.
 
     It is computed at random architectures and regressed on all pairs of choices,

@@ -20,7 +20,7 @@ from anb_gym.surrogates.tables import BlockTables
 
 
 @dataclass(frozen=True)
-class Target:
+class RegressionTarget:
     """A metric's labels as a regression target of mean 0 and standard deviation 1.
 
     Attributes:
@@ -34,7 +34,7 @@ class Target:
     scale: float
 
     @classmethod
-    def of(cls, metric: str, labels: FloatArray) -> Target:
+    def of(cls, metric: str, labels: FloatArray) -> RegressionTarget:
         """The target of a metric, standardised on its labels, ``float64`` (n,).
 
         Raises:
@@ -48,7 +48,7 @@ class Target:
         return cls(link, float(score.mean()), float(score.std()))
 
     def forward(self, labels: FloatArray) -> FloatArray:
-        """Target of labels, ``float64`` (n,)."""
+        """Targets of labels, ``float64`` (n,)."""
         return (self.link.inverse(labels) - self.shift) / self.scale
 
     def backward(self, target: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from anb_gym.exact.neighbourhood import warm_start
 from anb_gym.exact.objectives import Objectives
 from anb_gym.exact.progress import bar
 from anb_gym.exact.results import Certificate, Front, Optimum
-from anb_gym.exact.solver import Outcome, Solver, Task, run
+from anb_gym.exact.solver import Explored, Solver, Subproblem, run
 from anb_gym.space import SPACE
 from anb_gym.surrogates.tables import BlockTables
 
@@ -120,20 +120,20 @@ def _search(
     incumbents.add(_warm(objectives, functions) if saved is None else SPACE.index_to_states(saved.indices))
     staircase = incumbents.points() if saved is None else saved.staircase
     solver = Solver(objectives, functions, incumbents, staircase)
-    all_tasks = solver.all_tasks()
-    total = sum(task.size for task in all_tasks)
+    subproblems = solver.subproblems()
+    total = sum(subproblem.size for subproblem in subproblems)
     # One tuple, replaced as a whole: an interrupt at any moment leaves books that agree with each other.
-    books = (0, 0, all_tasks) if saved is None else (saved.nodes, saved.closed, saved.tasks)
+    books = (0, 0, subproblems) if saved is None else (saved.nodes, saved.closed, saved.subproblems)
     written = time.monotonic()
 
     def save() -> None:
         if path is not None:
-            nodes, closed, tasks = books
-            Checkpoint(key, staircase, incumbents.members()[0], tasks, nodes, closed).save(path)
+            nodes, closed, still_open = books
+            Checkpoint(key, staircase, incumbents.members()[0], still_open, nodes, closed).save(path)
 
-    def on_outcome(outcome: Outcome, still_open: list[Task]) -> None:
+    def on_explored(explored: Explored, still_open: list[Subproblem]) -> None:
         nonlocal books, written
-        books = (books[0] + outcome.nodes, books[1] + outcome.closed, still_open)
+        books = (books[0] + explored.nodes, books[1] + explored.closed, still_open)
         report(books[1] / total)
         if time.monotonic() - written > _CHECKPOINT_EVERY:
             save()
@@ -142,7 +142,7 @@ def _search(
     with _reporter(progress) as report:
         try:
             report(books[1] / total)
-            run(solver, books[2], workers or _cores(), on_outcome)
+            run(solver, books[2], workers or _cores(), on_explored)
         except BaseException:
             save()
             raise
@@ -157,7 +157,7 @@ def _search(
         maximize=tuple(key["maximize"]),
         resolution=tuple(key["resolution"]),
         fixed=tuple(key["fixed"]),
-        covered=closed // sum(task.boxes for task in all_tasks),
+        covered=closed // sum(subproblem.boxes for subproblem in subproblems),
         nodes=nodes,
     )
     return Front(indices, values * objectives.signs, certificate)

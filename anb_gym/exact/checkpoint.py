@@ -12,7 +12,7 @@ import numpy as np
 
 from anb_gym._files import Fields, parse_arrays, parse_json, read_bytes, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
-from anb_gym.exact.solver import Task
+from anb_gym.exact.solver import Subproblem
 from anb_gym.space import N_BLOCKS, SPACE, Indices
 
 _SCHEMA: Final = 1
@@ -20,13 +20,13 @@ _SCHEMA: Final = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A search between two tasks.
+    """A search between two subproblems.
 
     Attributes:
         key: What is searched: checksums, directions, resolution and fixed blocks.
-        staircase: The points whose boxes number the tasks.
+        staircase: The points whose boxes number the subproblems.
         indices: The incumbents.
-        tasks: What is still open.
+        subproblems: What is still open.
         nodes: Nodes visited so far.
         closed: Architectures closed so far, once for every box.
     """
@@ -34,7 +34,7 @@ class Checkpoint:
     key: dict[str, Any]
     staircase: FloatArray
     indices: Indices
-    tasks: list[Task]
+    subproblems: list[Subproblem]
     nodes: int
     closed: int
 
@@ -47,9 +47,11 @@ class Checkpoint:
             head=np.array(json.dumps(head)),
             staircase=self.staircase,
             indices=self.indices,
-            stretches=np.array([(task.first, task.last) for task in self.tasks], dtype=np.int64).reshape(-1, 2),
-            lengths=np.array([[len(mask) for mask in task.keep] for task in self.tasks], dtype=np.int64),
-            keep=np.concatenate([mask for task in self.tasks for mask in task.keep] or [np.empty(0, dtype=np.bool_)]),
+            stretches=np.array([(each.first, each.last) for each in self.subproblems], dtype=np.int64).reshape(-1, 2),
+            lengths=np.array([[len(mask) for mask in each.keep] for each in self.subproblems], dtype=np.int64),
+            keep=np.concatenate(
+                [mask for each in self.subproblems for mask in each.keep] or [np.empty(0, dtype=np.bool_)]
+            ),
         )
         write_atomically(path, buffer.getvalue())
 
@@ -80,10 +82,10 @@ class Checkpoint:
                 found,
                 take_array(arrays, "staircase", "float64", (None, 2)),
                 SPACE.validate_index(take_array(arrays, "indices", "int64", (None,))),
-                [Task(int(first), int(last), mask) for (first, last), mask in zip(stretches, masks, strict=True)],
+                [Subproblem(int(first), int(last), mask) for (first, last), mask in zip(stretches, masks, strict=True)],
                 head.get("nodes", int),
                 head.get("closed", int),
             )
-            if not all(0 <= task.first < task.last <= 2 * len(loaded.staircase) + 1 for task in loaded.tasks):
+            if not all(0 <= s.first < s.last <= 2 * len(loaded.staircase) + 1 for s in loaded.subproblems):
                 raise ValueError("its stretches lie beyond its staircase")
             return loaded

@@ -18,7 +18,7 @@ class FrontTooLargeError(ValueError):
 
 
 #: Stands for "no requirement" where a box is open to one side, in units of the front's extent above its least point.
-#: Only weight 0 meets it, or a task's own lower limit lies above it.
+#: Only weight 0 meets it, or a subproblem's own lower limit lies above it.
 OPEN: Final = -1e6
 
 

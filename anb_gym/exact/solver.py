@@ -31,12 +31,12 @@ from anb_gym.exact.objectives import Objectives
 from anb_gym.exact.search import enumerate_above, start
 from anb_gym.space import N_BLOCKS
 
-#: Nodes after which a task of several boxes, or of one box, is cut.
-_NODES_PER_TASK: Final = (20_000, 2_000_000)
+#: Nodes after which a subproblem of several boxes, or of one box, is cut.
+_NODES: Final = (20_000, 2_000_000)
 #: Nodes and architectures between looks at the incumbents.
 _NODES_PER_CALL: Final = 200_000
 _CAPACITY: Final = 16_384
-#: Boxes per task at the start.
+#: Boxes per subproblem at the start.
 _STRETCH: Final = 64
 #: Besides the weights of the supporting line, weights this far away in logits.
 _TILT: Final = 1.2
@@ -45,7 +45,7 @@ Masks = list[NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class Task:
+class Subproblem:
     """A stretch of boxes and a part of the space.
 
     Attributes:
@@ -70,8 +70,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a task.
+class Explored:
+    """What became of a subproblem.
 
     Attributes:
         nodes: Nodes visited.
@@ -81,17 +81,17 @@ class Outcome:
 
     nodes: int
     closed: int
-    rest: list[Task]
+    rest: list[Subproblem]
 
 
 class Solver:
-    """Closes tasks; every method may run in any thread.
+    """Closes subproblems; every method may run in any thread.
 
     Args:
         objectives: What is maximised.
         functions: Its two functions.
         incumbents: Shared; at least one member.
-        staircase: ``float64`` (n, 2), the points whose boxes number the tasks.
+        staircase: ``float64`` (n, 2), the points whose boxes number the subproblems.
     """
 
     def __init__(
@@ -107,31 +107,31 @@ class Solver:
         self._boxes = self._scaled(boxes(staircase, self._resolution))
         self._single = objectives.single
 
-    def all_tasks(self) -> list[Task]:
+    def subproblems(self) -> list[Subproblem]:
         """Tasks that together cover every box and the whole space."""
         whole = [np.ones(n, dtype=np.bool_) for n in self._functions.sizes]
         if self._single:  # the box of the one point holds all others
-            return [Task(1, 2, whole)]
+            return [Subproblem(1, 2, whole)]
         n = len(self._boxes)
         inner = np.linspace(1, n - 1, 2 + (n - 3) // _STRETCH).round().astype(int).tolist()
-        return [Task(first, last, whole) for first, last in pairwise([0, *inner, n])]
+        return [Subproblem(first, last, whole) for first, last in pairwise([0, *inner, n])]
 
-    def work(self, task: Task) -> Outcome:
-        """Closes a task, or part of it."""
-        low = self._boxes[task.first : task.last].min(axis=0)
-        weights = self._weights(task)
-        part = self._functions.restricted(task.keep).combined(weights)
+    def work(self, subproblem: Subproblem) -> Explored:
+        """Closes a subproblem, or part of it."""
+        low = self._boxes[subproblem.first : subproblem.last].min(axis=0)
+        weights = self._weights(subproblem)
+        part = self._functions.restricted(subproblem.keep).combined(weights)
         functions = tighten(part, self._thresholds(weights, low))
-        ruled_out = task.size - task.boxes * functions.size
+        ruled_out = subproblem.size - subproblem.boxes * functions.size
         if functions.size == 0:
-            return Outcome(0, ruled_out, [])
+            return Explored(0, ruled_out, [])
         functions = functions.restricted(
             [np.ones(n, dtype=np.bool_) for n in functions.sizes], np.argsort(functions.sizes, kind="stable")
         )
-        nodes, covered = self._enumerate(functions, weights, low, _NODES_PER_TASK[task.boxes == 1])
+        nodes, covered = self._enumerate(functions, weights, low, _NODES[subproblem.boxes == 1])
         if covered is None:
-            return Outcome(nodes, ruled_out, self._cut(task, functions))
-        return Outcome(nodes, ruled_out + task.boxes * covered, [])
+            return Explored(nodes, ruled_out, self._cut(subproblem, functions))
+        return Explored(nodes, ruled_out + subproblem.boxes * covered, [])
 
     def _enumerate(
         self, functions: Functions, weights: FloatArray, low: FloatArray, limit: int
@@ -153,36 +153,36 @@ class Solver:
                 thresholds = self._thresholds(weights, low)
         return int(stack.counters[0]), int(stack.counters[1])
 
-    def _cut(self, task: Task, functions: Functions) -> list[Task]:
-        keep = list(task.keep)
+    def _cut(self, subproblem: Subproblem, functions: Functions) -> list[Subproblem]:
+        keep = list(subproblem.keep)
         for block, states in zip(functions.blocks, functions.states, strict=True):
             keep[block] = np.isin(self._functions.states[block], states)
-        if task.boxes > 1:
-            middle = (task.first + task.last) // 2
-            return [Task(task.first, middle, keep), Task(middle, task.last, keep)]
+        if subproblem.boxes > 1:
+            middle = (subproblem.first + subproblem.last) // 2
+            return [Subproblem(subproblem.first, middle, keep), Subproblem(middle, subproblem.last, keep)]
         block = int(np.argmax([mask.sum() for mask in keep]))
         halves = np.array_split(np.flatnonzero(keep[block]), 2)
-        tasks = []
+        subproblems = []
         for half in halves:
             mask = np.zeros_like(keep[block])
             mask[half] = True
-            tasks.append(Task(task.first, task.last, [*keep[:block], mask, *keep[block + 1 :]]))
-        return tasks
+            subproblems.append(Subproblem(subproblem.first, subproblem.last, [*keep[:block], mask, *keep[block + 1 :]]))
+        return subproblems
 
-    def _weights(self, task: Task) -> FloatArray:
-        """Weights of the sums that bound a task, ``float64`` (k, 2), the most telling first.
+    def _weights(self, subproblem: Subproblem) -> FloatArray:
+        """Weights of the sums that bound a subproblem, ``float64`` (k, 2), the most telling first.
 
         The first are those of the line that supports all known points and passes closest to the
         stretch: the dual of the linear programme over the points' convex hull.
         """
-        if task.first == 0 or self._single:
+        if subproblem.first == 0 or self._single:
             return np.array([[1.0, 0.0]])
-        if task.last == len(self._boxes):
+        if subproblem.last == len(self._boxes):
             return np.array([[0.0, 1.0]])
         logits = np.linspace(-9.0, 9.0, 181)
         weights = _mixtures(logits)
         support = (self._scaled(self.incumbents.points()) @ weights.T).max(axis=0)
-        lowest = (self._boxes[task.first : task.last] @ weights.T).min(axis=0)
+        lowest = (self._boxes[subproblem.first : subproblem.last] @ weights.T).min(axis=0)
         best = logits[np.argmin((support - lowest) / weights.max(axis=1))]
         return np.concatenate([_mixtures(best + np.array([0.0, -_TILT, _TILT])), np.eye(2)])
 
@@ -199,29 +199,29 @@ class Solver:
 
 def run(
     solver: Solver,
-    tasks: list[Task],
+    subproblems: list[Subproblem],
     workers: int,
-    on_outcome: Callable[[Outcome, list[Task]], None],
+    on_explored: Callable[[Explored, list[Subproblem]], None],
 ) -> None:
-    """Works through tasks and what they leave over, in threads.
+    """Works through subproblems and what they leave over, in threads.
 
     Args:
-        solver: What closes a task.
-        tasks: To do.
+        solver: What closes a subproblem.
+        subproblems: To do.
         workers: Number of threads.
-        on_outcome: Called in this thread with the outcome of every task done, and all tasks still open.
+        on_explored: Called in this thread with what was explored of every subproblem, and all that are still open.
     """
     with ThreadPoolExecutor(workers) as pool:
-        running: dict[Future[Outcome], Task] = {}
+        running: dict[Future[Explored], Subproblem] = {}
         try:
-            running = {pool.submit(solver.work, task): task for task in tasks}
+            running = {pool.submit(solver.work, subproblem): subproblem for subproblem in subproblems}
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    outcome = future.result()
+                    explored = future.result()
                     del running[future]
-                    running.update({pool.submit(solver.work, rest): rest for rest in outcome.rest})
-                    on_outcome(outcome, list(running.values()))
+                    running.update({pool.submit(solver.work, rest): rest for rest in explored.rest})
+                    on_explored(explored, list(running.values()))
         finally:
             solver.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -32,7 +32,7 @@ from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
-from anb_gym.study.runs import Record, recompute
+from anb_gym.study.runs import Trajectory, recompute
 
 #: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
 _TOLERANCE: Final = 1e-9
@@ -167,7 +167,7 @@ class Folder:
         return table
 
 
-def encode_run(run: Run, record: Record) -> bytes:
+def encode_run(run: Run, record: Trajectory) -> bytes:
     """A finished run as a file of results with one run."""
     n = len(record.index)
     columns = {

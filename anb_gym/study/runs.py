@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class Trajectory:
     """What happened in a run, n evaluations.
 
     Attributes:
@@ -70,7 +70,7 @@ def noise_seed(noise: bool, seed: int) -> Any:
     return np.uint64(seed) if noise else None
 
 
-def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
+def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajectory:
     """Carries out a run.
 
     Evaluations are made in the order of the proposals until the budget of evaluations is spent, or until the next
@@ -118,7 +118,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
             controller.tell(choices, objectives)
     states = np.concatenate([states for states, _, _ in turns])
     told = None if problem.n_objectives > 1 else np.concatenate([reward.ravel() for _, reward, _ in turns])
-    return Record(
+    return Trajectory(
         index=SPACE.states_to_index(states),
         told=told,
         reward=told if told is None or noise is None else problem.score(problem.measure(states)).ravel(),
@@ -131,7 +131,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Record:
 
 
 def recompute(run: Run, index: Indices) -> dict[str, FloatArray | None]:
-    """The columns ``told``, ``reward`` and ``hours`` of a run, as those of :class:`Record`, from its architectures."""
+    """``told``, ``reward`` and ``hours`` of a run, as those of :class:`Trajectory`, from its architectures."""
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
     told = reward = None
     if problem.n_objectives == 1:

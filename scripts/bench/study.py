@@ -17,7 +17,7 @@ from anb_gym.baselines.optuna_samplers import OptunaController
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry
 from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import Brief
-from anb_gym.study.runs import Record, execute
+from anb_gym.study.runs import Trajectory, execute
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ class Peer(OptunaController):
         )
 
 
-def _run(name: str, id: str, evaluations: int) -> Record:
+def _run(name: str, id: str, evaluations: int) -> Trajectory:
     path = f"{__file__}:Peer" if name == "optuna" else BASELINES[name].target
     return execute(Run(ControllerEntry(name, path), TaskEntry(id, id), 0, evaluations, None))
 

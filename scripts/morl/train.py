@@ -38,7 +38,7 @@ REFERENCE: Final = -0.1
 N_PREFERENCES: Final = 20
 
 
-class Record(gymnasium.Wrapper[Any, Any, Any, Any]):
+class RewardRecorder(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Keeps the reward vector of every episode that ends.
 
     Args:
@@ -65,7 +65,7 @@ class Record(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().close()
 
 
-def random_search(env: Record, steps: int, seed: int) -> None:
+def random_search(env: RewardRecorder, steps: int, seed: int) -> None:
     """Random valid actions."""
     env.action_space.seed(seed)
     _, info = env.reset(seed=seed)
@@ -75,7 +75,7 @@ def random_search(env: Record, steps: int, seed: int) -> None:
             _, info = env.reset()
 
 
-def pcn(env: Record, designs: Record, steps: int, seed: int) -> None:
+def pcn(env: RewardRecorder, designs: RewardRecorder, steps: int, seed: int) -> None:
     """Pareto Conditioned Networks (Reymond et al. 2022): a policy conditioned on the return that is wanted."""
     dimension = env.unwrapped.reward_dim  # type: ignore[attr-defined]
     length = env.unwrapped.rules.transition.n_steps  # type: ignore[attr-defined]
@@ -84,23 +84,25 @@ def pcn(env: Record, designs: Record, steps: int, seed: int) -> None:
     agent.save = lambda: None  # else it writes the model into the working folder while it trains
     most = np.ones(dimension, dtype=np.float32)
     reference, first = np.full(dimension, REFERENCE), max(1, min(100, steps // length // 4))
-    agent.train(steps, Record(designs.env), reference, num_er_episodes=first, max_return=most, max_buffer_size=200)
+    agent.train(
+        steps, RewardRecorder(designs.env), reference, num_er_episodes=first, max_return=most, max_buffer_size=200
+    )
     agent.evaluate(designs, most, n=N_PREFERENCES)
 
 
-def envelope(env: Record, designs: Record, steps: int, seed: int) -> None:
+def envelope(env: RewardRecorder, designs: RewardRecorder, steps: int, seed: int) -> None:
     """Envelope Q-learning (Yang et al. 2019): Q-values conditioned on the weights of a linear preference."""
     agent = Envelope(env, **_q_learning(steps, seed))
     agent.train(steps)
     _design(agent, designs)
 
 
-def gpi_ls(env: Record, designs: Record, steps: int, seed: int) -> None:
+def gpi_ls(env: RewardRecorder, designs: RewardRecorder, steps: int, seed: int) -> None:
     """GPI-LS (Alegre et al. 2023): linear support chooses the weights to train for."""
     agent = GPILS(env, gradient_updates=1, **_q_learning(steps, seed))
     agent.train(
         steps,
-        Record(designs.env),
+        RewardRecorder(designs.env),
         np.full(env.unwrapped.reward_dim, REFERENCE),  # type: ignore[attr-defined]
         num_eval_episodes_for_front=1,
         timesteps_per_iter=max(1, steps // 10),
@@ -126,7 +128,7 @@ def _q_learning(steps: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _design(agent: Any, designs: Record) -> None:
+def _design(agent: Any, designs: RewardRecorder) -> None:
     """Greedy episodes of a policy that is conditioned on weights."""
     for weights in equally_spaced_weights(designs.unwrapped.reward_dim, N_PREFERENCES):  # type: ignore[attr-defined]
         observation, _ = designs.reset()
@@ -135,7 +137,7 @@ def _design(agent: Any, designs: Record) -> None:
             observation, _, over, _, _ = designs.step(agent.eval(observation, weights.astype(np.float32)))
 
 
-ALGORITHMS: Final[dict[str, Callable[[Record, Record, int, int], None]]] = {
+ALGORITHMS: Final[dict[str, Callable[[RewardRecorder, RewardRecorder, int, int], None]]] = {
     "PCN": pcn,
     "Envelope": envelope,
     "GPI-LS": gpi_ls,
@@ -155,8 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--episodes must be at least 10, got {given.episodes}")
     torch.set_num_threads(1)
 
-    def make(title: str | None = None) -> Record:
-        return Record(gymnasium.make(given.id, granularity=given.granularity), title, given.episodes)
+    def make(title: str | None = None) -> RewardRecorder:
+        return RewardRecorder(gymnasium.make(given.id, granularity=given.granularity), title, given.episodes)
 
     front = make().unwrapped.pareto_front(gamma=1.0)  # type: ignore[attr-defined]
 

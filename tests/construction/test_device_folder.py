@@ -14,7 +14,7 @@ import pytest
 from anb_gym.cli import main
 from anb_gym.complexity import macs
 from anb_gym.construction.collection import Collection, CollectionError
-from anb_gym.construction.collection.records import Record, encode, new_record, with_repeat, with_training
+from anb_gym.construction.collection.records import RawRecord, encode, new_record, with_repeat, with_training
 from anb_gym.construction.collection.throughput import collect_throughput
 from anb_gym.construction.dataset import load_dataset
 from anb_gym.construction.device_folder import MEASUREMENTS, create_device, measured_device, rename_device
@@ -71,7 +71,7 @@ def test_the_folder_describes_the_measurements(tmp_path: Path) -> None:
 def test_noise_is_that_of_the_repeats(tmp_path: Path) -> None:
     folder = collection(tmp_path / "toy", n=20)
     for path in (folder / "records").iterdir():
-        record: Record = json.loads(path.read_text())
+        record: RawRecord = json.loads(path.read_text())
         for metric in Toy().metrics:
             kind = metric.partition("/")[2]
             first = record["platform_perf"][f"{kind}_toy"][f"{kind}_mean"]

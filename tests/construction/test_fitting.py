@@ -14,7 +14,7 @@ from anb_gym.cli import main
 from anb_gym.construction import fitting, report, tuning
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.fitting import Job, fit_all, fit_job
-from anb_gym.construction.targets import Target, score
+from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.space import SPACE
 from anb_gym.surrogates.links import Reciprocal
 from anb_gym.surrogates.scores import Scores
@@ -112,7 +112,7 @@ def test_std_tables_recover_a_pairwise_function():
         def std(self, states):
             return np.exp(-2.0 + 0.02 * states[:, 0] - 0.5 * (states[:, 3] % 2) * (states[:, 4] % 2))
 
-    target = Target.of("accuracy", np.array([60.0, 62.0]))
+    target = RegressionTarget.of("accuracy", np.array([60.0, 62.0]))
     tables, fidelity = fitting.std_tables(Known(), target, 0)
     states = SPACE.as_states(SPACE.sample(500, np.random.default_rng(5)))
     assert fidelity > 0.99
@@ -121,12 +121,12 @@ def test_std_tables_recover_a_pairwise_function():
 
 def test_throughput_is_fitted_in_the_reciprocal():
     labels = np.array([100.0, 200.0, 400.0])
-    target = Target.of("a100/throughput", labels)
+    target = RegressionTarget.of("a100/throughput", labels)
     assert isinstance(target.link, Reciprocal)
     assert target.forward(labels).mean() == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_allclose(target.backward(target.forward(labels)), labels)
     with pytest.raises(ValueError, match="did you mean 'a100/throughput'"):
-        Target.of("a100/throughputs", labels)
+        RegressionTarget.of("a100/throughputs", labels)
 
 
 def test_tuning_resumes_and_keeps_to_its_budget(made_up, tmp_path):
@@ -155,7 +155,7 @@ def test_report_puts_the_paper_beside_the_published_dataset(made_up, tmp_path, m
 @pytest.mark.parametrize("labels", [[], [60.0], [60.0, 60.0], [60.0, np.nan], [60.0, 0.0], [60.0, -1.0]])
 def test_labels_that_cannot_be_fitted(labels):
     with pytest.raises(ValueError, match="labels of accuracy must be positive, finite and not all equal"):
-        Target.of("accuracy", np.array(labels))
+        RegressionTarget.of("accuracy", np.array(labels))
 
 
 def test_predictions_all_alike_rank_nothing():

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from anb_gym._errors import integer
 from anb_gym._files import read_bytes, read_object, refusing, remove_temporaries, write_atomically
-from anb_gym.construction.collection.records import Record, decode, encode
+from anb_gym.construction.collection.records import RawRecord, decode, encode
 from anb_gym.construction.collection.sampling import check_sample, sample_architectures
 from anb_gym.construction.record_format import UNITS, DatasetError, device_field
 
@@ -108,7 +108,7 @@ class Collection:
         remove_temporaries(folder)
         return cls(folder)
 
-    def record(self, number: int) -> Record | None:
+    def record(self, number: int) -> RawRecord | None:
         """The record of an architecture, None if there is none.
 
         Raises:
@@ -123,7 +123,7 @@ class Collection:
             raise DatasetError(f"{path} must be of the architecture {self.architectures[number]}, it is of another")
         return record
 
-    def write(self, number: int, record: Record) -> Step:
+    def write(self, number: int, record: RawRecord) -> Step:
         """Writes a record."""
         _write(self.record_path(number), encode(record))
         self._failures_in_a_row = 0

@@ -13,10 +13,10 @@ from anb_gym.construction.record_format import DatasetError, device_field, empty
 from anb_gym.space import Architecture
 
 #: A record as its JSON file has it: ``architecture``, ``metrics``, ``model_info`` and ``platform_perf``.
-Record: TypeAlias = dict[str, Any]
+RawRecord: TypeAlias = dict[str, Any]
 
 
-def new_record(architecture: Architecture) -> Record:
+def new_record(architecture: Architecture) -> RawRecord:
     """A record of an architecture of which nothing is known but its size."""
     return {
         "architecture": architecture.to_dict(),
@@ -29,12 +29,12 @@ def new_record(architecture: Architecture) -> Record:
     }
 
 
-def with_training(record: Record, top1: float, top5: float, seconds: float) -> Record:
+def with_training(record: RawRecord, top1: float, top5: float, seconds: float) -> RawRecord:
     """A record with the result of a training: accuracies in percent, and time in seconds."""
     return {**record, "metrics": {"val_top1": top1, "val_top5": top5, "train_time": seconds}}
 
 
-def with_repeat(record: Record, metric: str, value: float) -> Record:
+def with_repeat(record: RawRecord, metric: str, value: float) -> RawRecord:
     """A record with one more repeat of a device's metric: mean and sample standard deviation are those of all.
 
     Args:
@@ -52,21 +52,21 @@ def with_repeat(record: Record, metric: str, value: float) -> Record:
     return {**record, "platform_perf": {**record["platform_perf"], f"{kind}_{device}": measurement}}
 
 
-def repeats(record: Record, metric: str) -> list[float]:
+def repeats(record: RawRecord, metric: str) -> list[float]:
     """All repeats of a device's metric, in the order in which they were measured."""
     kind, device = device_field(metric)
     values: list[float] = record["platform_perf"].get(f"{kind}_{device}", {}).get(f"{kind}_repeats", [])
     return values
 
 
-def merge(records: Sequence[Record]) -> Record:
+def merge(records: Sequence[RawRecord]) -> RawRecord:
     """One record of all that several records of the same architecture have.
 
     Raises:
         ValueError: They are of different architectures, or two of them have a value of the same metric.
     """
     first, *others = records
-    result: Record = {**first, "metrics": dict(first["metrics"]), "platform_perf": dict(first["platform_perf"])}
+    result: RawRecord = {**first, "metrics": dict(first["metrics"]), "platform_perf": dict(first["platform_perf"])}
     for other in others:
         if other["architecture"] != result["architecture"]:
             raise ValueError("records to merge must be of the same architecture")
@@ -80,7 +80,7 @@ def merge(records: Sequence[Record]) -> Record:
     return result
 
 
-def renamed(record: Record, names: Mapping[str, str]) -> Record:
+def renamed(record: RawRecord, names: Mapping[str, str]) -> RawRecord:
     """A record whose device metrics have other names.
 
     Args:
@@ -92,19 +92,19 @@ def renamed(record: Record, names: Mapping[str, str]) -> Record:
     return {**record, "platform_perf": empty_measurements() | platform}
 
 
-def encode(record: Record) -> bytes:
+def encode(record: RawRecord) -> bytes:
     """A record as its file has it."""
     return (json.dumps(record) + "\n").encode()
 
 
-def decode(text: bytes, where: str) -> Record:
+def decode(text: bytes, where: str) -> RawRecord:
     """Reads and checks the file of a record.
 
     Raises:
         DatasetError: It is not in the dataset's format; the message has ``where`` and the field.
     """
     read_record(text, where)
-    record: Record = parse_json(text, where, DatasetError)
+    record: RawRecord = parse_json(text, where, DatasetError)
     return record
 
 

@@ -19,7 +19,7 @@ from anb_gym.construction.ranking import tau_bound
 from anb_gym.construction.units import Trained
 
 
-class Status(StrEnum):
+class Standing(StrEnum):
     """How a scheme left the race, or that it is still in it."""
 
     COMPLETE = "complete"
@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Target:
+class Goal:
     """What is good enough for the search to stop.
 
     Attributes:
@@ -45,7 +45,7 @@ class Race:
     """Schemes that compete for the highest tau within a limit on the mean training time (equation 1 of the paper).
 
     The winner is the complete scheme within the limit that has the highest tau; of equals, that with the lowest mean
-    time, then the first. With a target it is the first scheme that reaches the target, if one does. A scheme is given
+    time, then the first. With a goal it is the first scheme that reaches the goal, if one does. A scheme is given
     up when its tau must stay below that of a complete scheme within the limit, or when its mean time must exceed the
     limit. Both follow from bounds, so giving up never changes the winner.
 
@@ -54,15 +54,13 @@ class Race:
         reference: Accuracies under the reference scheme, ``float64`` (n,).
         seeds: Trainings per architecture and scheme.
         limit: The largest mean training time, in seconds.
-        target: What to stop at.
+        goal: What to stop at.
     """
 
-    def __init__(
-        self, schemes: int, reference: FloatArray, seeds: int, limit: float, target: Target | None = None
-    ) -> None:
+    def __init__(self, schemes: int, reference: FloatArray, seeds: int, limit: float, goal: Goal | None = None) -> None:
         self.reference = reference
         self.limit = limit
-        self.target = target
+        self.goal = goal
         shape = (len(reference), seeds)
         self.measured = [Measured(np.full(shape, np.nan), np.full(shape, np.nan)) for _ in range(schemes)]
         #: The largest tau that each scheme can still reach; of a complete scheme, its tau.
@@ -77,7 +75,7 @@ class Race:
     def wave(self, size: int) -> list[tuple[int, int]]:
         """What to train next: pairs of scheme and row of the architecture, at most ``size``; none if the race is over.
 
-        With a target, schemes have their turns one by one. Otherwise those that can reach the highest tau come first,
+        With a goal, schemes have their turns one by one. Otherwise those that can reach the highest tau come first,
         and each gets half of what it lacks before the others have had their turn, so that a bad one does not cost much
         before its bound falls.
         """
@@ -108,35 +106,35 @@ class Race:
         """Whether all architectures were trained with a scheme."""
         return not np.isnan(self.measured[scheme].accuracy).any()
 
-    def statuses(self) -> list[Status]:
+    def standings(self) -> list[Standing]:
         """Where each scheme stands."""
         best = self._best()
         attained = -np.inf if best is None else self.bounds[best]
-        statuses = []
+        standings = []
         for scheme, bound in enumerate(self.bounds):
             if self.least_seconds(scheme) > self.limit:
-                statuses.append(Status.TOO_SLOW)
+                standings.append(Standing.TOO_SLOW)
             elif self.is_complete(scheme):
-                statuses.append(Status.COMPLETE)
+                standings.append(Standing.COMPLETE)
             else:
-                statuses.append(Status.OUTRANKED if bound < attained else Status.OPEN)
-        return statuses
+                standings.append(Standing.OUTRANKED if bound < attained else Standing.OPEN)
+        return standings
 
     def _contenders(self) -> list[int]:
         """Incomplete schemes that can still have the highest tau, the most promising first."""
         known = [int(np.isfinite(measured.accuracy).sum()) for measured in self.measured]
-        schemes = [scheme for scheme, status in enumerate(self.statuses()) if status is Status.OPEN]
+        schemes = [scheme for scheme, standing in enumerate(self.standings()) if standing is Standing.OPEN]
         return sorted(schemes, key=lambda scheme: (-self.bounds[scheme], -known[scheme]))
 
     def _hopeful(self) -> list[int]:
-        """Schemes that reach the target or still can."""
-        if self.target is None:
+        """Schemes that reach the goal or still can."""
+        if self.goal is None:
             return []
-        seconds = min(self.limit, self.target.seconds)
+        seconds = min(self.limit, self.goal.seconds)
         return [
             scheme
             for scheme, bound in enumerate(self.bounds)
-            if bound >= self.target.tau and self.least_seconds(scheme) <= seconds
+            if bound >= self.goal.tau and self.least_seconds(scheme) <= seconds
         ]
 
     def _best(self) -> int | None:

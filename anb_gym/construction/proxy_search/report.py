@@ -71,7 +71,7 @@ def summary(result: SearchResult) -> str:
     for scheme in result.schemes:
         complete = np.isfinite(scheme.measured.mean).sum()
         sign, least = (" ", "  ") if complete == n else ("<", "> ")
-        mark = "the winner" if scheme.scheme == result.winner else scheme.status
+        mark = "the winner" if scheme.scheme == result.winner else scheme.standing
         figures = f"{complete:3}/{n:<3}  {sign}{scheme.tau:6.3f}  {least}{scheme.seconds:.3g} s"
         lines.append(f"{scheme.scheme!s:{width}}  {figures:32}  {mark}")
     lines += ["", *_figures(result.search, f"{n} architectures that decided")]
@@ -127,7 +127,7 @@ def _scheme(result: SchemeResult) -> dict[str, Any]:
     complete = bool(np.isfinite(result.measured.accuracy).all())
     return {
         "name": str(result.scheme),
-        "status": str(result.status),
+        "status": str(result.standing),
         "architectures": int(np.isfinite(result.measured.mean).sum()),
         "tau" if complete else "tau_at_most": result.tau,
         "mean_seconds" if complete else "mean_seconds_at_least": result.seconds,

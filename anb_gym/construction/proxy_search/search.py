@@ -11,7 +11,7 @@ import numpy as np
 
 from anb_gym.construction.grid import model_grid
 from anb_gym.construction.proxy_search.config import SearchConfig
-from anb_gym.construction.proxy_search.race import Race, Status, Target
+from anb_gym.construction.proxy_search.race import Goal, Race, Standing
 from anb_gym.construction.proxy_search.records import Evaluator
 from anb_gym.construction.proxy_search.running import Runner
 from anb_gym.construction.proxy_search.statistics import Comparison, Measured
@@ -29,14 +29,14 @@ class SchemeResult:
 
     Attributes:
         scheme: The scheme.
-        status: How it left the race.
+        standing: How it left the race.
         measured: Its trainings on the architectures that decide.
         tau: Its tau if it is complete, otherwise the largest that it could have reached.
         seconds: Its mean training time if it is complete, otherwise the least that it could have had.
     """
 
     scheme: Scheme
-    status: Status
+    standing: Standing
     measured: Measured
     tau: float
     seconds: float
@@ -110,8 +110,8 @@ def search_proxy(
                 runner.measure(winner, held_out, _seeds(config, seeds, proxy=True), "confirmation, winner"),
             )
     results = [
-        SchemeResult(scheme, status, race.measured[row], race.bounds[row], race.least_seconds(row))
-        for row, (scheme, status) in enumerate(zip(schemes, race.statuses(), strict=True))
+        SchemeResult(scheme, standing, race.measured[row], race.bounds[row], race.least_seconds(row))
+        for row, (scheme, standing) in enumerate(zip(schemes, race.standings(), strict=True))
     ]
     search = Comparison(architectures, reference, measured)
     return SearchResult(config, limit, tuple(results), winner, search, confirmation)
@@ -126,10 +126,10 @@ def _run_race(
     runner: Runner,
 ) -> Race:
     seeds = _seeds(config, config.proxy_seeds, proxy=True)
-    target = None
+    goal = None
     if config.target_tau is not None:
-        target = Target(config.target_tau, np.inf if config.target_seconds is None else config.target_seconds)
-    race = Race(len(schemes), reference.mean, len(seeds), limit, target)
+        goal = Goal(config.target_tau, np.inf if config.target_seconds is None else config.target_seconds)
+    race = Race(len(schemes), reference.mean, len(seeds), limit, goal)
     while wave := race.wave(max(1, config.wave // len(seeds))):
         units = {
             (scheme, row): [Unit(int(architectures[row]), schemes[scheme], seed) for seed in seeds]

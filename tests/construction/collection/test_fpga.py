@@ -14,7 +14,7 @@ from small_collections import SMALL
 from torch import nn
 
 from anb_gym.construction.collection.devices import make_device
-from anb_gym.construction.collection.devices.fpga import FPGA, TARGETS, Board, Compiler, ToolError, tools
+from anb_gym.construction.collection.devices.fpga import DPUS, FPGA, Board, Compiler, ToolError, tools
 from anb_gym.construction.collection.devices.fpga.graph import to_nodes
 from anb_gym.construction.collection.devices.fpga.programs import quantise
 from anb_gym.construction.network import build_network
@@ -147,7 +147,7 @@ def test_from_network_to_throughput_and_latency(lab: Lab) -> None:
     assert board == ["board-python run.py"] * 2
     _, x, quantised, a, arch, o, folder, n, name = compiler.split()
     assert (x, a, o, n) == ("-x", "-a", "-o", "-n")
-    assert arch == TARGETS["vck190"].arch
+    assert arch == DPUS["vck190"].arch
     assert quantised == f"{folder}/Network_int.xmodel"
     assert name == "network"
     # A call takes at least 4 ms and has 6 images; 6 threads wait at the same time.
@@ -219,10 +219,8 @@ def test_board_and_python_by_name(lab: Lab) -> None:
     assert device.board.host == "root@there"
     assert device.metrics == ("mine/throughput", "mine/latency")
     assert device.protocol()["threads"] == {"throughput": 5, "latency": 1}
-    assert (
-        device.protocol()["arch"] == TARGETS["zcu102"].arch == "/opt/vitis_ai/compiler/arch/DPUCZDX8G/ZCU102/arch.json"
-    )
-    assert {name: target.threads for name, target in TARGETS.items()} == {"zcu102": 5, "vck190": 6}
+    assert device.protocol()["arch"] == DPUS["zcu102"].arch == "/opt/vitis_ai/compiler/arch/DPUCZDX8G/ZCU102/arch.json"
+    assert {name: dpu.threads for name, dpu in DPUS.items()} == {"zcu102": 5, "vck190": 6}
 
 
 def test_nodes_rebuild_the_network() -> None:

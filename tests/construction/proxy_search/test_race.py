@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anb_gym.construction.proxy_search.race import Race, Status, Target
+from anb_gym.construction.proxy_search.race import Goal, Race, Standing
 from anb_gym.construction.ranking import tau
 from anb_gym.construction.units import Trained
 
@@ -51,7 +51,7 @@ def test_the_winner_is_that_of_a_search_that_gives_nothing_up(seed: int, wave: i
 @given(st.integers(0, 10**6), st.integers(1, 30))
 def test_with_a_target_the_first_scheme_that_reaches_it_wins(seed: int, wave: int) -> None:
     accuracy, seconds = outcomes(seed)
-    race = Race(len(accuracy), REFERENCE, 1, limit=8.0, target=Target(0.6, 5.0))
+    race = Race(len(accuracy), REFERENCE, 1, limit=8.0, goal=Goal(0.6, 5.0))
     finish(race, accuracy, seconds, wave)
     reaching = [
         s for s in range(len(accuracy)) if seconds[s].mean() <= 5.0 and tau(accuracy[s, :, 0], REFERENCE) >= 0.6
@@ -69,15 +69,15 @@ def test_racing_costs_less_than_a_full_search() -> None:
     race = Race(30, REFERENCE, 1, limit=5.0)
     trained = finish(race, accuracy, seconds)
     assert trained < 0.75 * 30 * len(REFERENCE)
-    assert {Status.COMPLETE, Status.TOO_SLOW, Status.OUTRANKED} == set(race.statuses())
+    assert {Standing.COMPLETE, Standing.TOO_SLOW, Standing.OUTRANKED} == set(race.standings())
 
 
 def test_a_target_that_is_reached_at_once_ends_the_race() -> None:
     accuracy = np.repeat(REFERENCE[None, :, None], 4, axis=0)
-    race = Race(4, REFERENCE, 1, limit=np.inf, target=Target(0.9))
+    race = Race(4, REFERENCE, 1, limit=np.inf, goal=Goal(0.9))
     assert finish(race, accuracy, np.ones_like(accuracy), wave=4) <= len(REFERENCE) + 4
     assert race.winner == 0
-    assert race.statuses()[-1] is Status.OPEN
+    assert race.standings()[-1] is Standing.OPEN
 
 
 def test_a_slow_scheme_is_given_up_as_soon_as_its_mean_must_exceed_the_limit() -> None:
@@ -86,7 +86,7 @@ def test_a_slow_scheme_is_given_up_as_soon_as_its_mean_must_exceed_the_limit() -
     assert race.wave(1) == [(0, 1)]
     race.tell(0, 1, [Trained(60.0, 0.2)])
     assert race.wave(1) == []
-    assert race.statuses() == [Status.TOO_SLOW]
+    assert race.standings() == [Standing.TOO_SLOW]
     assert race.winner is None
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from anb_gym._errors import choose
 from anb_gym.construction.collection.devices.base import Device
 from anb_gym.construction.collection.devices.cpu import CPU
-from anb_gym.construction.collection.devices.fpga import FPGA, TARGETS, Board, Quantiser
+from anb_gym.construction.collection.devices.fpga import DPUS, FPGA, Board, Quantiser
 from anb_gym.construction.collection.devices.gpu import GPU
 from anb_gym.construction.collection.devices.tpu import TPU
 
@@ -18,7 +18,7 @@ __all__ = ["CPU", "FPGA", "GPU", "KINDS", "TPU", "Device", "make_device"]
 
 _CLASSES: Final[Mapping[str, Callable[..., Device]]] = {"cpu": CPU, "cuda": GPU, "tpu": TPU}
 #: What can be measured on, by name.
-KINDS: Final = (*_CLASSES, *TARGETS)
+KINDS: Final = (*_CLASSES, *DPUS)
 
 
 def make_device(kind: str, cache: Path, **options: Any) -> Device:

@@ -20,11 +20,11 @@ from anb_gym.construction.network import build_network
 from anb_gym.devices import DEVICES
 from anb_gym.space import Architecture
 
-__all__ = ["FPGA", "TARGETS", "Board", "Compiler", "Quantiser", "Target", "ToolError"]
+__all__ = ["DPU", "DPUS", "FPGA", "Board", "Compiler", "Quantiser", "ToolError"]
 
 
-class Target(NamedTuple):
-    """A board of the dataset.
+class DPU(NamedTuple):
+    """The processor on a board of the dataset.
 
     Attributes:
         arch: The description of its DPU in the container.
@@ -36,8 +36,8 @@ class Target(NamedTuple):
 
 
 #: By name of the device; protocols of its kind have the field `arch`.
-TARGETS: Final = {
-    device.name: Target(protocol["arch"], protocol["threads"]["throughput"])
+DPUS: Final = {
+    device.name: DPU(protocol["arch"], protocol["threads"]["throughput"])
     for device in DEVICES.values()
     if device.dataset
     for protocol in device.description.get("protocol", ())
@@ -50,7 +50,7 @@ class FPGA:
     """Images per second with many threads, and milliseconds per call with one.
 
     Attributes:
-        target: One of :data:`TARGETS`.
+        target: One of :data:`DPUS`.
         cache: Where compiled networks are kept for the next repeat.
         name: In the names of the metrics; by default the target's, as in the dataset.
         resolution: Side of the images in pixels.
@@ -73,7 +73,7 @@ class FPGA:
     board: Board = field(default_factory=Board)
 
     def __post_init__(self) -> None:
-        choose(self.target, TARGETS, "target")
+        choose(self.target, DPUS, "target")
         check_positive(resolution=self.resolution, seconds=self.seconds)
         here = ["ssh", "scp"] if self.board.host else [self.board.python]
         check_commands([self.quantise.python, self._compiler.command, *here])
@@ -85,7 +85,7 @@ class FPGA:
 
     @property
     def _compiler(self) -> Compiler:
-        return self.compile or Compiler(TARGETS[self.target].arch)
+        return self.compile or Compiler(DPUS[self.target].arch)
 
     def protocol(self) -> dict[str, Any]:
         return {
@@ -96,7 +96,7 @@ class FPGA:
             "precision": "int8",
             "calibration_images": self.quantise.calibration_images,
             "arch": self._compiler.arch,
-            "threads": {"throughput": TARGETS[self.target].threads, "latency": 1},
+            "threads": {"throughput": DPUS[self.target].threads, "latency": 1},
         }
 
     def machine(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class FPGA:
 
     def measure(self, architecture: Architecture) -> dict[str, float]:
         compiled = self._compiled(architecture)
-        many = self.board(compiled, TARGETS[self.target].threads, self.seconds)
+        many = self.board(compiled, DPUS[self.target].threads, self.seconds)
         one = self.board(compiled, 1, self.seconds)
         calls = one["images"] / one["batch"]
         throughput, latency = self.metrics
