@@ -271,6 +271,42 @@ def test_a_bad_device_is_one_line_and_no_more(tmp_path):
     assert f"left out of {VARIABLE}: {tmp_path / 'toy' / 'device.json'}" in run.stderr.splitlines()[1]
 
 
+WITHOUT_EXTRAS = """
+import os, sys
+sys.modules |= dict.fromkeys("torch scipy pandas matplotlib numba moocore pyarrow joblib tqdm".split())
+from anb_gym.cli import main
+for line in sys.stdin:
+    if main(line.split()) != 1:
+        print("an error was expected of", line, file=sys.stderr)
+print(os.listdir())
+"""
+
+
+def test_commands_name_the_extra_that_is_missing_and_leave_nothing(tmp_path):
+    extras = {
+        "fit --report": "fit",
+        "fit --device cpu": "construction",
+        "solve --metrics vck190 --force": "exact",
+        "front --report": "pareto",
+        "front vck190 --plot front.png": "pareto",
+        "study quick": "study",
+        "validate submission.json": "study",
+        "reproduce table1": "pareto",
+        "reproduce figure4": "study",
+        "leaderboard results.parquet": "study",
+        "difficulty": "study",
+        "calibrate --out scales": "pareto",
+        "collect accuracy --n 1 --out folder": "construction",
+        "collect throughput --device cpu --n 1 --out folder": "construction",
+        "proxy-search digits --out folder": "construction",
+    }
+    command = [sys.executable, "-c", WITHOUT_EXTRAS]
+    run = subprocess.run(command, input="\n".join(extras), capture_output=True, text=True, cwd=tmp_path)
+    expected = [f"needed and not installed; run: pip install 'anb_gym[{extra}]'" for extra in extras.values()]
+    assert [line.partition("' is ")[2] for line in run.stderr.splitlines()] == expected
+    assert run.stdout.endswith("\n[]\n")
+
+
 def test_processes_of_a_command_do_not_warn_again(tmp_path):
     code = """
 import os, sys

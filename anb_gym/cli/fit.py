@@ -50,13 +50,13 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
+    device = None if options.device is None else get_device(options.device, "--device")
+    if device is not None:
+        _aim_at(device, options)
     with needing("fit"):
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-    device = None if options.device is None else get_device(options.device, "--device")
-    if device is not None:
-        _aim_at(device, options)
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
     if options.workers < 1:
