@@ -33,15 +33,19 @@ def make_family(name: str, **hyperparameters: Any) -> Family:
     """An unfitted model of a family.
 
     Args:
-        name: One of :data:`FAMILIES`.
+        name: One of :data:`FAMILIES`, or ``"module:Class"`` of one's own, a dataclass that is a :class:`Family`.
         hyperparameters: Any of the family's fields; the others keep their defaults.
 
     Raises:
         ValueError: The name or a hyperparameter is unknown; the message suggests the nearest.
         ModuleNotFoundError: The extra ``fit`` is not installed.
     """
-    module, class_name = _CLASSES[choose(name, FAMILIES, "name")]
-    family = getattr(require(f"{__name__}.{module}", "fit"), class_name)
+    if ":" in str(name):
+        module, _, class_name = str(name).partition(":")
+    else:
+        module, class_name = _CLASSES[choose(name, FAMILIES, "name")]
+        module = f"{__name__}.{module}"
+    family = getattr(require(module, "fit"), class_name)
     known = [field.name for field in fields(family) if field.init]
     for hyperparameter in hyperparameters:
         choose(hyperparameter, known, f"a hyperparameter of {name!r}")
