@@ -94,7 +94,7 @@ def search(folder: Path) -> Reader:
 
 def scales(folder: Path) -> Reader:
     path = folder / "tasks.json"
-    path.write_bytes(calibration._own_file().read_bytes())
+    path.write_bytes(calibration.own_file().read_bytes())
 
     def read() -> Any:
         calibration.read_records.cache_clear()

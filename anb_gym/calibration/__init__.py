@@ -1,0 +1,64 @@
+"""What rewards and hypervolumes are worth: random mean, optimum, ideal, nadir and reference point.
+
+``tasks.json`` records the first two for every task's default reward on the default
+surrogate, with the checksums of the tables they were measured on, and the other
+three for every task with two metrics; a device from a folder has such a file of
+its own. :func:`write_records` writes them. Anything else is measured when it is
+first needed, once per process.
+
+The optimum is certified where the reward is monotone and the surrogate's exact
+front ships: then no architecture of the space has a larger reward, as the
+surrogate sees it. It is the surrogate's optimum, not reality's. Otherwise it is
+the best that coordinate ascent finds.
+"""
+
+from anb_gym.calibration.measuring import (
+    MEASURING,
+    N_RANDOM,
+    N_RESTARTS,
+    SEED,
+    Calibration,
+    Level,
+    calibrate,
+    calibration,
+    certified_calibration,
+    certified_optimum,
+    coordinate_ascent,
+    random_metrics,
+)
+from anb_gym.calibration.recording import measure_front, write_records
+from anb_gym.calibration.records import (
+    FILE,
+    CalibrationError,
+    FrontScale,
+    front_scale,
+    is_recorded,
+    own_file,
+    read_records,
+    records,
+)
+
+__all__ = [
+    "FILE",
+    "MEASURING",
+    "N_RANDOM",
+    "N_RESTARTS",
+    "SEED",
+    "Calibration",
+    "CalibrationError",
+    "FrontScale",
+    "Level",
+    "calibrate",
+    "calibration",
+    "certified_calibration",
+    "certified_optimum",
+    "coordinate_ascent",
+    "front_scale",
+    "is_recorded",
+    "measure_front",
+    "own_file",
+    "random_metrics",
+    "read_records",
+    "records",
+    "write_records",
+]

@@ -1,0 +1,220 @@
+"""What a reward's numbers are worth: recorded, or measured when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from anb_gym._patience import said_if_long
+from anb_gym._types import FloatArray
+from anb_gym.benchmark import COUNTED, Benchmark
+from anb_gym.calibration.records import records
+from anb_gym.fronts import CertifiedOptimum, NoFrontError
+from anb_gym.rewards import Reward
+from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
+from anb_gym.surrogates.store import load_shipped
+
+#: Random architectures behind the mean, restarts of the ascent, and the seed of both.
+N_RANDOM: Final = 100_000
+N_RESTARTS: Final = 200
+SEED: Final = 0
+#: What is said when that takes long.
+MEASURING: Final = "measuring random means and optima of rewards, once per process"
+
+
+class Level(NamedTuple):
+    """Raw rewards that are 0 and 1 in unit scale: numbers, or arrays that broadcast against rewards."""
+
+    zero: Any
+    one: Any
+
+    def to_unit(self, raw: FloatArray) -> FloatArray:
+        """Raw rewards in unit scale."""
+        scaled: FloatArray = (raw - self.zero) / (self.one - self.zero)
+        return scaled
+
+    def regret(self, raw: FloatArray) -> FloatArray:
+        """How far raw rewards are below 1, in unit scale; never negative."""
+        regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
+        return regret
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a reward's numbers are worth.
+
+    Attributes:
+        random_mean: Mean reward of uniformly random architectures.
+        best: The largest reward known.
+        architecture: The architecture that has it, as a string.
+        how: How it was found.
+        certified: Whether it is proven to be the largest of all.
+    """
+
+    random_mean: float
+    best: float
+    architecture: str
+    how: str
+    certified: bool
+
+    @property
+    def level(self) -> Level:
+        """The rewards that are 0 and 1 in unit scale."""
+        return Level(self.random_mean, self.best)
+
+    def at(self, request: Any = None) -> Level:
+        """The level of episodes, the same whatever they ask for."""
+        return self.level
+
+    def to_unit(self, reward: FloatArray) -> FloatArray:
+        """Shifts and scales rewards so that the random mean is 0 and the best is 1."""
+        return self.level.to_unit(reward)
+
+    def regret(self, reward: FloatArray) -> FloatArray:
+        """By how much rewards fall short of the best: 0 for the best, 1 for the random mean."""
+        return self.level.regret(reward)
+
+
+def calibration(reward: Reward, surrogate: str) -> Calibration:
+    """The calibration of a reward: the recorded one, or else one measured now.
+
+    Args:
+        reward: Any scalar reward.
+        surrogate: Family of the surrogates.
+
+    Raises:
+        ValueError: All architectures have the same reward, or it is not finite.
+    """
+    description, tables = describe(reward), checksums(reward, surrogate)
+    for record in records(reward.metrics).values():
+        if record["reward"] == description and record["tables"] == tables:
+            known = Calibration(**record["calibration"])
+            # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
+            states = SPACE.to_states(Architecture.parse(known.architecture).choices[None])
+            return replace(known, best=float(_objective(reward, surrogate)(states)[0]))
+    return calibrate(reward, surrogate)
+
+
+def certified_calibration(reward: Reward, surrogate: str) -> Calibration | None:
+    """The calibration of a reward if its optimum is certified, else None without measuring anything.
+
+    Args:
+        reward: Any scalar reward.
+        surrogate: Family of the surrogates.
+    """
+    return None if certified_optimum(reward, surrogate) is None else calibration(reward, surrogate)
+
+
+@lru_cache(maxsize=256)
+def certified_optimum(reward: Reward, surrogate: str) -> CertifiedOptimum | None:
+    """The certified optimum of a reward; None if it is not monotone, or no exact front of its metrics ships."""
+    if not reward.monotone:
+        return None
+    try:
+        return Benchmark(surrogate).optimum(reward)
+    except NoFrontError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def calibrate(reward: Reward, surrogate: str) -> Calibration:
+    """Measures a reward's random mean and finds its maximum; remembered for the process.
+
+    Args:
+        reward: Any scalar reward.
+        surrogate: Family of the surrogates.
+
+    Raises:
+        ValueError: All architectures have the same reward, it is not finite, or it claims to be monotone and is not.
+    """
+    with said_if_long(MEASURING):
+        return _calibrate(reward, surrogate)
+
+
+def _calibrate(reward: Reward, surrogate: str) -> Calibration:
+    objective = _objective(reward, surrogate)
+    random = reward(random_metrics(surrogate, reward.metrics))
+    optimum = certified_optimum(reward, surrogate)
+    if optimum is None:
+        states, best = coordinate_ascent(objective, N_RESTARTS, SEED)
+        how = f"best of {N_RESTARTS} restarts of block-wise coordinate ascent, seed {SEED}"
+    else:
+        states = SPACE.index_to_states(optimum.indices[:1])[0]
+        best = float(objective(states[None])[0])
+        how = f"best on the exact front of {' and '.join(optimum.front.metrics)}, {len(optimum.front)} architectures"
+        if random.max() > best:
+            raise ValueError(f"reward must be monotone, but a random architecture has {random.max()}, the front {best}")
+    mean = float(random.mean())
+    if not (np.isfinite(mean) and np.isfinite(best) and best > random.min()):
+        raise ValueError(f"reward must be finite and differ between architectures, got mean {mean} and best {best}")
+    architecture = str(Architecture.from_choices(SPACE.from_states(states[None])[0]))
+    return Calibration(mean, best, architecture, how, certified=optimum is not None)
+
+
+def random_metrics(surrogate: str, metrics: Sequence[str]) -> dict[str, FloatArray]:
+    """Metrics of the uniformly random architectures behind all means, each ``float64`` (N_RANDOM,), fresh arrays."""
+    return {name: _random_metric(surrogate, name).copy() for name in metrics}
+
+
+@lru_cache(maxsize=64)
+def _random_metric(surrogate: str, metric: str) -> FloatArray:
+    return Benchmark(surrogate).query_states(_random_states(), [metric])[metric]
+
+
+@lru_cache(maxsize=1)
+def _random_states() -> States:
+    return SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
+
+
+def coordinate_ascent(objective: Callable[[States], FloatArray], restarts: int, seed: int) -> tuple[States, float]:
+    """Looks for the maximum by choosing the best state of one block at a time.
+
+    Each restart begins at a random architecture and goes over the blocks in
+    order until a whole round changes nothing. All restarts advance together.
+
+    Args:
+        objective: From block states (n, 7) to values ``float64`` (n,).
+        restarts: How many, at least 1.
+        seed: Seed of the random architectures.
+
+    Returns:
+        The block states ``int64`` (7,) of the best architecture found, and its value.
+    """
+    states = SPACE.to_states(SPACE.sample(restarts, np.random.default_rng(seed)))
+    values = objective(states)
+    best, best_value = states[values.argmax()].copy(), float(values.max())
+    while len(states):
+        before = values.copy()
+        for block in range(N_BLOCKS):
+            size = int(SPACE.block_sizes[block])
+            candidates = np.repeat(states, size, axis=0)
+            candidates[:, block] = np.tile(np.arange(size), len(states))
+            scores = objective(candidates).reshape(len(states), size)
+            states[:, block] = scores.argmax(axis=1)
+            values = scores.max(axis=1)
+        if values.max() > best_value:
+            best, best_value = states[values.argmax()].copy(), float(values.max())
+        # Restarts that have met go on as one.
+        _, rows = np.unique(states, axis=0, return_index=True)
+        rows = rows[values[rows] > before[rows]]
+        states, values = states[rows], values[rows]
+    return best, best_value
+
+
+def describe(reward: Reward) -> dict[str, Any]:
+    """A reward as it is recorded."""
+    return {"name": type(reward).__name__.lower(), **vars(reward)}
+
+
+def checksums(reward: Reward, surrogate: str) -> dict[str, str]:
+    """SHA-256 of the tables behind a reward, by metric."""
+    return {metric: load_shipped(surrogate, metric).checksum for metric in reward.metrics if metric not in COUNTED}
+
+
+def _objective(reward: Reward, surrogate: str) -> Callable[[States], FloatArray]:
+    bench = Benchmark(surrogate)
+    return lambda states: reward(bench.query_states(states, reward.metrics))

@@ -1,0 +1,68 @@
+"""Recording scales: writing ``tasks.json``. Needs the extra ``pareto``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._files import write_atomically
+from anb_gym.benchmark import Benchmark
+from anb_gym.calibration.measuring import N_RANDOM, SEED, calibrate, checksums, describe
+from anb_gym.calibration.records import FILE, SCHEMA, FrontScale, own_file, pair, read_records
+from anb_gym.devices import get_device
+from anb_gym.fronts import CertifiedFront
+from anb_gym.pareto import hypervolume
+from anb_gym.rewards import make_reward
+from anb_gym.surrogates.store import FAMILIES
+from anb_gym.tasks import DATASET_TASKS, select_tasks
+
+#: By how much of the front's extent the reference point is worse than the nadir.
+_MARGIN: Final = 0.1
+
+
+def measure_front(front: CertifiedFront) -> FrontScale:
+    """Ideal, nadir, reference point and hypervolume of a front of two metrics. Needs the extra ``pareto``."""
+    ideal, nadir = np.array(front.ideal), np.array(front.nadir)
+    reference = np.maximum(0.0, nadir + _MARGIN * (nadir - ideal))
+    volume = hypervolume(front.objectives, reference.tolist(), front.directions)
+    return FrontScale(len(front), pair(ideal), pair(nadir), pair(reference), volume)
+
+
+def write_records(device: str | None = None, path: Path | None = None) -> Path:
+    """Measures the default reward and the front of tasks on the default surrogate and writes ``tasks.json``.
+
+    Args:
+        device: The device whose tasks are meant; None for the tasks of the dataset.
+        path: The file, by default the package's own or the one in the device's folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: No device of this name is known.
+        NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
+    """
+    own = None if device is None else get_device(device)
+    tasks = select_tasks(device=own.name) if own else (*DATASET_TASKS, *select_tasks(kind="accuracy"))
+    family = FAMILIES[0]
+    measured: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        front = Benchmark(family).front(task.metrics[-1])
+        reward = make_reward("product", task)
+        measured[task.name] = {
+            "reward": describe(reward),
+            "tables": checksums(reward, family),
+            "calibration": asdict(calibrate(reward, family)),
+        }
+        if len(task.metrics) > 1:
+            measured[task.name]["front"] = asdict(measure_front(front))
+    random = {"architectures": N_RANDOM, "seed": SEED}
+    content = {"schema": SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
+    path = path or (own.folder / FILE if own else own_file())
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    read_records.cache_clear()
+    return path

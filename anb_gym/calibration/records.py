@@ -1,0 +1,155 @@
+"""Recorded scales: reading ``tasks.json``, that of the package and those of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from anb_gym._files import Fields, read_object
+from anb_gym._types import FloatArray
+from anb_gym.benchmark import METRICS
+from anb_gym.devices import folder_of
+from anb_gym.fronts import NoFrontError
+from anb_gym.surrogates.store import load_shipped
+from anb_gym.tasks import Task
+
+#: The name of the file that records scales.
+FILE: Final = "tasks.json"
+#: Version of its format.
+SCHEMA: Final = 2
+#: What is recorded of a :class:`Calibration` and a :class:`FrontScale`.
+_SCALE: Final[dict[str, type]] = {
+    "random_mean": float,
+    "best": float,
+    "architecture": str,
+    "how": str,
+    "certified": bool,
+}
+_FRONT: Final[dict[str, type]] = {
+    "points": int,
+    "ideal": list,
+    "nadir": list,
+    "reference_point": list,
+    "hypervolume": float,
+}
+
+
+class CalibrationError(ValueError):
+    """A file of reward scales is damaged or of another schema."""
+
+
+@dataclass(frozen=True)
+class FrontScale:
+    """Where the exact front of a task's two metrics lies, in their units.
+
+    Attributes:
+        points: How many architectures are on it.
+        ideal: The best of each metric.
+        nadir: The worst of each metric on the front.
+        reference_point: The nadir made worse by a tenth of the front's extent, though no less than 0.
+        hypervolume: What the front dominates above the reference point.
+    """
+
+    points: int
+    ideal: tuple[float, float]
+    nadir: tuple[float, float]
+    reference_point: tuple[float, float]
+    hypervolume: float
+
+
+def front_scale(task: Task) -> FrontScale:
+    """Ideal, nadir, reference point and hypervolume of a task's exact front on the default surrogate.
+
+    The reference point belongs to the task: use it for every surrogate.
+
+    Raises:
+        ValueError: The task has not two metrics.
+        NoFrontError: Nothing is recorded for it; the message names the command that does.
+    """
+    if len(task.metrics) != 2:
+        raise ValueError(f"task must have two metrics, {task.name!r} has {task.metrics}")
+    record = records(task.metrics).get(task.name, {}).get("front")
+    if record is None:
+        raise NoFrontError(
+            f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
+        )
+    return FrontScale(
+        points=record["points"],
+        ideal=pair(record["ideal"]),
+        nadir=pair(record["nadir"]),
+        reference_point=pair(record["reference_point"]),
+        hypervolume=float(record["hypervolume"]),
+    )
+
+
+def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
+    """What is recorded of tasks with these metrics, by name of the task; files of other devices need not be good.
+
+    Raises:
+        CalibrationError: A file is damaged or of another schema.
+    """
+    folders = dict.fromkeys(folder for metric in metrics if (folder := folder_of(metric)))
+    paths = (own_file(), *(folder / FILE for folder in folders))
+    return {name: record for path in paths for name, record in read_records(path).items()}
+
+
+def is_recorded(metric: str, surrogate: str) -> bool:
+    """Whether a file records the scales of a device metric's task as the tables are now."""
+    tables = {name: load_shipped(surrogate, name).checksum for name in ("accuracy", metric)}
+    try:
+        return any(record["tables"] == tables and "front" in record for record in records([metric]).values())
+    except CalibrationError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def read_records(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What a file records, by name of the task; nothing if it is not there. Read once per process.
+
+    Raises:
+        CalibrationError: It is damaged or of another schema.
+    """
+    try:
+        fields = read_object(path, CalibrationError, optional=True)
+    except FileNotFoundError:
+        return {}
+    fields.check_schema(SCHEMA)
+    tasks = fields.fields("tasks")
+    for name in tasks.content:
+        _check_record(tasks.fields(name))
+    return tasks.content
+
+
+def _check_record(fields: Fields) -> None:
+    """Checks what a file records of a task: it must be as :func:`~anb_gym.calibration.write_records` makes it."""
+    fields.get("reward", dict)
+    tables, scale = fields.fields("tables"), fields.fields("calibration")
+    for metric in tables.content:
+        tables.get(metric, str)
+    parts: list[tuple[Fields, dict[str, type]]] = [(scale, _SCALE)]
+    if "front" in fields:
+        front = fields.fields("front")
+        parts.append((front, _FRONT))
+        for name in ("ideal", "nadir", "reference_point"):
+            if len(front.items(name, float)) != 2:
+                raise front.refusal(f"{name} must be two numbers, got {front.content[name]}")
+    for part, known in parts:
+        for name in (*known, *part.content):
+            if name not in known:
+                raise part.refusal(f"the field {name!r} is unknown")
+            part.get(name, known[name])
+
+
+def own_file() -> Path:
+    """The package's own file."""
+    return Path(str(files("anb_gym").joinpath(FILE)))
+
+
+def pair(values: Sequence[float] | FloatArray) -> tuple[float, float]:
+    """Two numbers as floats."""
+    first, second = values
+    return float(first), float(second)
