@@ -118,7 +118,7 @@ class Recorder(BaseCallback):
         return True
 
     def evaluations(self) -> Evaluations:
-        """What was recorded so far.
+        """The record so far.
 
         Raises:
             ValueError: No episode has ended.

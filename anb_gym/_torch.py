@@ -1,4 +1,4 @@
-"""What several modules need of torch. It imports torch, so check first that the extra is installed."""
+"""Threads of torch. This imports torch, so check first that the extra is installed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Noise:
 
 
 def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:
-    """What a measurement of a metric would have shown.
+    """Noisy measurements of a metric.
 
     Accuracy gets the variation over training seeds. Throughput on GPUs and TPUs
     gets the variation over repeats, whose coefficient is itself log-normal over

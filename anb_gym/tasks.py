@@ -21,7 +21,7 @@ EXPONENT: Final = 0.07
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to look for in the search space.
+    """A task: accuracy, and the metrics that are traded against it.
 
     Attributes:
         name: Such as ``"VCK190"`` or ``"ZCU102-Latency"``.

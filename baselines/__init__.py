@@ -19,7 +19,7 @@ __all__ = ["BASELINES", "Baseline", "make"]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Where a controller is, and what it is for.
+    """A controller that ships: where it is, and what it is for.
 
     Attributes:
         target: ``"module:Class"``. The class documents the settings and holds their defaults.

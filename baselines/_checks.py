@@ -1,4 +1,4 @@
-"""What all controllers check: their settings, the number of objectives, and what they are told."""
+"""Checks of all controllers: their settings, the number of objectives, and what they are told."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class OptunaController:
 
 
 class _ParzenEstimator(OptunaController):
-    """What the two estimators share: everything but the number of objectives."""
+    """Base of the two estimators: everything but the number of objectives."""
 
     _name: str
     _fewest: int

@@ -126,7 +126,7 @@ def multi_agent() -> Iterator[Golden]:
 
 
 def own_device() -> Iterator[Golden]:
-    """The same for a device of one's own, in a process that finds it through ``ANB_GYM_DEVICES``."""
+    """Goldens of a device of one's own, in a process that finds it through ``ANB_GYM_DEVICES``."""
     with tempfile.TemporaryDirectory() as folder:
         device = Path(folder) / OWN[0]
         _copy_device(device)
@@ -286,7 +286,7 @@ class _Columns:
 
 
 def studies() -> Iterator[Golden]:
-    """What every baseline is told in a short study, and the pages, tables and reports written of it."""
+    """Rewards that every baseline is told in a short study, and the pages, tables and reports written of it."""
     from anb_gym.baselines import BASELINES
     from anb_gym.reports.html_report import render
     from anb_gym.reports.leaderboard import anytime_table, page

@@ -30,7 +30,7 @@ def rooms() -> dict[str, Path]:
 
 
 def purpose(room: str) -> str:
-    """What is in a room: the first sentence of its docstring."""
+    """Content of a room: the first sentence of its docstring."""
     path = rooms()[room]
     text = ast.get_docstring(ast.parse((path if path.is_file() else path / "__init__.py").read_text())) or ""
     first = re.split(r"[.;] ", " ".join(text.split("\n\n")[0].split()))[0].rstrip(".").replace("``", "")
@@ -39,7 +39,7 @@ def purpose(room: str) -> str:
 
 
 def imports() -> dict[str, set[str]]:
-    """Which other rooms each room imports, at run time."""
+    """Imports of each room from other rooms, at run time."""
     known = rooms()
     found: dict[str, set[str]] = {}
     for room, path in known.items():

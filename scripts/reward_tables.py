@@ -1,4 +1,4 @@
-"""What the rewards of every id are worth: the worst architecture, random ones, EfficientNet-B0 and the best one.
+"""Values of the rewards of every id: the worst architecture, random ones, EfficientNet-B0 and the best one.
 
 All rewards never fall when a metric improves. So the largest lies on the exact front of their metrics, and the
 smallest on the front of the worst: the same search in the opposite directions. The members of these fronts are kept

@@ -52,7 +52,7 @@ def parse_archive(data: bytes, where: object, error: type[Exception], *, limit: 
 
 
 def _unpacked(data: bytes, limit: int) -> bytes:
-    """What gzip packed, of at most ``limit`` bytes."""
+    """The unpacked content of gzip, of at most ``limit`` bytes."""
     parts, size = [], 0
     while data:
         stream = zlib.decompressobj(wbits=31)

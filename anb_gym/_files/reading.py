@@ -91,7 +91,7 @@ def read_text(path: Path, error: type[Exception], *, limit: int = TEXT_LIMIT, op
 
 
 def _reason(problem: Exception) -> str:
-    """What is wrong, in one line."""
+    """The cause of an error, in one line."""
     if isinstance(problem, RecursionError):
         return "it is nested too deeply"
     if isinstance(problem, KeyError):

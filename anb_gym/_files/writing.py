@@ -130,7 +130,7 @@ def writing_into(folder: Path) -> Iterator[None]:
 
 
 def user_folder() -> Path:
-    """Where results of a user are kept that the whole package reads, such as fronts.
+    """Folder of a user's results that the whole package reads, such as fronts.
 
     ``$ANB_GYM_HOME``, by default the folder ``anb_gym`` where the system keeps the data of programs.
     """

@@ -52,7 +52,7 @@ def compose_yaml(path: Path, error: type[Exception], *, extra: str, optional: bo
 
 
 def syntax_error(path: Path, problem: MarkedYAMLError, error: type[Exception]) -> Exception:
-    """What the parser found, with its line, to be raised."""
+    """The parser's error with its line, to be raised."""
     mark = problem.problem_mark or problem.context_mark
     where = f"{path}:{mark.line + 1}" if mark else str(path)
     return error(f"{printable(where)}: {one_line(str(problem.problem or problem.context))}")
@@ -66,7 +66,7 @@ class _Count:
         self._counts: dict[Node, int] = {}  # 0 while the count is under way
 
     def of(self, node: Node) -> int:
-        """How many values a node stands for."""
+        """Number of values that a node stands for."""
         if node in self._counts:  # an alias is the same node again
             if not self._counts[node]:
                 raise self._refusal(node, "an alias must not stand for what it is in")

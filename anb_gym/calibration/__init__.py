@@ -1,4 +1,4 @@
-"""What rewards and hypervolumes are worth: random mean, optimum, ideal, nadir and reference point.
+"""Scales of rewards and hypervolumes: random mean, optimum, ideal, nadir and reference point.
 
 ``tasks.json`` records the first two for every task's default reward on the default
 surrogate, with the checksums of the tables they were measured on, and the other

@@ -1,4 +1,4 @@
-"""What a reward's numbers are worth: recorded, or measured when it is first needed."""
+"""Calibrations of rewards: recorded, or measured when they are first needed."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Level(NamedTuple):
         return scaled
 
     def regret(self, raw: FloatArray) -> FloatArray:
-        """How far raw rewards are below 1, in unit scale; never negative."""
+        """Distance of raw rewards below 1, in unit scale; never negative."""
         regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
         return regret
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a reward's numbers are worth.
+    """Meaning of a reward's numbers.
 
     Attributes:
         random_mean: Mean reward of uniformly random architectures.

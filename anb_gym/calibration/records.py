@@ -44,7 +44,7 @@ class CalibrationError(ValueError):
 
 @dataclass(frozen=True)
 class FrontScale:
-    """Where the exact front of a task's two metrics lies, in their units.
+    """Extent of the exact front of a task's two metrics, in their units.
 
     Attributes:
         points: How many architectures are on it.
@@ -87,7 +87,7 @@ def front_scale(task: Task) -> FrontScale:
 
 
 def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
-    """What is recorded of tasks with these metrics, by name of the task; files of other devices need not be good.
+    """Records of tasks with these metrics, by name of the task; files of other devices need not be good.
 
     Raises:
         CalibrationError: A file is damaged or of another schema.
@@ -108,7 +108,7 @@ def is_recorded(metric: str, surrogate: str) -> bool:
 
 @lru_cache(maxsize=64)
 def read_records(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    """What a file records, by name of the task; nothing if it is not there. Read once per process.
+    """Records of a file, by name of the task; nothing if it is not there. Read once per process.
 
     Raises:
         CalibrationError: It is damaged or of another schema.

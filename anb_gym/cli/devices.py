@@ -26,7 +26,7 @@ def run(_: argparse.Namespace) -> None:
 
 
 def _state(device: Device) -> str:
-    """Where a device comes from; of one's own, what is damaged or the command that comes next."""
+    """Origin of a device; of one's own, what is damaged or the command that comes next."""
     if device.ships:
         return "of the dataset" if device.dataset else "ships with the package"
     from anb_gym.calibration import is_recorded, records

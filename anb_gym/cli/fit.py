@@ -134,7 +134,7 @@ def _aim_at(device: Device, options: argparse.Namespace) -> None:
 
 
 def _print_ceilings(dataset: Dataset, pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:
-    """What a perfect surrogate would score against labels that vary as the repeats do."""
+    """Scores of a perfect surrogate against labels that vary as the repeats do."""
     with needing("fit"):
         from anb_gym.construction.report import noise_ceiling
     for family, metric in pairs:

@@ -1,4 +1,4 @@
-"""How the benchmark is built, in the order in which it is: anybody can add a device or a data set.
+"""The pipeline that builds the benchmark, step by step. Anybody can add a device or a data set.
 
 ==================  ==================================================================
 module              what it has

@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: its state after every epoch, and its result.
+"""The folder of a training: its state after every epoch, and its result.
 
 ``checkpoint.pt`` holds tensors and plain values, which PyTorch reads with
 ``weights_only=True``; ``result.json`` is written at the end. Both say which
@@ -56,7 +56,7 @@ class TrainingFolder:
             return None
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        """What :meth:`write_checkpoint` got.
+        """The state that :meth:`write_checkpoint` got.
 
         Raises:
             ValueError: The file is damaged, or of another training.

@@ -1,4 +1,4 @@
-"""Where units run: any executor of ``concurrent.futures``, made from a name and options.
+"""Executors of units: any of ``concurrent.futures``, made from a name and options.
 
 ========== =====================================================================================================
 local      processes on this machine

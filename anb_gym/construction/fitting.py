@@ -73,7 +73,7 @@ class Job:
         return cls(family, metric, seed, load_config(family, directory).hyperparameters(metric))
 
     def manifest(self, dataset: Dataset) -> dict[str, Any]:
-        """What identifies the result: a file whose manifest has all of this need not be fitted again."""
+        """Identity of the result: a file whose manifest has all of this need not be fitted again."""
         return {
             "schema": SCHEMA,
             "family": self.family,
@@ -148,7 +148,7 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
 
 
 def smallest(folder: Path, job: Job) -> tuple[int, float] | None:
-    """Where the tables of a result have the smallest sum, as far as coordinate ascent finds it.
+    """Architecture with the smallest sum of a result's tables, as far as coordinate ascent finds it.
 
     Metrics are positive; tables that are not somewhere have no optimum and no front.
 

@@ -63,7 +63,7 @@ class Processes:
         return values
 
     def share(self, value: T) -> T:
-        """What process 0 has."""
+        """Process 0's value."""
         if self.world == 1:
             return value
         values = [value]

@@ -74,7 +74,7 @@ def device_field(metric: str) -> tuple[str, str]:
 
 
 def empty_measurements() -> dict[str, dict[str, float | None]]:
-    """What ``platform_perf`` of a record holds before anything is measured: every published device, no values."""
+    """``platform_perf`` of a record before anything is measured: every published device, no values."""
     return {f"{kind}_{device}": {f"{kind}_mean": None, f"{kind}_std": None} for kind, device in _DEVICES.values()}
 
 

@@ -48,7 +48,7 @@ def report(
 
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
-    """What a perfect predictor would score against the labels of the test records.
+    """Scores of a perfect predictor against the labels of the test records.
 
     The surrogate's predictions stand for the truth, from which labels are drawn. Where the dataset has the single
     repeats of a device metric, a label's noise is the standard error of its own repeats' mean. Elsewhere it is that

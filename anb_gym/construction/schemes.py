@@ -34,7 +34,7 @@ _MOST_EPOCHS: Final = 100_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all schemes of a proxy search share: plain SGD with momentum.
+    """Settings that all schemes of a proxy search share: plain SGD with momentum.
 
     The defaults are those of the public dataset.
 

@@ -1,4 +1,4 @@
-"""Which records are fitted and which are held out."""
+"""Splits into records that are fitted and records that are held out."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def split_of(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
 
 
 def split_name(dataset: Dataset) -> str:
-    """What manifests call the split of a dataset."""
+    """Name of the split of a dataset in manifests."""
     return "the default split" if dataset.sha256 == SHA256 else f"a random split by architecture, seed {SEED}"

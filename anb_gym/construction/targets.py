@@ -1,4 +1,4 @@
-"""What is regressed for a metric: its transform, its link back, and how predictions are judged.
+"""Regression targets of metrics: their transform, their link back, and scores of predictions.
 
 Devices spend time block by block, so throughput is close to additive in its
 reciprocal: surrogates are fitted to seconds per image.

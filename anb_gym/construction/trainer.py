@@ -73,7 +73,7 @@ class Trainer:
         return Trained(result.accuracy, result.seconds)
 
     def train(self, unit: Unit, folder: Path) -> Any:
-        """The same with all that :func:`~anb_gym.construction.training.train` returns.
+        """A unit's training with all that :func:`~anb_gym.construction.training.train` returns.
 
         Raises:
             FloatingPointError: The training diverged.

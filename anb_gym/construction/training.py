@@ -36,7 +36,7 @@ _DEFAULTS: Final = {
 
 
 class Epoch(NamedTuple):
-    """What one epoch did.
+    """Figures of one epoch.
 
     Attributes:
         loss: Mean training loss.
@@ -53,7 +53,7 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training found.
+    """Result of a training.
 
     Attributes:
         accuracy: Top-1 accuracy of the best of the scheme's last epochs, in percent.
@@ -185,7 +185,7 @@ class _Run:
         self.history.append(Epoch(loss, top1, top5, perf_counter() - start))
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on; randomness is seeded by epoch."""
+        """State that the next epoch depends on; randomness is seeded by epoch."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -275,7 +275,7 @@ def _optimiser(network: nn.Module, scheme: Scheme) -> torch.optim.SGD:
 def _identity(
     architecture: Architecture, scheme: Scheme, data: Data, seed: int, options: NetworkOptions
 ) -> dict[str, Any]:
-    """What a record must agree in to be one of this training."""
+    """Identity of this training, in which its records agree."""
     return {
         "architecture": str(architecture),
         "scheme": scheme.to_dict(),

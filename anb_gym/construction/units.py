@@ -11,7 +11,7 @@ from anb_gym.construction.schemes import Scheme
 
 @dataclass(frozen=True)
 class Unit:
-    """What one training is about.
+    """One training.
 
     Attributes:
         architecture: Index in the search space.

@@ -53,7 +53,7 @@ class DeviceWarning(UserWarning):
 
 @dataclass(frozen=True)
 class DeviceMetric:
-    """What is known of a metric of a device.
+    """A metric of a device.
 
     Attributes:
         target: Default target of its task, in images/s or ms.

@@ -267,17 +267,17 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         return self.problem.measure(SPACE.to_states(choices), seeds if self._noisy else None)
 
     def assess(self, choices: Choices, seeds: Seeds) -> Evaluation:
-        """All that is known of the worth of architectures, as :meth:`reward`."""
+        """Evaluation of architectures, with arguments as those of :meth:`reward`."""
         return self.problem.assess(SPACE.to_states(choices), None, seeds if self._noisy else None)
 
     def last_info(self, first: Choices, choices: Choices, evaluation: Evaluation, seeds: Seeds) -> Columns:
-        """What the last infos of episodes contain, from their first and last architectures ``int8`` (n, 28)."""
+        """Last infos of episodes, from their first and last architectures ``int8`` (n, 28)."""
         info = describe(SPACE.to_states(choices), evaluation, seeds if self._noisy else None)
         mask = (choices[:, POSITIONS] != OPTIONS).astype(np.int8)  # values are bootstrapped from the last observation
         return {"action_mask": mask, "start": architecture_strings(SPACE.to_states(first)), **info}
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions change the architecture, ``bool`` (71,): none before the first reset and after the end."""
+        """Mask of actions that change the architecture, ``bool`` (71,): none before a reset or after the end."""
         over = self._made is None or self._made == self.n_steps
         return np.zeros(N_ACTIONS, dtype=np.bool_) if over else self._mask().astype(np.bool_)
 
@@ -322,7 +322,7 @@ class EditVectorEnv(CopiesVectorEnv):
 
     @property
     def problem(self) -> Problem:
-        """What architectures are worth."""
+        """The problem: the worth of architectures."""
         return self.single_env.problem
 
     def action_masks(self) -> NDArray[np.bool_]:

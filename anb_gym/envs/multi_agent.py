@@ -104,7 +104,7 @@ _Info = dict[str, Any]
 
 
 class Team:
-    """What both forms share: the agents and their spaces, around an environment that builds block by block.
+    """Base of both forms: the agents and their spaces, around an environment that builds block by block.
 
     The arguments are those of the module's documentation.
 
@@ -173,7 +173,7 @@ class Team:
         return self._state.copy()
 
     def observe(self, agent: str) -> _Observation:
-        """What an agent sees now, ``float32`` (107,)."""
+        """Observation of an agent, ``float32`` (107,)."""
         identity = np.zeros(len(AGENTS), dtype=np.float32)
         identity[AGENTS.index(choose(agent, AGENTS, "agent"))] = 1.0
         return np.concatenate([self._state, identity])

@@ -141,7 +141,7 @@ class MOBuildVectorEnv(ArchitectureVectorEnv):
 
     @property
     def reward_dim(self) -> int:
-        """How many objectives there are."""
+        """Number of objectives."""
         return self.single_env.reward_dim
 
     @property

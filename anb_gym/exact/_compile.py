@@ -1,4 +1,4 @@
-"""How the hot loops of this package are compiled."""
+"""Compilation of the hot loops of this package."""
 
 from __future__ import annotations
 

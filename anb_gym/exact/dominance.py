@@ -9,7 +9,7 @@ from anb_gym._types import FloatArray
 
 
 def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:
-    """Which rows no other row dominates; equal rows do not dominate one another.
+    """Non-dominated rows of a batch; equal rows do not dominate one another.
 
     Args:
         objectives: ``float64`` (n, 2), both maximised.
@@ -27,7 +27,7 @@ def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:
 
 
 def escaping(points: FloatArray, front: FloatArray, tolerance: FloatArray) -> NDArray[np.bool_]:
-    """Which points no member of a front is as good as, up to a tolerance.
+    """Points that no member of a front is as good as, up to a tolerance.
 
     Args:
         points: ``float64`` (..., 2).

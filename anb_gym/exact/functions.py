@@ -29,7 +29,7 @@ IMPOSSIBLE = -1e30
 
 @compiled
 def offsets(sizes: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Where each unary, pair and triple table starts, and the lengths of all three arrays."""
+    """Offsets of each unary, pair and triple table, and the lengths of all three arrays."""
     unary = np.zeros(7, np.int64)
     pair = np.zeros((7, 7), np.int64)
     triple = np.zeros((7, 7, 7), np.int64)
@@ -77,7 +77,7 @@ class Functions:
         return int(np.prod([len(s) for s in self.states], dtype=object))
 
     def restricted(self, keep: list[NDArray[np.bool_]], order: IntArray | None = None) -> Functions:
-        """The same functions on fewer states, with positions in a new order.
+        """These functions on fewer states, with positions in a new order.
 
         Args:
             keep: For every position, which of its states stay.

@@ -1,4 +1,4 @@
-"""What an exact search returns: values that can be stored, read back and verified."""
+"""Results of exact searches: values that can be stored, read back and verified."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VerificationError(ValueError):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was searched, and that nothing was left out.
+    """Certificate of a search: what was searched, and that nothing was left out.
 
     Attributes:
         tables: SHA-256 of every objective's tables.
@@ -261,7 +261,7 @@ def _verify(
 
 
 def _improving_changes(goal: Objectives, states: States, values: FloatArray) -> int:
-    """How many changes of one or two blocks of a front's members lead to points that the front does not dominate."""
+    """Number of changes of one or two blocks of members that lead to points which the front does not dominate."""
     found = 0
     for start in range(0, len(states), _CHUNK):
         members = states[start : start + _CHUNK]

@@ -60,18 +60,18 @@ class Subproblem:
 
     @property
     def boxes(self) -> int:
-        """How many boxes."""
+        """Number of boxes."""
         return self.last - self.first
 
     @property
     def size(self) -> int:
-        """How many architectures, once for every box."""
+        """Number of architectures, once for every box."""
         return self.boxes * int(np.prod([int(mask.sum()) for mask in self.keep], dtype=object))
 
 
 @dataclass(frozen=True)
 class Explored:
-    """What became of a subproblem.
+    """Progress on a subproblem.
 
     Attributes:
         nodes: Nodes visited.
@@ -187,7 +187,7 @@ class Solver:
         return np.concatenate([_mixtures(best + np.array([0.0, -_TILT, _TILT])), np.eye(2)])
 
     def _thresholds(self, weights: FloatArray, low: FloatArray) -> FloatArray:
-        """What every weighted sum reaches wherever ``low`` is reached and no incumbent dominates."""
+        """Lower limits of weighted sums wherever ``low`` is reached and no incumbent dominates."""
         current = np.maximum(self._scaled(boxes(self.incumbents.points(), self._resolution)), low)
         thresholds: FloatArray = (current @ weights.T).min(axis=0) - weights @ self._tolerance
         return thresholds

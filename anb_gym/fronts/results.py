@@ -17,7 +17,7 @@ from anb_gym.surrogates.store import Surrogate, load_shipped
 
 
 class ScalarReward(Protocol):
-    """What an optimum is asked for: the rewards of :mod:`anb_gym.rewards` are such.
+    """A scalar reward of which an optimum is asked: those of :mod:`anb_gym.rewards` are such.
 
     Attributes:
         metrics: The metrics that it reads.
@@ -72,7 +72,7 @@ class CertifiedFront:
 
     @property
     def certificate(self) -> Certificate:
-        """What was searched. Its unit is the tables': seconds per image for throughput."""
+        """The searched front. Its unit is the tables': seconds per image for throughput."""
         return self.result.certificate
 
     @cached_property

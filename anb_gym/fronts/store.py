@@ -47,7 +47,7 @@ def front_path(family: str, metric: str, folder: Path | None = None) -> Path:
 
 
 def own_folder(metric: str) -> Path:
-    """Where fronts of a metric are written: the folder of a device of one's own, else that of the user."""
+    """Folder into which fronts of a metric go: that of a device of one's own, else that of the user."""
     device = device_of(metric)
     return (device.folder if device and not device.ships else user_folder()) / "fronts"
 

@@ -83,7 +83,7 @@ def archive_trace(
     indicator: Callable[[NDArray[np.int64]], float],
     at: Sequence[int] | None = None,
 ) -> FloatArray:
-    """What an indicator says of the archive after every point of a sequence.
+    """Values of an indicator of the archive after every point of a sequence.
 
     The indicator is asked only when the archive has changed, which is rare: some hundred times in a thousand.
 

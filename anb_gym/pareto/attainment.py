@@ -1,4 +1,4 @@
-"""What a randomised search attains in a given share of its runs."""
+"""Attainment of a randomised search in a given share of its runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which points of a set no other point dominates."""
+"""Pareto fronts of sets of points, and the line along them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a set of points is: what it dominates, and how far it is from an exact front."""
+"""Indicators of the quality of a set of points: what it dominates, and its distance from an exact front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What episodes ask for beside the problem: nothing, weights of the objectives, or a bound."""
+"""Requests of episodes beside the problem: nothing, weights of the objectives, or a bound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anb_gym.rewards import check_weights
 
 @dataclass(eq=False)
 class Request:
-    """What a batch of episodes asks for: arrays with one row per episode, read and written by rows."""
+    """Requests of a batch of episodes: arrays with one row per episode, read and written by rows."""
 
     def __getitem__(self, rows: Rows) -> Self:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -53,7 +53,7 @@ class Bounds(Request):
 
 
 class Ask(ABC):
-    """What episodes of a problem may ask for: how it is drawn, observed and given to the reward.
+    """The kind of requests of a problem: how they are drawn, observed and given to the reward.
 
     A frozen value, as the problem is whose part it is.
 
@@ -89,7 +89,7 @@ class Ask(ABC):
 
     @abstractmethod
     def cells(self, request: Any) -> FloatArray:
-        """What observations show, ``float64`` (n, n_cells)."""
+        """Cells of observations, ``float64`` (n, n_cells)."""
 
     def parameters(self, request: Any) -> dict[str, FloatArray]:
         """The arguments of the reward that a request sets, arrays whose last axis is the episode."""
@@ -104,7 +104,7 @@ class Ask(ABC):
         raise NotImplementedError  # of an ask without places
 
     def shown(self, request: Any) -> dict[str, Any]:
-        """What the last infos say of the request, by key: arrays with one row per episode."""
+        """Columns of the last infos, by key: arrays with one row per episode."""
         return {}
 
 
@@ -194,7 +194,7 @@ class AskBound(Ask):
         return Bounds(np.array([rng.random() if given is None else self.position(given)]))
 
     def position(self, bound: Any) -> float:
-        """Where a bound lies between nadir, 0, and ideal, 1.
+        """Place of a bound between nadir, 0, and ideal, 1.
 
         Raises:
             ValueError: It is no number between them.

@@ -1,4 +1,4 @@
-"""What a batch of architectures is worth on a problem."""
+"""Evaluations of batches of architectures on a problem."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anb_gym.rewards import Metrics
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What n architectures are worth.
+    """Worth of n architectures.
 
     Attributes:
         metrics: The task's metrics as the reward saw them, with noise if there is any, each ``float64`` (n,).

@@ -33,7 +33,7 @@ _CHUNK: Final = 64
 
 
 class Gauge(Protocol):
-    """What the raw rewards of a problem mean.
+    """Meaning of the raw rewards of a problem.
 
     Attributes:
         certified: Whether 1 is proven to be the largest reward of all architectures, as the surrogate sees it.

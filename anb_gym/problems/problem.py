@@ -32,7 +32,7 @@ MARGIN: Final = 0.1
 
 @dataclass(frozen=True)
 class Problem:
-    """What is sought, and what every architecture is worth there.
+    """A search problem: what is sought, and the worth of every architecture there.
 
     A frozen value: equal problems compare equal, hash alike and pickle to a few hundred bytes; tables and gauges are
     found again where they are needed. :func:`anb_gym.make_problem` makes the one behind an environment id.
@@ -91,7 +91,7 @@ class Problem:
 
     @cached_property
     def benchmark(self) -> Benchmark:
-        """Where metrics come from."""
+        """The source of metrics."""
         return Benchmark(self.surrogate)
 
     @property
@@ -106,7 +106,7 @@ class Problem:
 
     @property
     def n_objectives(self) -> int:
-        """How many numbers are to be maximised."""
+        """Number of objectives, all to be maximised."""
         return len(self.reward.metrics) if self.is_vector else 1
 
     @property
@@ -138,7 +138,7 @@ class Problem:
         return self._scaled(self._raw(metrics, request), self._level(request))
 
     def regret(self, metrics: Metrics, request: Any = None) -> FloatArray | None:
-        """How far architectures with these metrics are below the certified optimum, ``float64`` (n,).
+        """Distance of architectures with these metrics below the certified optimum, ``float64`` (n,).
 
         In unit scale whatever the problem's: 0 for the optimum, 1 for the mean of random architectures. With a
         constraint in points of accuracy: below the best accuracy that meets the bound; a network that misses the bound
@@ -159,7 +159,7 @@ class Problem:
         return relative_violation(name, metrics[name], self.constraint.bound)
 
     def assess(self, states: States, request: Any = None, noise: Any = None) -> Evaluation:
-        """All that is known of the worth of architectures, without checks, for inner loops.
+        """Evaluation of block states without checks, for inner loops.
 
         Args:
             states: Block states, ``int64`` (n, 7), within the space.
@@ -174,7 +174,7 @@ class Problem:
         return Evaluation(metrics, exact, reward, None if self.is_vector else raw, regret, self.cost(metrics))
 
     def evaluate(self, archs: Any, *, noise: Noise | int | None = None, **asked: Any) -> Evaluation:
-        """What architectures are worth, checked, in arrays of their own.
+        """Evaluation of architectures, checked, in arrays of their own.
 
         Args:
             archs: Whatever :meth:`anb_gym.Benchmark.query` takes.
@@ -205,7 +205,7 @@ class Problem:
 
     @cached_property
     def gauge(self) -> Gauge:
-        """What raw rewards are 0 and 1 in unit scale, measured if need be.
+        """Raw rewards that are 0 and 1 in unit scale, measured if need be.
 
         Raises:
             ValueError: The reward has no scale: all architectures have the same, or it is not finite.

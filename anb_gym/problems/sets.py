@@ -104,12 +104,12 @@ class ProblemSet:
 
     @property
     def ask(self) -> AskProblem:
-        """What every episode asks for: one of the tasks."""
+        """The kind of requests: every episode asks for one of the tasks."""
         return AskProblem(tuple(problem.task for problem in self.problems))
 
     @property
     def benchmark(self) -> Benchmark:
-        """Where metrics come from."""
+        """The source of metrics."""
         return self.problems[0].benchmark
 
     def parts(self, request: Any) -> Iterator[tuple[Rows, Problem, Any]]:

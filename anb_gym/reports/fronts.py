@@ -41,7 +41,7 @@ def judges(front: CertifiedFront) -> list[str]:
 
 
 def member_table(front: CertifiedFront, measured: Indices | None = None) -> dict[str, Any]:
-    """What is known about every member of a front.
+    """Columns of what is known about every member of a front.
 
     Args:
         front: The front.
@@ -121,7 +121,7 @@ def _summary(task: Task, front: CertifiedFront, columns: Mapping[str, Any]) -> l
 
 
 def _verdict(task: Task, front: CertifiedFront, columns: Mapping[str, Any], family: str, random: Choices) -> list[str]:
-    """What another family says of the front, beside what it says of random architectures."""
+    """Verdict of another family on the front, beside that on random architectures."""
     metric = front.metrics[-1]
     own, other = (Benchmark(f).query(random, front.metrics) for f in (front.surrogate, family))
     judged = np.stack([columns[f"{name}:{family}"] for name in front.metrics], axis=1)

@@ -113,7 +113,7 @@ def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
 
 
 def _runs(results: Results) -> list[str]:
-    """How many seeds each controller has."""
+    """Numbers of seeds of each controller."""
     frame = require("pandas", "study").DataFrame(results.runs)
     rows = []
     for controller, runs in frame.groupby("controller", sort=True):
@@ -162,7 +162,7 @@ def _per_task(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
 
 
 def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
-    """Which controllers are not clearly better than random search, and where: intervals at the end that meet."""
+    """Controllers that are not clearly better than random search, and where: intervals at the end that meet."""
     summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
     found: dict[str, list[str]] = {}
     for task in tasks:
@@ -179,7 +179,7 @@ def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> lis
 
 
 def _unit(task: TaskAnalysis) -> float:
-    """What the tables of a task's group count in, as a factor: with a bound accuracy points."""
+    """Unit of the tables of a task's group, as a factor: with a bound accuracy points."""
     known = task.judge.calibration
     return known.best - known.random_mean if known and task.bounded else 1.0
 

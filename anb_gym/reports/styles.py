@@ -1,4 +1,4 @@
-"""How controllers look in plots and in the report, the same everywhere, and what measures and metrics are called."""
+"""Styles of controllers, the same in all plots and in the report, and labels of measures and metrics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEASURE_LABELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a controller looks.
+    """Look of a controller.
 
     Attributes:
         colour: As ``#rrggbb``.

@@ -167,7 +167,7 @@ def _own() -> dict[str, str]:
 
 
 def _load(path: str) -> Any:
-    """What ``"module:Name"`` names."""
+    """The object that ``"module:Name"`` names."""
     module, _, name = path.partition(":")
     try:
         if not module or not name:

@@ -26,7 +26,7 @@ PENALTY: Final = 100.0
 
 
 class Reward(Hashable, Protocol):
-    """What every reward is.
+    """The protocol of rewards.
 
     Attributes:
         metrics: The metrics that it reads.
@@ -137,7 +137,7 @@ class Product:
 
 @dataclass(frozen=True)
 class _Scalarisation:
-    """What weighted rewards share: objectives that are 1 at the front's ideal and 0 at its nadir.
+    """Base of weighted rewards: objectives that are 1 at the front's ideal and 0 at its nadir.
 
     Attributes:
         metrics: The metrics.

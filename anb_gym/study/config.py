@@ -1,4 +1,4 @@
-"""What a study compares: controllers × tasks × seeds, and a budget for each run."""
+"""Configurations of studies: controllers × tasks × seeds, and a budget for each run."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class StudyConfig:
 
 
 def budget(evaluations: int | None, hours: float | None) -> int:
-    """How many evaluations a run can make at most."""
+    """Largest number of evaluations of a run."""
     return min([limit for limit in (evaluations, most_evaluations(hours) if hours else None) if limit is not None])
 
 

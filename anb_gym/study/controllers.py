@@ -60,7 +60,7 @@ def make_controller(path: str, brief: Brief, rng: np.random.Generator, settings:
 
 
 def batch_size(controller: Controller) -> int:
-    """How many evaluations a controller wants at a time, which is checked.
+    """Number of evaluations that a controller wants at a time, which is checked.
 
     Raises:
         ValueError: It is not an integer of at least 1.

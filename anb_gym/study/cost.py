@@ -1,4 +1,4 @@
-"""What evaluations would have cost: simulated GPU-hours of training."""
+"""Cost of evaluations: simulated GPU-hours of training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gpu_hours(states: States) -> FloatArray:
 
 
 def most_evaluations(hours: float) -> int:
-    """How many evaluations a budget of simulated GPU-hours can pay for at the very most."""
+    """Largest number of evaluations that a budget of simulated GPU-hours can pay for."""
     return int(hours / (GPUS * SHORTEST / 3600.0))
 
 

@@ -1,4 +1,4 @@
-"""How hard tasks are, measured: how long local search takes, where its climbs end, what distance says of fitness.
+"""Difficulty of tasks: how long local search takes, where its climbs end, what distance says of fitness.
 
 A benchmark must tell controllers apart, so the last measure is how far the intervals of the baselines lie apart in
 the leaderboard's study.
@@ -30,7 +30,7 @@ SEED: Final = 0
 
 @dataclass(frozen=True)
 class Difficulty:
-    """How hard a task is.
+    """Difficulty of a task.
 
     Attributes:
         runs: Runs behind the numbers.
@@ -93,7 +93,7 @@ def first_at_most(values: FloatArray, goal: float) -> FloatArray:
 
 
 def climb_ends(choices: Choices, told: FloatArray) -> NDArray[np.int64]:
-    """Where the climbs of a local search with restarts ended.
+    """Ends of the climbs of a local search with restarts.
 
     A climb proposes neighbours of its present place, the best so far; what is no neighbour starts the next climb. The
     last climb, which the budget cuts short, does not count.
@@ -172,7 +172,7 @@ def beats_efficientnet(run: Any, judge: Judge) -> float:
 
 
 def told_apart(summary: Any, task: str, evaluations: int) -> tuple[int, int]:
-    """How many pairs of controllers have interquartile means whose 95 % intervals do not meet, and of how many pairs.
+    """Number of pairs of controllers whose 95 % intervals of interquartile means do not meet, and of all pairs.
 
     Controllers with a single run have no interval and do not count.
 

@@ -132,7 +132,7 @@ class Folder:
         return path
 
     def _record(self, run: Run) -> dict[str, Any]:
-        """What a finished run's file says of it."""
+        """Description of a finished run in its file."""
         file = self.fragment(run)
         description = read_description(file, ("run",))
         record: dict[str, Any] = description["run"]
@@ -229,7 +229,7 @@ def _locked(path: Path) -> Iterator[bool]:
 
 
 def _configuration(run: Run) -> dict[str, Any]:
-    """What decides a run beside the names and the seed, as data of JSON."""
+    """Conditions of a run beside the names and the seed, as data of JSON."""
     return {
         "controller": {"path": run.controller.path, "settings": dict(run.controller.settings)},
         "task": {"id": run.task.id, "arguments": dict(run.task.arguments), "noise": run.task.noise},
@@ -239,7 +239,7 @@ def _configuration(run: Run) -> dict[str, Any]:
 
 
 def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
-    """What is wrong with the table of a finished run."""
+    """Fault of the table of a finished run."""
     n = table.num_rows
     if n != record["evaluations"] or not 1 <= n <= budget(run.evaluations, run.hours):
         yield f"it has {n} rows, and says that it has {record['evaluations']!r} evaluations"
@@ -273,14 +273,14 @@ def _agree(found: Any, expected: FloatArray) -> bool:
 
 
 def _summary_of_differences(old: Any, new: Any) -> str:
-    """Where two values of JSON differ, in one line; empty if they do not."""
+    """Difference of two values of JSON, in one line; empty if there is none."""
     differences = list(_differences(old, json.loads(json.dumps(new))))
     more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
     return f"{'; '.join(differences[:3])}{more}"
 
 
 def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
-    """Where two values of JSON differ."""
+    """Differences of two values of JSON."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
             yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))

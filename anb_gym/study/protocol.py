@@ -1,4 +1,4 @@
-"""What a controller is: it proposes architectures and is told what they score."""
+"""The protocol of controllers: they propose architectures and are told what these score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anb_gym.space import Choices
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a controller may know of the problem before it starts.
+    """Facts about the problem that a controller may know before it starts.
 
     Attributes:
         n_objectives: How many objectives it will be told, 1 or more.

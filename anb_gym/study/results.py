@@ -101,7 +101,7 @@ class Results:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """What the study was configured to do, see :meth:`anb_gym.study.config.StudyConfig.to_dict`."""
+        """Configuration of the study, see :meth:`anb_gym.study.config.StudyConfig.to_dict`."""
         return dict(self.description["configuration"])
 
     @property

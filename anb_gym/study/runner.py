@@ -26,7 +26,7 @@ _PACKAGES: Final = ("anb_gym", "numpy", "scipy", "torch", "optuna", "pymoo", "mo
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study went.
+    """Outcome of a study.
 
     Attributes:
         path: The table of all finished runs, to be read by :meth:`anb_gym.study.results.Results.load`.
@@ -113,7 +113,7 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:
-    """What decides the results of a study, as data of JSON."""
+    """Conditions of a study's results, as data of JSON."""
     problems = {entry.name: problem_of(entry.id, entry.arguments) for entry in study.tasks}
     surrogates: dict[str, dict[str, str]] = {}
     for bench, metrics in [
@@ -146,7 +146,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
 
 
 def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a folder that of a study. Why a pair is skipped is for people to read, and may be worded anew."""
+    """Identity of a study's folder. Why a pair is skipped is for people to read, and may be worded anew."""
     return {key: value for key, value in description.items() if key != "skipped"}
 
 

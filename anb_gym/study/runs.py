@@ -35,7 +35,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What happened in a run, n evaluations.
+    """Trajectory of a run, n evaluations.
 
     Attributes:
         index: The architectures, ``int64`` (n,).

@@ -78,7 +78,7 @@ class SubmittedRun:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a controller evaluated.
+    """Evaluations of a controller.
 
     Attributes:
         controller: Its name.
@@ -91,7 +91,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What recomputing a run gave.
+    """Verdict on a run that was recomputed.
 
     Attributes:
         regret: Regret (hypervolume regret with two objectives) after numbers of evaluations; empty with more

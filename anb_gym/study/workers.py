@@ -100,7 +100,7 @@ def tidy(folder: Path) -> Iterator[None]:
 
 
 class _Study:
-    """What the workers of a study know of it; threads have the very object, processes a copy."""
+    """State of a study that its workers share; threads have the very object, processes a copy."""
 
     def __init__(self) -> None:
         self._stopping, self._running, self._changed = False, 0, threading.Condition()

@@ -9,7 +9,7 @@ from anb_gym.surrogates.store import ArtefactError, artefact_path, read_manifest
 
 
 class Scores(NamedTuple):
-    """How well predictions agree with labels.
+    """Agreement of predictions with labels.
 
     Attributes:
         r2: Coefficient of determination.

@@ -138,7 +138,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def shipped_path(family: str, metric: str) -> Path:
-    """Where the surrogate of a metric is: in the package, or in the folder of its device."""
+    """File of the surrogate of a metric: in the package, or in the folder of its device."""
     folder = folder_of(metric)
     return artefact_path(folder / "surrogates" if folder else ARTEFACTS, family, metric)
 

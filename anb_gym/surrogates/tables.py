@@ -31,7 +31,7 @@ _CHUNK = 1024
 
 
 class Layout(NamedTuple):
-    """Where the tables of one order lie in a flat array.
+    """Layout of the tables of one order in a flat array.
 
     Attributes:
         blocks: The combination of blocks of each table, in lexicographic order.

@@ -40,7 +40,7 @@ class CollectionError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """What happened to one architecture.
+    """One architecture's turn.
 
     Attributes:
         number: Its record number.

@@ -1,4 +1,4 @@
-"""How far a collection is, and which of its records look wrong."""
+"""Progress of a collection, and its records that look wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outlier(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """Where a collection stands.
+    """Progress of a collection.
 
     Attributes:
         n: Architectures.

@@ -1,4 +1,4 @@
-"""What training needs of an image set, and the order in which an epoch shows its images."""
+"""The protocol of image sets, and the order in which an epoch shows their images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every surrogate family offers, and what the ensembles among them share."""
+"""The protocol of surrogate families, and the base of the ensembles among them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Family(Protocol):
         ...
 
     def std(self, states: States) -> FloatArray:
-        """How uncertain the predictions are, as a standard deviation, ``float64`` (n,)."""
+        """Standard deviations of the predictions, ``float64`` (n,)."""
         ...
 
 

@@ -85,7 +85,7 @@ class Config:
     metrics: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
     def hyperparameters(self, metric: str) -> dict[str, Value]:
-        """What to fit a metric with: its tuned values, and the defaults for the rest."""
+        """Hyperparameters of a metric: its tuned values, and the defaults for the rest."""
         return {**self.defaults, **self.metrics.get(metric, {})}
 
     def with_metric(self, metric: str, hyperparameters: Mapping[str, Value]) -> Config:

@@ -128,7 +128,7 @@ class AdditiveGP:
         return self._posterior
 
     def _start(self) -> FloatArray:
-        """Where learning starts: mostly additive, smooth, little noise."""
+        """Initial parameters: mostly additive, smooth, little noise."""
         orders = np.log([1.0, 0.15, 0.01, 0.001][: self.order + 1])
         return np.concatenate([np.full(_N_STEPS, np.log(0.4)), np.zeros(N_BLOCKS), orders, [np.log(0.01)]])
 

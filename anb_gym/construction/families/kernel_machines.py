@@ -22,7 +22,7 @@ from anb_gym.space import States
 
 @dataclass(kw_only=True)
 class _SupportVectorRegression(Ensemble):
-    """What the two kinds share.
+    """Base of the two kinds.
 
     Attributes:
         members: Models that are averaged.

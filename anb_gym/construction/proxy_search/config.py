@@ -1,4 +1,4 @@
-"""What a proxy search searches, in YAML files such as ``configs/proxy_searches/paper.yaml``.
+"""Configurations of proxy searches, YAML files such as ``configs/proxy_searches/paper.yaml``.
 
 All keys but ``grid`` have the defaults of :class:`SearchConfig`::
 

@@ -20,7 +20,7 @@ from anb_gym.construction.units import Trained
 
 
 class Standing(StrEnum):
-    """How a scheme left the race, or that it is still in it."""
+    """A scheme's end in the race, or that it is still in it."""
 
     COMPLETE = "complete"
     TOO_SLOW = "its mean time must exceed the limit"
@@ -30,7 +30,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Goal:
-    """What is good enough for the search to stop.
+    """Figures that are good enough for the search to stop.
 
     Attributes:
         tau: The least rank correlation.
@@ -73,7 +73,7 @@ class Race:
         self.bounds[scheme] = tau_bound(self.measured[scheme].mean, self.reference)
 
     def wave(self, size: int) -> list[tuple[int, int]]:
-        """What to train next: pairs of scheme and row of the architecture, at most ``size``; none if the race is over.
+        """The next trainings: pairs of scheme and row of the architecture, at most ``size``; none if the race is over.
 
         With a goal, schemes have their turns one by one. Otherwise those that can reach the highest tau come first,
         and each gets half of what it lacks before the others have had their turn, so that a bad one does not cost much
@@ -107,7 +107,7 @@ class Race:
         return not np.isnan(self.measured[scheme].accuracy).any()
 
     def standings(self) -> list[Standing]:
-        """Where each scheme stands."""
+        """Standing of each scheme."""
         best = self._best()
         attained = -np.inf if best is None else self.bounds[best]
         standings = []

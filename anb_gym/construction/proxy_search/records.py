@@ -22,7 +22,7 @@ class Evaluator(Protocol):
     """Trains units. It is pickled and sent to the workers."""
 
     def conditions(self) -> Mapping[str, Any]:
-        """All that decides an outcome beside the unit, such as the data and the width, as JSON has it."""
+        """Conditions that decide the result beside the unit, such as the data and the width, as JSON has it."""
         ...
 
     def __call__(self, unit: Unit, folder: Path) -> Trained:
@@ -80,7 +80,7 @@ def record_path(folder: Path, unit: Unit) -> Path:
 
 
 def _identity(unit: Unit, conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record must agree with to be that of a unit, as JSON gives it back."""
+    """Identity of a unit: fields that its record must agree with, as JSON gives them back."""
     identity = {
         "architecture": unit.architecture,
         "seed": unit.seed,

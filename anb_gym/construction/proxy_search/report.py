@@ -1,4 +1,4 @@
-"""What a proxy search found, as JSON, as text and as the scatter of the paper's Figure 3."""
+"""Result of a proxy search, as JSON, as text and as the scatter of the paper's Figure 3."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write_report(result: SearchResult, conditions: Mapping[str, Any], folder: Pa
 
 
 def to_dict(result: SearchResult, conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that was found and what it was found with, as JSON has it."""
+    """The result and all that it was found with, as JSON has it."""
     return {
         "schema": SCHEMA,
         "config": result.config.to_dict(),

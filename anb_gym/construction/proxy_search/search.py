@@ -25,7 +25,7 @@ _PROXY_SEED: Final = 1_000
 
 @dataclass(frozen=True)
 class SchemeResult:
-    """How a scheme did.
+    """Result of a scheme.
 
     Attributes:
         scheme: The scheme.
@@ -44,7 +44,7 @@ class SchemeResult:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         config: What was searched.

@@ -1,4 +1,4 @@
-"""How well a proxy ranks architectures, with its uncertainty and beside what the noise of seeds allows."""
+"""Agreement of a proxy's ranking with the reference's: its uncertainty, and what the noise of seeds allows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The same architectures under the reference scheme and under a proxy.
+    """Architectures under the reference scheme and under a proxy.
 
     Attributes:
         architectures: Their indices, ``int64`` (n,).
@@ -75,7 +75,7 @@ class Comparison:
 
     @property
     def time_ratio(self) -> float:
-        """How many times dearer the reference is, t_r / t_p."""
+        """Ratio of the reference's time to the proxy's, t_r / t_p."""
         return float(self.reference.seconds.mean() / self.proxy.seconds.mean())
 
     @cached_property
@@ -96,7 +96,7 @@ class Comparison:
 
     @cached_property
     def ceiling(self) -> float | None:
-        """What a perfect proxy would reach; None if the reference has a single seed."""
+        """Tau of a perfect proxy; None if the reference has a single seed."""
         return noise_ceiling(self.reference, self.proxy.accuracy.shape[1])
 
 

@@ -256,7 +256,7 @@ class NativeVecEnv(VecEnv):
         return observations, rewards.astype(np.float32), dones, of_copies
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are valid now, ``bool`` (n_envs, actions)."""
+        """Masks of valid actions, ``bool`` (n_envs, actions)."""
         return self.env.action_masks()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:

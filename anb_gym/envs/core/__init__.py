@@ -1,1 +1,1 @@
-"""What all environment families are made of: episodes, actions, observations, infos, and many copies at once."""
+"""Parts of all environment families: episodes, actions, observations, infos, and many copies at once."""

@@ -52,7 +52,7 @@ class Transition:
         return spaces.MultiDiscrete(self.limits) if self.n_actions is None else spaces.Discrete(self.n_actions)
 
     def choose(self, step: int, actions: Actions) -> Choices:
-        """What actions choose at a step.
+        """Choices that actions make at a step.
 
         Args:
             step: The step, in ``0 .. n_steps - 1``.

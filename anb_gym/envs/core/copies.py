@@ -152,7 +152,7 @@ class CopiesVectorEnv(EachCopy):
         return self._observations.copy(), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
-        """What ``render`` of each copy gives, a tuple; None, with a warning, without ``render_mode``.
+        """Pictures of the copies, a tuple of what each ``render`` gives; None, with a warning, without ``render_mode``.
 
         Raises:
             ResetNeeded: No episode has begun.
@@ -172,7 +172,7 @@ class CopiesVectorEnv(EachCopy):
 
     @abstractmethod
     def _info(self, step: int, rows: Rows) -> Columns:
-        """What the infos of copies say before a step, a column each."""
+        """Infos of copies before a step, a column each."""
 
     @abstractmethod
     def _advance(self, step: int, rows: Rows, actions: Actions, rewards: NDArray[Any]) -> None:

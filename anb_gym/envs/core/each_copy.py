@@ -33,7 +33,7 @@ class EachCopy(gymnasium.vector.VectorEnv[NDArray[Any], Any, NDArray[Any]], ABC)
 
     @abstractmethod
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are valid now, ``bool`` (num_envs, actions): none before the first reset and after an end."""
+        """Masks of valid actions, ``bool`` (num_envs, actions): none before the first reset and after an end."""
 
     @abstractmethod
     def single(self, row: int) -> Any:

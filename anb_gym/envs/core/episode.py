@@ -1,4 +1,4 @@
-"""What all environments that build an architecture share."""
+"""Base of all environments that build an architecture."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     @property
     def problem(self) -> Problem | ProblemSet:
-        """What complete architectures are worth, and what an episode may ask for."""
+        """The problem: the worth of complete architectures, and what an episode may ask for."""
         return self.rules.problem
 
     @property
@@ -143,7 +143,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
             self._evaluate()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are valid now, ``bool``: none before the first reset and after the end of an episode."""
+        """Mask of valid actions, ``bool``: none before the first reset and after the end of an episode."""
         tables = self.rules.transition
         mask: NDArray[np.bool_] = tables.masks[tables.n_steps if self._step is None else self._step].astype(np.bool_)
         return mask

@@ -1,4 +1,4 @@
-"""What complete architectures are worth: rewards, and what the last info of an episode says, as columns."""
+"""Ends of episodes: rewards of complete architectures, and the last infos, as columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Columns: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """How episodes of one problem end.
+    """Ends of episodes of one problem.
 
     Attributes:
         rows: Which of the batch they are.
@@ -33,7 +33,7 @@ class Ending:
 
 
 def describe(states: States, evaluation: Evaluation, seeds: Seeds | None) -> Columns:
-    """What the last info says about architectures and what they are worth."""
+    """Columns of the last infos: architectures and their worth."""
     info: Columns = {
         "architecture": architecture_strings(states),
         "index": SPACE.states_to_index(states),

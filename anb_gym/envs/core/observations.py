@@ -1,4 +1,4 @@
-"""What a controller sees: the choices made so far, and what an episode asks for."""
+"""Observations: the choices made so far, and what an episode asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decides an episode: the problem, and how an environment is acted on, observed and shown."""
+"""Rules of an episode: the problem, and how an environment is acted on, observed and shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RENDER_MODES = ("ansi", "rgb_array")
 
 @dataclass(frozen=True)
 class Interface:
-    """How an environment is acted on, observed and shown: the arguments that all families have.
+    """Arguments that all families have: how an environment is acted on, observed and shown.
 
     Attributes:
         granularity: A name in :data:`anb_gym.envs.core.actions.GRANULARITIES`.
@@ -52,7 +52,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class Rules:
-    """All that decides an episode; single and vector environments hold the same.
+    """Rules of an episode; single and vector environments hold the same.
 
     A frozen value that pickles small: tables are found again where they are needed.
 
@@ -69,18 +69,18 @@ class Rules:
 
     @cached_property
     def transition(self) -> Transition:
-        """What actions choose, and which are valid."""
+        """The choices of actions, and which are valid."""
         return transition(self.interface.granularity)
 
     @cached_property
     def encoding(self) -> Encoding:
-        """What observations show."""
+        """The encoding of observations."""
         ask = self.problem.ask
         return make_encoding(self.interface.observation, ask.n_cells, ask.fractions)
 
     @cached_property
     def moves(self) -> Moves | None:
-        """What the steps of one environment do, as :func:`moves` finds it."""
+        """The steps of one environment, as :func:`moves` finds them."""
         return moves(self.interface.granularity, self.interface.observation)
 
     @property
@@ -95,12 +95,12 @@ class Rules:
 
     @cached_property
     def reward_dim(self) -> int | None:
-        """How many objectives a vector reward has, None for a scalar reward."""
+        """Number of objectives of a vector reward, None for a scalar reward."""
         return self.problem.n_objectives if self.problem.is_vector else None
 
     @cached_property
     def running(self) -> dict[str, float]:
-        """What the infos of all steps but the last contain beside the mask."""
+        """Content of the infos of all steps but the last, beside the mask."""
         return {} if self.problem.constraint is None else {"cost": 0.0}
 
     def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Request, int]:
@@ -133,7 +133,7 @@ Moves = list[list[tuple[list[int], list[tuple[int, float]]]]]
 
 @lru_cache(maxsize=len(GRANULARITIES) * len(OBSERVATIONS))
 def moves(granularity: str, observation: str) -> Moves | None:
-    """What steps do, for one environment, for which arrays of one row are slow; None if the action is the choices."""
+    """Steps of one environment, for which arrays of one row are slow; None if the action is the choices."""
     tables, encoding = transition(granularity), make_encoding(observation, 0, False)
     if tables.table is None:
         return None

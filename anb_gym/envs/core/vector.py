@@ -102,7 +102,7 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
 
     @property
     def problem(self) -> Problem | ProblemSet:
-        """What complete architectures are worth, and what an episode may ask for."""
+        """The problem: the worth of complete architectures, and what an episode may ask for."""
         return self.rules.problem
 
     def action_masks(self) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ class Axis:
     logarithmic: bool = False
 
     def pixels(self, values: FloatArray) -> FloatArray:
-        """Where values lie, ``float64`` of their shape; those outside lie at the ends."""
+        """Pixels of values, ``float64`` of their shape; those outside lie at the ends."""
         low, high = self._scaled(np.array([self.low, self.high]))
         margin = _MARGIN * (high - low)
         share = (self._scaled(values) - low + margin) / (high - low + 2 * margin)

@@ -1,4 +1,4 @@
-"""What ``render`` of an environment returns in each mode."""
+"""Render modes, and what ``render`` returns in each."""
 
 from __future__ import annotations
 

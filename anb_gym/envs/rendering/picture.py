@@ -69,7 +69,7 @@ def picture(
 
 @lru_cache(maxsize=16)
 def _background(reference: Reference | None) -> tuple[Canvas, Plane | Scales | None]:
-    """What is the same for all networks, and where to draw metrics."""
+    """The part of the picture that all networks share, and where to draw metrics."""
     canvas = Canvas(WIDTH, HEIGHT)
     draw_frame(canvas)
     if reference is None:

@@ -72,7 +72,7 @@ def draw_efficientnet(canvas: Canvas, centre: Point, radius: float = 6.0) -> Non
 
 
 def draw_legend(canvas: Canvas, at: Point, with_front: bool) -> None:
-    """What the marks mean, in one line."""
+    """Legend of the marks, in one line."""
     x, y = at
     canvas.dot((x + 4, y), 4, MARK)
     canvas.text((x + 12, y), "network", 12, GREY)

@@ -1,4 +1,4 @@
-"""What a network's metrics are shown beside: random architectures, the exact front and EfficientNet-B0."""
+"""References beside a network's metrics: random architectures, the exact front and EfficientNet-B0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is computed from a study's table, once, for tables, plots and the report."""
+"""Analysis of a study's table, made once for tables, plots and the report."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TaskAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What a study found.
+    """Analysis of a study.
 
     Attributes:
         tasks: By name.

@@ -1,4 +1,4 @@
-"""How good every run was at any time: one curve per run, over evaluations and over simulated hours."""
+"""Anytime performance: one curve per run, over evaluations and over simulated hours."""
 
 from __future__ import annotations
 

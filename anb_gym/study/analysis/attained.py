@@ -1,4 +1,4 @@
-"""What runs ended with: the architectures in their archives, and what is attained in a share of the runs."""
+"""Ends of runs: the architectures in their archives, and what is attained in a share of the runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARES: Final = (0.75, 0.5, 0.25)
 
 @dataclass(frozen=True, eq=False)
 class Attained:
-    """What the runs of one controller ended with on one task with two metrics.
+    """End of the runs of one controller on one task with two metrics.
 
     Attributes:
         surfaces: Attainment surfaces of :data:`SHARES`, each ``float64`` (k, 2) by rising first metric, in the
@@ -52,7 +52,7 @@ def archives(table: Any, judge: Judge, budget: int | None = None) -> dict[str, l
 
 
 def attained(table: Any, judge: Judge, budget: int | None = None) -> dict[str, Attained]:
-    """What every controller attained on a task with two metrics; arguments as those of :func:`archives`."""
+    """Attainment of every controller on a task with two metrics; arguments as those of :func:`archives`."""
     directions = judge.problem.task.directions
     result = {}
     for controller, runs in archives(table, judge, budget).items():

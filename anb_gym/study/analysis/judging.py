@@ -1,4 +1,4 @@
-"""What a study's architectures are worth: as their search saw them, as they are, and as another surrogate sees them."""
+"""Judges of a study's architectures: as their search saw them, as they are, and as another surrogate sees them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Judge:
 
     @property
     def n_objectives(self) -> int:
-        """How many objectives there are."""
+        """Number of objectives."""
         return self.problem.n_objectives
 
     @property
@@ -69,7 +69,7 @@ class Judge:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What the unit scale of a scalar reward means; None for a vector reward."""
+        """Unit scale of a scalar reward; None for a vector reward."""
         gauge = None if self.problem.is_vector else self.problem.gauge
         assert gauge is None or isinstance(gauge, Calibration)
         return gauge

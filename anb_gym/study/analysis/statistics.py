@@ -38,7 +38,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """How two controllers differ over runs with the same seeds.
+    """Difference of two controllers over runs with the same seeds.
 
     Attributes:
         runs: How many pairs there are.
@@ -232,7 +232,7 @@ def _middle_mean(*columns: FloatArray, axis: int = -1) -> Any:
 
 
 def _wins(first: Any, second: Any) -> FloatArray:
-    """How often each run of the first beats each of the second: 1, 0 or a tie's half, ``float64`` (n, m, tasks)."""
+    """Wins of each run of the first over each of the second: 1, 0 or a tie's half, ``float64`` (n, m, tasks)."""
     one, two = validate_scores(first, "first"), validate_scores(second, "second")
     if one.shape[1] != two.shape[1]:
         raise ValueError(f"first and second must have the same tasks, got {one.shape[1]} and {two.shape[1]}")
@@ -241,7 +241,7 @@ def _wins(first: Any, second: Any) -> FloatArray:
 
 
 def _weights(n: int, resamples: int, rng: np.random.Generator) -> FloatArray:
-    """How much of each resample is each of n runs, ``float64`` (resamples, n): draws with replacement, counted."""
+    """Weights of n runs in each resample, ``float64`` (resamples, n): draws with replacement, counted."""
     return rng.multinomial(n, np.full(n, 1.0 / n), size=resamples) / n
 
 

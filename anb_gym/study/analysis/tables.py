@@ -24,7 +24,7 @@ PAIR_RESAMPLES: Final = 1_000
 
 
 def summary_table(curves: Mapping[str, Curves], budgets: Sequence[int], rng: np.random.Generator) -> Any:
-    """How good each controller is after each budget.
+    """Performance of each controller after each budget.
 
     Args:
         curves: By controller, of one measure on one task.
@@ -46,7 +46,7 @@ def summary_table(curves: Mapping[str, Curves], budgets: Sequence[int], rng: np.
 
 
 def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
-    """How each pair of controllers differs after each budget, over the seeds that both of them ran.
+    """Difference of each pair of controllers after each budget, over the seeds that both of them ran.
 
     Args:
         curves: By controller, of one measure on one task.
@@ -113,7 +113,7 @@ def aggregate_table(matrices: Mapping[int, Mapping[str, FloatArray]], rng: np.ra
 
 
 def improvement_table(matrices: Mapping[str, FloatArray], rng: np.random.Generator) -> Any:
-    """How probably a run of one controller beats one of another, over tasks, for every ordered pair.
+    """Probability that a run of one controller beats one of another, over tasks, for every ordered pair.
 
     Args:
         matrices: By controller, scores ``float64`` (runs, tasks).

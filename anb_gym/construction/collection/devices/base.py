@@ -1,4 +1,4 @@
-"""What a device to measure on is, and how time is taken on a machine that others use as well."""
+"""The protocol of devices to measure on, and clocks for a machine that others use as well."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Device(Protocol):
     def metrics(self) -> tuple[str, ...]: ...
 
     def protocol(self) -> dict[str, Any]:
-        """How it measures, as JSON: all that changes the values. Collections with other protocols do not mix."""
+        """The conditions, as JSON: all that changes values. Collections with other protocols do not mix."""
         ...
 
     def machine(self) -> dict[str, Any]:
-        """What it measures on, as JSON, with the versions of the software that runs the network."""
+        """The machine, as JSON, with the versions of the software that runs the network."""
         ...
 
     def measure(self, architecture: Architecture) -> Mapping[str, float]:

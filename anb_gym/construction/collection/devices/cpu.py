@@ -104,7 +104,7 @@ def to_onnx(network: nn.Module, images: Tensor) -> bytes:
 
 
 def _session(model: bytes, images: Tensor, threads: int) -> Callable[[], object]:
-    """What runs an ONNX file once."""
+    """A function that runs an ONNX file once."""
     onnxruntime = require("onnxruntime", "construction")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
