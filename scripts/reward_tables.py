@@ -26,8 +26,7 @@ from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import Problem
-from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward, make_reward
-from anb_gym.rewards.formulas import relative_violation
+from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward, make_reward, relative_violation
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
 

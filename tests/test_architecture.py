@@ -56,7 +56,7 @@ def test_imports_go_downwards(drawing: ModuleType) -> None:
 
 
 def test_files_of_the_recipes_are_there() -> None:
-    for name in ("rewards/objects.py", "rewards/names.py", "rewards/formulas.py", "problems/problem.py"):
+    for name in ("rewards/product.py", "rewards/names.py", "problems/problem.py"):
         assert f"{name}" in PAGE
         assert (ROOT / "anb_gym" / name).is_file()
     for name in ("build.py", "constrained.py", "families.py"):

@@ -21,7 +21,7 @@ from anb_gym.problems.asks import NOTHING, Ask
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, vector_gauge
 from anb_gym.rewards import Constrained, Metrics, Objectives, Reward
-from anb_gym.rewards.formulas import relative_violation
+from anb_gym.rewards.constrained import relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
 from anb_gym.surrogates.store import FAMILIES, shipped_path
 from anb_gym.tasks import Task

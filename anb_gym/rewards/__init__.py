@@ -5,21 +5,14 @@ A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
 :data:`anb_gym.rewards.names.CLASSES`; one of your own is a class that ``"module:Name"`` finds.
 """
 
+from anb_gym.rewards.accuracy import Accuracy
+from anb_gym.rewards.base import Metrics, Reward, check_weights, front_extent
+from anb_gym.rewards.constrained import PENALTY, Constrained, relative_violation
+from anb_gym.rewards.custom import Custom
 from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
-from anb_gym.rewards.objects import (
-    PENALTY,
-    Accuracy,
-    Chebyshev,
-    Constrained,
-    Custom,
-    Metrics,
-    Objectives,
-    Product,
-    Reward,
-    WeightedSum,
-    check_weights,
-    front_extent,
-)
+from anb_gym.rewards.objectives import Objectives
+from anb_gym.rewards.product import Product
+from anb_gym.rewards.scalarisations import Chebyshev, WeightedSum
 
 __all__ = [
     "PENALTY",
@@ -39,5 +32,6 @@ __all__ = [
     "front_extent",
     "make_reward",
     "register_reward",
+    "relative_violation",
     "reward_names",
 ]

@@ -10,7 +10,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym._errors import choose, positive
-from anb_gym.rewards.objects import Accuracy, Chebyshev, Constrained, Custom, Metrics, Product, Reward, WeightedSum
+from anb_gym.rewards.accuracy import Accuracy
+from anb_gym.rewards.base import Metrics, Reward
+from anb_gym.rewards.constrained import Constrained
+from anb_gym.rewards.custom import Custom
+from anb_gym.rewards.product import Product
+from anb_gym.rewards.scalarisations import Chebyshev, WeightedSum
 from anb_gym.tasks import Task
 
 #: The rewards by name. A reward is a frozen dataclass with such a name, and with ``for_task``, whose arguments are

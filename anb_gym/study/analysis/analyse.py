@@ -10,7 +10,7 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
-from anb_gym.rewards.objects import Constrained
+from anb_gym.rewards import Constrained
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
