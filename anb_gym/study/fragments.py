@@ -31,7 +31,7 @@ from anb_gym._types import FloatArray
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
-from anb_gym.study.results import FILE, SCHEMA, ResultsError, encode, pa, read, read_description
+from anb_gym.study.results import FILE, SCHEMA, ResultsError, check_run, encode, pa, read, read_description
 from anb_gym.study.runs import Trajectory, recompute
 
 #: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
@@ -136,12 +136,8 @@ class Folder:
         file = self.fragment(run)
         description = read_description(file, ("run",))
         record: dict[str, Any] = description["run"]
-        try:
-            named = record["task"], record["controller"], record["seed"]
-            record["evaluations"], record["hours"]
-        except (KeyError, TypeError):
-            raise ResultsError(f"{file} is damaged: its metadata does not say what the run is; {_AGAIN}") from None
-        if named != _order(run):
+        check_run(record, f"{file} is damaged, {_AGAIN}")
+        if (record["task"], record["controller"], record["seed"]) != _order(run):
             raise ResultsError(f"{file} is not of {run}; {_AGAIN}")
         # Runs of earlier versions do not have their configuration.
         present = description.get("configuration", _configuration(run))

@@ -66,6 +66,17 @@ FIELDS: Final[Mapping[str, type]] = {
     "skipped": list,
     "versions": dict,
 }
+#: What the description has of each run, by type.
+RUN: Final[Mapping[str, type]] = {
+    "task": str,
+    "controller": str,
+    "seed": int,
+    "evaluations": int,
+    "hours": float,
+    "controller_seconds": float,
+    "benchmark_seconds": float,
+    "total_seconds": float,
+}
 #: Rows that a file may have, and bytes of each and of a group of them, unpacked.
 _MOST_ROWS: Final = 100_000_000
 _ROW: Final = 128
@@ -132,9 +143,9 @@ class Results:
         description = read_description(path, FIELDS)
         table = read(path)
         runs = Fields(description, path, ResultsError).items("runs", dict)
-        where = f"{path}: a run in its metadata"
-        evaluations = sum(Fields(run, where, ResultsError).get("evaluations", int) for run in runs)
-        if table.num_rows != evaluations:
+        for run in runs:
+            check_run(run, f"{path}: a run in its metadata")
+        if table.num_rows != sum(run["evaluations"] for run in runs):
             raise ResultsError(f"{path} is damaged: it does not have as many rows as its runs have evaluations")
         return cls(table.to_pandas(), description)
 
@@ -208,6 +219,13 @@ def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
     for field in fields:
         read.get(field, FIELDS.get(field, dict))
     return {name: value for name, value in read.content.items() if name != "schema"}
+
+
+def check_run(run: Any, where: str) -> None:
+    """Raises a :class:`ResultsError` that begins with ``where`` if a run's description lacks a field of its type."""
+    fields = Fields(run, where, ResultsError)
+    for name, kind in RUN.items():
+        fields.get(name, kind)
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def test_runs_that_are_none_are_noticed(path, runs):
     _rewrite(path, lambda description: description.update(runs=runs))
     with pytest.raises(
         ResultsError,
-        match="results.parquet: ('runs'|runs.0.|.*evaluations.*) (must be|is missing)",
+        match="results.parquet: ('runs'|runs.0.|a run in its metadata: the field 'task') (must be|is missing)",
     ):
         Results.load(path)
 

@@ -264,7 +264,6 @@ def _put(value, row=3):
     [
         (lambda table: table.slice(1), {}, "it has 29 rows, and says that it has 30 evaluations"),
         (lambda table: table.slice(0, 29), {"run": {"evaluations": 29}}, "it has 29 evaluations of 30"),
-        (None, {"run": {"evaluations": "30"}}, "says that it has '30' evaluations"),
         (None, {"run": {"hours": 1.0}}, "it says that it took 1.0 hours"),
         (_set("seed", _put(1)), {}, "its column 'seed' is not 0 throughout"),
         (_set("task", _put("other")), {}, "its column 'task' is not 'AccelNAS-VCK190-v0' throughout"),
@@ -289,6 +288,24 @@ def test_finished_runs_are_what_they_claim(study, tmp_path, change, fields, mess
     for again in (lambda: run_study(config, tmp_path / "out", workers=1), lambda: collect(config, tmp_path / "out")):
         with pytest.raises(ResultsError, match=f"{fragment} is not what .* has to have: .*{message}.*; delete it"):
             again()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"evaluations": "30"}, "'evaluations' must be an integer, got '30'"),
+        ({"seed": False}, "'seed' must be an integer, got False"),
+        ({"total_seconds": "long"}, "'total_seconds' must be a number, got 'long'"),
+    ],
+)
+def test_finished_runs_are_described(study, tmp_path, fields, message):
+    """What a file says of its run becomes what the results say of it."""
+    config = study("Toy")
+    run_study(config, tmp_path / "out", workers=1)
+    fragment = Folder(tmp_path / "out").fragment(config.runs()[0])
+    _rewrite(fragment, lambda table: table, run=fields)
+    with pytest.raises(ResultsError, match=f"{fragment} is damaged, delete it and start the study again: {message}"):
+        run_study(config, tmp_path / "out", workers=1)
 
 
 def test_vector_rewards_have_no_column(study, tmp_path):
