@@ -26,7 +26,7 @@ from anb_gym._workers import following
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RESTARTS, coordinate_ascent
 from anb_gym.construction.dataset import Dataset
-from anb_gym.construction.families import FOLDABLE, Family, FoldableFamily, make_family
+from anb_gym.construction.families import FOLDABLE, FoldableRegressor, Regressor, make_family
 from anb_gym.construction.families.base import one_hot
 from anb_gym.construction.families.config import load_config
 from anb_gym.construction.splits import split_name, split_of
@@ -129,7 +129,7 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
         path = artefact_path(folder, job.family, job.metric)
         std = model.std(held_out[0]) * target.scale
         if job.family in FOLDABLE:
-            mean = target.tables(cast(FoldableFamily, model).fold())
+            mean = target.tables(cast(FoldableRegressor, model).fold())
             log_std, fidelity = std_tables(model, target, job.seed)
             predictions = target.link.value(mean(held_out[0]))
             manifest["std"] = {"samples": _STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
@@ -170,14 +170,14 @@ def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False)
     return rows.states[known], labels[known]
 
 
-def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionTarget, Family]:
+def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionTarget, Regressor]:
     """Fits a family to labels; returns the target that was fitted and the model."""
     target = RegressionTarget.of(job.metric, labels)
     model = make_family(job.family, **job.hyperparameters)
     return target, model.fit(states, target.forward(labels), job.seed)
 
 
-def std_tables(model: Family, target: RegressionTarget, seed: int) -> tuple[BlockTables, float]:
+def std_tables(model: Regressor, target: RegressionTarget, seed: int) -> tuple[BlockTables, float]:
     """The logarithm of the predictive standard deviation as tables over pairs of blocks.
 
     It is computed at random architectures and regressed on all pairs of choices,

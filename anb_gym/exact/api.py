@@ -15,7 +15,7 @@ from anb_gym.exact.checkpoint import Checkpoint
 from anb_gym.exact.functions import Functions, IntArray, from_objectives
 from anb_gym.exact.incumbents import Incumbents
 from anb_gym.exact.neighbourhood import warm_start
-from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.progress import bar
 from anb_gym.exact.results import Certificate, Front, Optimum
 from anb_gym.exact.solver import Explored, Solver, Subproblem, run
@@ -55,7 +55,7 @@ def maximize(
         ValueError: ``fixed`` is outside the space, or ``checkpoint`` is of another search.
     """
     # The front of a function with itself is its set of optima.
-    objectives = Objectives([tables, tables], (not minimize, not minimize), fixed)
+    objectives = TableObjectives([tables, tables], (not minimize, not minimize), fixed)
     front = _search(objectives, workers, progress, checkpoint, limit)
     c = front.certificate
     certificate = Certificate(c.tables[:1], c.maximize[:1], c.resolution[:1], c.fixed, c.covered, c.nodes)
@@ -95,12 +95,12 @@ def pareto_front(
         FrontTooLargeError: More than ``limit`` architectures are non-dominated.
         ValueError: ``maximize`` or ``fixed`` is malformed, or ``checkpoint`` is of another search.
     """
-    objectives = Objectives([tables_a, tables_b], maximize, fixed)
+    objectives = TableObjectives([tables_a, tables_b], maximize, fixed)
     return _search(objectives, workers, progress, checkpoint, limit)
 
 
 def _search(
-    objectives: Objectives,
+    objectives: TableObjectives,
     workers: int | None,
     progress: Progress,
     checkpoint: str | Path | None,
@@ -163,7 +163,7 @@ def _search(
     return Front(indices, values * objectives.signs, certificate)
 
 
-def _warm(objectives: Objectives, functions: Functions) -> IntArray:
+def _warm(objectives: TableObjectives, functions: Functions) -> IntArray:
     """Block states (n, 7) of a first front."""
     rng = np.random.default_rng(0)
     sizes = functions.sizes

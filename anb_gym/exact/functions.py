@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
-from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.objectives import TableObjectives
 from anb_gym.space import N_BLOCKS, SPACE
 from anb_gym.surrogates.tables import BlockTables, layout
 
@@ -191,6 +191,6 @@ def from_tables(tables: list[BlockTables]) -> Functions:
     return Functions(np.arange(N_BLOCKS), states, constant, unary, pair, triple)
 
 
-def from_objectives(objectives: Objectives) -> Functions:
+def from_objectives(objectives: TableObjectives) -> Functions:
     """Both functions of a search, signed, on the states that it leaves open."""
     return from_tables(objectives.tables).restricted(objectives.keep).combined(np.diag(objectives.signs))

@@ -9,7 +9,7 @@ import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.dominance import non_dominated
-from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.objectives import TableObjectives
 from anb_gym.space import SPACE, Indices, States
 
 
@@ -30,7 +30,7 @@ class Incumbents:
         limit: How many members are allowed.
     """
 
-    def __init__(self, objectives: Objectives, limit: int) -> None:
+    def __init__(self, objectives: TableObjectives, limit: int) -> None:
         self._objectives = objectives
         self._limit = limit
         self._lock = threading.Lock()

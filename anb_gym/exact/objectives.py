@@ -27,7 +27,7 @@ def checksum(tables: BlockTables) -> str:
     return digest.hexdigest()
 
 
-class Objectives:
+class TableObjectives:
     """Two functions to maximise; those to minimise are negated.
 
     Args:

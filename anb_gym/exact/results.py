@@ -12,7 +12,7 @@ from anb_gym._files import Fields
 from anb_gym._types import FloatArray
 from anb_gym.exact.changes import pairs_of_blocks, two_block_changes
 from anb_gym.exact.dominance import escaping, non_dominated
-from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.objectives import TableObjectives
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.tables import BlockTables
 
@@ -226,7 +226,7 @@ def _verify(
 ) -> None:
     # Whatever holds NaN fails: nothing is compared by what it must not be.
     try:
-        goal = Objectives(tables, certificate.maximize, dict(certificate.fixed))
+        goal = TableObjectives(tables, certificate.maximize, dict(certificate.fixed))
         states = SPACE.index_to_states(indices)
     except ValueError as error:
         raise VerificationError(f"the result is not one of this space: {error}") from error
@@ -260,7 +260,7 @@ def _verify(
         raise VerificationError(f"{n} changes of one or two blocks escape dominance by the front")
 
 
-def _improving_changes(goal: Objectives, states: States, values: FloatArray) -> int:
+def _improving_changes(goal: TableObjectives, states: States, values: FloatArray) -> int:
     """Number of changes of one or two blocks of members that lead to points which the front does not dominate."""
     found = 0
     for start in range(0, len(states), _CHUNK):

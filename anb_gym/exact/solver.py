@@ -27,7 +27,7 @@ from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.functions import Functions, IntArray
 from anb_gym.exact.incumbents import OPEN, Incumbents, boxes
-from anb_gym.exact.objectives import Objectives
+from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.search import enumerate_above, start
 from anb_gym.space import N_BLOCKS
 
@@ -95,7 +95,7 @@ class Solver:
     """
 
     def __init__(
-        self, objectives: Objectives, functions: Functions, incumbents: Incumbents, staircase: FloatArray
+        self, objectives: TableObjectives, functions: Functions, incumbents: Incumbents, staircase: FloatArray
     ) -> None:
         self.incumbents = incumbents
         self.stop = threading.Event()

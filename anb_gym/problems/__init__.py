@@ -16,7 +16,7 @@ from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds,
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.problem import Problem
-from anb_gym.problems.sets import AskProblem, Choice, ProblemSet
+from anb_gym.problems.sets import AskProblem, ProblemSet, Selection
 
 __all__ = [
     "SCALES",
@@ -26,7 +26,6 @@ __all__ = [
     "AskProblem",
     "AskWeights",
     "Bounds",
-    "Choice",
     "Evaluation",
     "Gauge",
     "Level",
@@ -34,5 +33,6 @@ __all__ = [
     "Problem",
     "ProblemSet",
     "Request",
+    "Selection",
     "Weights",
 ]

@@ -18,7 +18,7 @@ from anb_gym.tasks import Task
 
 
 @dataclass(eq=False)
-class Choice(Request):
+class Selection(Request):
     """The problem of a set that each of n episodes asks for.
 
     Attributes:
@@ -44,10 +44,10 @@ class AskProblem(Ask):
     def n_cells(self) -> int:
         return len(self.tasks)
 
-    def blank(self, n: int) -> Choice:
-        return Choice(np.zeros(n, dtype=np.int64))
+    def blank(self, n: int) -> Selection:
+        return Selection(np.zeros(n, dtype=np.int64))
 
-    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Choice:
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Selection:
         tasks = self.tasks
         if options.get("device") is not None:
             device = choose(options["device"], sorted({task.device for task in tasks if task.device}), "device")
@@ -57,12 +57,12 @@ class AskProblem(Ask):
             tasks = tuple(task for task in tasks if task.name == name)
         # A draw of one would move the generator on for nothing.
         task = tasks[rng.integers(len(tasks))] if len(tasks) > 1 else tasks[0]
-        return Choice(np.array([self.tasks.index(task)]))
+        return Selection(np.array([self.tasks.index(task)]))
 
-    def cells(self, request: Choice) -> FloatArray:
+    def cells(self, request: Selection) -> FloatArray:
         return np.eye(len(self.tasks))[request.number]
 
-    def shown(self, request: Choice) -> dict[str, Any]:
+    def shown(self, request: Selection) -> dict[str, Any]:
         return {"task": np.array([task.name for task in self.tasks], dtype=object)[request.number]}
 
 

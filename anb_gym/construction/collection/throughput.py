@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from anb_gym.construction.collection.devices.base import Device
+from anb_gym.construction.collection.devices.base import MeasuringDevice
 from anb_gym.construction.collection.folder import Collection, Step
 from anb_gym.construction.collection.records import new_record, repeats, with_repeat
 from anb_gym.construction.record_format import device_field
 
 
 def collect_throughput(
-    folder: Path, device: Device, *, n: int, seed: int, passes: int = 2, retry_failed: bool = False
+    folder: Path, device: MeasuringDevice, *, n: int, seed: int, passes: int = 2, retry_failed: bool = False
 ) -> Iterator[Step]:
     """Measures architectures on a device and writes each value as soon as it is there.
 
@@ -54,7 +54,7 @@ def collect_throughput(
             yield _visit(collection, device, number, done)
 
 
-def _visit(collection: Collection, device: Device, number: int, done: int) -> Step:
+def _visit(collection: Collection, device: MeasuringDevice, number: int, done: int) -> Step:
     """Measures one architecture, unless it failed before or has more than ``done`` repeats."""
     architecture = collection.architectures[number]
     record = collection.record(number) or new_record(architecture)

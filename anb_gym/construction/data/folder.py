@@ -56,13 +56,15 @@ class FolderData:
         self, resolution: int, batch_size: int, *, epoch: int, seed: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         batches = shuffled(self.n_train, batch_size, epoch, seed)[:, share(rank, world, batch_size)]
-        return self._train.load([Request(i, resolution, (seed, epoch)) for i in batch.tolist()] for batch in batches)
+        return self._train.load(
+            [ImageRequest(i, resolution, (seed, epoch)) for i in batch.tolist()] for batch in batches
+        )
 
     def validation_batches(self, resolution: int, batch_size: int, *, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         indices = range(rank, len(self._validation.images), world)
         starts = range(0, len(indices), batch_size)
         return self._validation.load(
-            [Request(i, resolution, None) for i in indices[start : start + batch_size]] for start in starts
+            [ImageRequest(i, resolution, None) for i in indices[start : start + batch_size]] for start in starts
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -84,7 +86,7 @@ def imagenet(folder: str | Path, *, workers: int | None = None) -> FolderData:
     return FolderData(Path(folder), min(12, os.cpu_count() or 1) if workers is None else workers)
 
 
-class Request(NamedTuple):
+class ImageRequest(NamedTuple):
     """One image as a reading process is asked for it.
 
     Attributes:
@@ -112,7 +114,7 @@ class _Images(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, request: Request) -> tuple[Tensor, int]:
+    def __getitem__(self, request: ImageRequest) -> tuple[Tensor, int]:
         path, label = self._images.samples[request.image]
         try:
             image = self._images.loader(path)
@@ -128,13 +130,13 @@ class _Images(Dataset[tuple[Tensor, int]]):
         return tensor, label
 
 
-class _Requests(Sampler[list[Request]]):
+class _ImageRequests(Sampler[list[ImageRequest]]):
     """The batches of the pass that comes next: a loader is made once, with one of these."""
 
     def __init__(self) -> None:
-        self.batches: Iterable[list[Request]] = []
+        self.batches: Iterable[list[ImageRequest]] = []
 
-    def __iter__(self) -> Iterator[list[Request]]:
+    def __iter__(self) -> Iterator[list[ImageRequest]]:
         return iter(self.batches)
 
 
@@ -143,7 +145,7 @@ class _Loader:
 
     def __init__(self, images: _Images, workers: int) -> None:
         self.images = images
-        self._requests = _Requests()
+        self._requests = _ImageRequests()
         self._loader: Iterable[Any] = DataLoader(
             images,
             batch_sampler=self._requests,
@@ -153,7 +155,7 @@ class _Loader:
             generator=torch.Generator(),  # otherwise each pass would draw from the caller's
         )
 
-    def load(self, batches: Iterable[list[Request]]) -> Iterator[Batch]:
+    def load(self, batches: Iterable[list[ImageRequest]]) -> Iterator[Batch]:
         self._requests.batches = batches
         return ((images, labels) for images, labels in self._loader)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._lazy import submodules
-from anb_gym.construction.families.base import Family, FoldableFamily
+from anb_gym.construction.families.base import FoldableRegressor, Regressor
 
 #: Where each family is defined: its name -> module and class.
 _CLASSES: Final = {
@@ -29,11 +29,11 @@ FAMILIES: Final = tuple(_CLASSES)
 FOLDABLE: Final = ("gp", "xgb", "lgb")
 
 
-def make_family(name: str, **hyperparameters: Any) -> Family:
+def make_family(name: str, **hyperparameters: Any) -> Regressor:
     """An unfitted model of a family.
 
     Args:
-        name: One of :data:`FAMILIES`, or ``"module:Class"`` of one's own, a dataclass that is a :class:`Family`.
+        name: One of :data:`FAMILIES`, or ``"module:Class"`` of one's own, a dataclass that is a :class:`Regressor`.
         hyperparameters: Any of the family's fields; the others keep their defaults.
 
     Raises:
@@ -49,10 +49,10 @@ def make_family(name: str, **hyperparameters: Any) -> Family:
     known = [field.name for field in fields(family) if field.init]
     for hyperparameter in hyperparameters:
         choose(hyperparameter, known, f"a hyperparameter of {name!r}")
-    model: Family = family(**hyperparameters)
+    model: Regressor = family(**hyperparameters)
     return model
 
 
-__all__ = ["FAMILIES", "FOLDABLE", "Family", "FoldableFamily", "make_family"]
+__all__ = ["FAMILIES", "FOLDABLE", "FoldableRegressor", "Regressor", "make_family"]
 
 __getattr__, __dir__ = submodules(__name__, "fit")

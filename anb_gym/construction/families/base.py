@@ -14,7 +14,7 @@ from anb_gym.surrogates.tables import BlockTables
 _Member = TypeVar("_Member")
 
 
-class Family(Protocol):
+class Regressor(Protocol):
     """A kind of regression model; its dataclass fields are its hyperparameters."""
 
     def fit(self, states: States, target: FloatArray, seed: int) -> Self:
@@ -36,11 +36,11 @@ class Family(Protocol):
         ...
 
 
-class FoldableFamily(Family, Protocol):
+class FoldableRegressor(Regressor, Protocol):
     """A family whose predictions have interactions between at most three blocks."""
 
     def fold(self) -> BlockTables:
-        """Tables that give the same predictions as :meth:`Family.predict`, up to rounding."""
+        """Tables that give the same predictions as :meth:`Regressor.predict`, up to rounding."""
         ...
 
 

@@ -33,7 +33,7 @@ class RandomForest(Ensemble):
     _trees: list[DecisionTreeRegressor] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def fit(self, states: States, target: FloatArray, seed: int) -> Self:
-        """Fits the forest, on one thread; see :meth:`Family.fit`."""
+        """Fits the forest, on one thread; see :meth:`Regressor.fit`."""
         member_seeds(seed, self.members)  # the same checks and errors as in the other families
         forest = RandomForestRegressor(
             n_estimators=self.members,

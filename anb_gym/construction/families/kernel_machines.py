@@ -43,7 +43,7 @@ class _SupportVectorRegression(Ensemble):
         """An unfitted model of scikit-learn."""
 
     def fit(self, states: States, target: FloatArray, seed: int) -> Self:
-        """Fits all members; see :meth:`Family.fit`."""
+        """Fits all members; see :meth:`Regressor.fit`."""
         if not 0 < self.fraction <= 1:
             raise ValueError(f"fraction must be in (0, 1], got {self.fraction!r}")
         inputs = one_hot(states)

@@ -54,7 +54,7 @@ class XGBoost(Ensemble):
     _boosters: list[xgboost.Booster] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def fit(self, states: States, target: FloatArray, seed: int) -> Self:
-        """Fits all members, on one thread; see :meth:`Family.fit`."""
+        """Fits all members, on one thread; see :meth:`Regressor.fit`."""
         data = xgboost.DMatrix(_inputs(states), target, nthread=1)
         parameters = {
             "objective": "reg:squarederror",
@@ -116,7 +116,7 @@ class LightGBM(Ensemble):
     _boosters: list[lightgbm.Booster] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def fit(self, states: States, target: FloatArray, seed: int) -> Self:
-        """Fits all members, on one thread; see :meth:`Family.fit`."""
+        """Fits all members, on one thread; see :meth:`Regressor.fit`."""
         parameters = {
             "objective": "l2",
             "max_depth": MAX_DEPTH,

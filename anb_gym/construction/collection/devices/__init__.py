@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._errors import choose
-from anb_gym.construction.collection.devices.base import Device
+from anb_gym.construction.collection.devices.base import MeasuringDevice
 from anb_gym.construction.collection.devices.cpu import CPU
 from anb_gym.construction.collection.devices.fpga import DPUS, FPGA, Board, Quantiser
 from anb_gym.construction.collection.devices.gpu import GPU
 from anb_gym.construction.collection.devices.tpu import TPU
 
-__all__ = ["CPU", "FPGA", "GPU", "KINDS", "TPU", "Device", "make_device"]
+__all__ = ["CPU", "FPGA", "GPU", "KINDS", "TPU", "MeasuringDevice", "make_device"]
 
-_CLASSES: Final[Mapping[str, Callable[..., Device]]] = {"cpu": CPU, "cuda": GPU, "tpu": TPU}
+_CLASSES: Final[Mapping[str, Callable[..., MeasuringDevice]]] = {"cpu": CPU, "cuda": GPU, "tpu": TPU}
 #: What can be measured on, by name.
 KINDS: Final = (*_CLASSES, *DPUS)
 
 
-def make_device(kind: str, cache: Path, **options: Any) -> Device:
+def make_device(kind: str, cache: Path, **options: Any) -> MeasuringDevice:
     """Makes a device.
 
     Args:
@@ -41,7 +41,7 @@ def make_device(kind: str, cache: Path, **options: Any) -> Device:
     for name in given:
         choose(name, known, f"an option of the device {kind}")
     if made:
-        device: Device = made(**given)
+        device: MeasuringDevice = made(**given)
         return device
     board, python = Board(host=given.pop("board", None)), Quantiser(python=given.pop("vitis_python", "python3"))
     return FPGA(kind, cache, **given, board=board, quantise=python)

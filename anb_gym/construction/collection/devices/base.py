@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from anb_gym.space import Architecture
 
 
-class Device(Protocol):
+class MeasuringDevice(Protocol):
     """Something that architectures can be measured on.
 
     Attributes:
