@@ -66,7 +66,18 @@ FIELDS: Final[Mapping[str, type]] = {
     "skipped": list,
     "versions": dict,
 }
-#: What the description has of each run, by type.
+#: What the description has of each task, by type.
+TASK: Final[Mapping[str, type]] = {
+    "id": str,
+    "task": str,
+    "kind": str,
+    "metrics": list,
+    "directions": list,
+    "arguments": dict,
+    "surrogate": str,
+    "noise": bool,
+}
+#: What it has of each run.
 RUN: Final[Mapping[str, type]] = {
     "task": str,
     "controller": str,
@@ -142,7 +153,11 @@ class Results:
         path = path / FILE if path.is_dir() else path
         description = read_description(path, FIELDS)
         table = read(path)
-        runs = Fields(description, path, ResultsError).items("runs", dict)
+        fields = Fields(description, path, ResultsError)
+        tasks, runs = fields.fields("tasks"), fields.items("runs", dict)
+        for task in map(tasks.fields, tasks.content):
+            for field, kind in TASK.items():
+                task.get(field, kind)
         for run in runs:
             check_run(run, f"{path}: a run in its metadata")
         if table.num_rows != sum(run["evaluations"] for run in runs):

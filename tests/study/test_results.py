@@ -102,6 +102,24 @@ def test_runs_that_are_none_are_noticed(path, runs):
         Results.load(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (None, [1], "'AccelNAS-VCK190-v0' must be an object"),
+        ("arguments", True, "AccelNAS-VCK190-v0: 'arguments' must be an object, got True"),
+        ("id", 5, "AccelNAS-VCK190-v0: 'id' must be text, got 5"),
+        ("noise", "no", "AccelNAS-VCK190-v0: 'noise' must be true or false, got 'no'"),
+    ],
+)
+def test_tasks_that_are_none_are_noticed(path, field, value, message):
+    results = Results.load(path)
+    name = "AccelNAS-VCK190-v0"
+    task = value if field is None else {**results.tasks[name], field: value}
+    Results(results.table, {**results.description, "tasks": {**results.tasks, name: task}}).save(path)
+    with pytest.raises(ResultsError, match=f"results.parquet: tasks: {message}"):
+        Results.load(path)
+
+
 def test_missing_rows_are_noticed(path):
     table = pq.read_table(path)
     pq.write_table(table.slice(1), path)
