@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from anb_gym.envs.families import FAMILIES
+
 ROOT = Path(__file__).parents[1]
 #: A dotted name of this package, which does not go on as a file's name does.
 NAME = re.compile(r"(?<![\w./\"'-])anb_gym(?:\.[A-Za-z]\w*)+(?![\w/-])")
@@ -46,3 +48,12 @@ print(json.dumps(missing))
     run = subprocess.run([sys.executable, "-c", code], input=json.dumps(asked), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == []
+
+
+@pytest.mark.parametrize("path", ["anb_gym.envs.edit:EditEnv", "anb_gym.envs.edit_vector:EditVectorEnv"])
+def test_names_in_specs_that_were_saved_stay(path: str) -> None:
+    """``EnvSpec.to_json`` writes them; families say where the classes are today."""
+    from gymnasium.envs.registration import load_env_creator
+
+    family = FAMILIES["edit"]
+    assert load_env_creator(path) in (family.load("env"), family.load("vector_env"))
