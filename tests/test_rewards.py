@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anb_gym import Benchmark
+from anb_gym import Benchmark, make_problem
 from anb_gym.calibration import front_scale
 from anb_gym.rewards import (
     REWARDS,
@@ -24,6 +24,7 @@ from anb_gym.rewards import (
     Chebyshev,
     Constrained,
     Custom,
+    Objectives,
     Product,
     Reward,
     WeightedSum,
@@ -294,15 +295,41 @@ def test_mappings_come_back(name: str) -> None:
     assert make_reward(json.loads(json.dumps(asdict(reward))), task) == reward
 
 
-@pytest.mark.parametrize("fields", [{}, {"name": "produkt"}, {"name": "product"}, {"name": "accuracy", "target": 3}])
+@pytest.mark.parametrize("fields", [{"name": "produkt"}, {"name": "product"}, {"name": "accuracy", "target": 3}])
 def test_bad_mappings(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"the name in reward must be one of|reward must have the fields of"):
         make_reward(fields, get_task("A100"))
 
 
+def test_a_mapping_without_a_name() -> None:
+    """As ``EnvSpec.to_json`` writes an object of one's own that has no name."""
+    with pytest.raises(ValueError, match=r"reward must have a 'name' among its fields, got \{'factor': 2.0\}"):
+        make_reward({"factor": 2.0}, get_task("A100"))
+
+
+class Changeable(Doubled):
+    """A reward that cannot be hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("scale", ["unit", "raw"])
+@pytest.mark.parametrize(
+    ("reward", "message"),
+    [
+        (Changeable(2.0), "reward must be hashable, such as a frozen dataclass of plain values, got "),
+        (Objectives(("accuracy",)), "reward must be a scalar, got Objectives.* the ids with -MO have vector rewards"),
+        ("decimal:Decimal", "reward must have for_task, as anb_gym.rewards.Product has, got 'decimal:Decimal'"),
+    ],
+)
+def test_objects_that_cannot_be_rewards(reward: Any, message: str, scale: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_problem("AccelNAS-A100-v0", reward=reward, reward_scale=scale)
+
+
 def test_names_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("own_rewards")
-    module.Doubled = Doubled
+    module.Doubled, module.speed = Doubled, lambda values: values["a100/throughput"]
     monkeypatch.setitem(sys.modules, "own_rewards", module)
     monkeypatch.setenv("ANB_GYM_REWARDS", "")
     task = get_task("A100")
@@ -314,7 +341,9 @@ def test_names_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
         make_reward("twise", task)
     for taken in ("twice", "product"):
         with pytest.raises(ValueError, match=f"name must not be taken, '{taken}' is a reward already"):
-            register_reward(taken, "own_rewards:Doubled")
+            register_reward(taken, "own_rewards:speed")
+    register_reward("twice", "own_rewards:Doubled")  # as a worker does that runs a script's first lines again
+    assert os.environ["ANB_GYM_REWARDS"] == "twice=own_rewards:Doubled,again=own_rewards:Doubled"
     for name, path in (("a b", "own_rewards:Doubled"), ("x", "own_rewards"), ("x", "own_rewards:Other"), ("x", 3)):
         with pytest.raises(ValueError, match="name must be letters|path must be|that Python finds"):
             register_reward(name, path)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from anb_gym.rewards.accuracy import Accuracy
 from anb_gym.rewards.base import Metrics, Reward
 from anb_gym.rewards.constrained import Constrained
 from anb_gym.rewards.custom import Custom
+from anb_gym.rewards.objectives import Objectives
 from anb_gym.rewards.product import Product
 from anb_gym.rewards.scalarisations import Chebyshev, WeightedSum
 from anb_gym.tasks import Task
@@ -80,6 +81,8 @@ def make_reward(
             _refuse({name: value for name, value in given.items() if name not in known}, reward, task)
             made: Reward = found.for_task(task, **given)
             return made
+        if isinstance(found, type):
+            raise ValueError(f"reward must have for_task, as anb_gym.rewards.Product has, got {reward!r}")
         reward = found
     _refuse(given, reward, task)
     if isinstance(reward, Mapping):
@@ -102,7 +105,14 @@ def _refuse(given: Mapping[str, Any], reward: Any, task: Task) -> None:
 
 
 def _of_task(reward: Any, task: Task) -> Reward:
-    """A reward object, if the task has the metrics that it reads."""
+    """A reward object, if it is a scalar's, can be a part of a problem, and reads metrics that the task has."""
+    if isinstance(reward, Objectives):
+        raise ValueError(f"reward must be a scalar, got {reward!r}; the ids with -MO have vector rewards")
+    try:
+        hash(reward)
+    except TypeError as error:
+        message = f"reward must be hashable, such as a frozen dataclass of plain values, got {reward!r}: {error}"
+        raise ValueError(message) from None
     if not set(reward.metrics) <= set(task.metrics):
         raise ValueError(
             f"reward must read the metrics {task.metrics} of task {task.name!r}, got {reward!r}, which reads "
@@ -114,7 +124,9 @@ def _of_task(reward: Any, task: Task) -> Reward:
 
 def _from_fields(fields: Mapping[str, Any]) -> Reward:
     """The object that ``EnvSpec.to_json`` wrote as a mapping."""
-    name = fields.get("name")
+    if "name" not in fields:
+        raise ValueError(f"reward must have a 'name' among its fields, got {dict(fields)!r}")
+    name = fields["name"]
     found = find_reward(name, "the name in reward")
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items() if key != "name"}
     try:
@@ -132,10 +144,12 @@ def register_reward(name: str, path: str) -> None:
         path: ``"module:Name"``, where it is: a class such as those of this package, or a function of metrics.
 
     Raises:
-        ValueError: The name is malformed or taken, or there is no such reward.
+        ValueError: The name is malformed, or taken by another, or there is no such reward.
     """
     if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
         raise ValueError(f"name must be letters, digits and _, got {name!r}")
+    if _own().get(name) == path:
+        return  # a worker runs the script's first lines again
     if name in reward_names():
         raise ValueError(f"name must not be taken, {name!r} is a reward already")
     if not isinstance(path, str) or not callable(_load(path)):
