@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 REWARD_THRESHOLD: Final = 0.99
 #: What Gymnasium puts before an id to say which module registers it.
 PREFIX: Final = "anb_gym:"
+#: What ``gymnasium.make`` takes for itself.
+_OF_MAKE: Final = ("max_episode_steps", "disable_env_checker")
 
 
 @dataclass(frozen=True)
@@ -207,9 +209,10 @@ def make_problem(id: str, **arguments: Any) -> Problem | ProblemSet:
     spec = gymnasium.spec(env_id)
     given = deepcopy(spec.kwargs)
     given.update(arguments)
-    taken = inspect.signature(family.load("env").__init__).parameters
+    taken = [name for name in inspect.signature(family.load("env").__init__).parameters if name != "self"]
     for name in arguments:
-        choose(name, [parameter for parameter in taken if parameter != "self"], f"an argument of {env_id}")
+        if name not in _OF_MAKE:
+            choose(name, taken, f"an argument of {env_id}")
     make: Callable[..., Problem | ProblemSet] = family.load("problem")
     bearing = inspect.signature(make).parameters
     return make(**{name: value for name, value in given.items() if name in bearing})

@@ -48,8 +48,8 @@ class Problem:
         space: The search space.
 
     Raises:
-        ValueError: The scale or the surrogate is unknown, the reward or the constraint reads metrics that the task has
-            not, or the unit scale of the reward cannot be measured.
+        ValueError: An argument has another type, the scale or the surrogate is unknown, the reward or the constraint
+            reads metrics that the task has not, or the unit scale of the reward cannot be measured.
         NoFrontError: The unit scale needs the exact front, and there is none for this surrogate.
 
     Example:
@@ -72,6 +72,12 @@ class Problem:
     constraint: Constrained | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.task, Task):
+            raise ValueError(f"task must be one of anb_gym.tasks.TASKS, got {self.task!r}")
+        if not hasattr(self.reward, "metrics"):
+            raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {self.reward!r}")
+        if self.constraint is not None and not isinstance(self.constraint, Constrained):
+            raise ValueError(f"constraint must be an anb_gym.rewards.Constrained or None, got {self.constraint!r}")
         choose(self.scale, SCALES, "reward_scale")
         choose(self.surrogate, FAMILIES, "surrogate")
         for what, reward in (("reward", self.reward), ("constraint", self.constraint)):
@@ -134,6 +140,9 @@ class Problem:
         Args:
             metrics: The task's metrics, such as another surrogate's, each ``float64`` (n,).
             request: What the episodes ask for; None where they ask for nothing.
+
+        Raises:
+            ValueError: The request is missing where episodes ask for something.
         """
         return self._scaled(self._raw(metrics, request), self._level(request))
 
@@ -187,10 +196,10 @@ class Problem:
             ValueError: An argument has the wrong type, shape or value, or is missing.
         """
         states = SPACE.as_states(archs, "archs")
-        known = ", ".join(map(repr, self.ask.options)) or "nothing"
-        for name in (*asked, *(option for option in self.ask.options if option not in asked)):
-            if (name in asked) != (name in self.ask.options):
-                raise ValueError(f"episodes of this problem ask for {known}, which is to be given, got {asked!r}")
+        given = {name for name, value in asked.items() if value is not None}
+        if not given == set(self.ask.options) >= set(asked):
+            known = f"{', '.join(map(repr, self.ask.options))}, which is to be given" if self.ask.options else "nothing"
+            raise ValueError(f"episodes of this problem ask for {known}, got {asked!r}")
         # Nothing is left to be drawn.
         request = self.ask.draw(np.random.default_rng(0), asked)[np.zeros(len(states), dtype=np.int64)]
         key = None if noise is None else noise if isinstance(noise, Noise) else Noise(noise)
@@ -274,7 +283,7 @@ class Problem:
         below = np.full(self.n_objectives, -MARGIN)
         if self.scale == "unit":
             return below
-        zero, one = self.gauge.at(None)
+        zero, one = self.gauge.at(self._checked(None))
         scaled: FloatArray = zero + below * (one - zero)
         return scaled
 
@@ -320,12 +329,18 @@ class Problem:
                 stacklevel=4,
             )
 
+    def _checked(self, request: Any) -> Any:
+        """A request, if it is there where episodes ask for something."""
+        if request is None and self.ask.options:
+            raise ValueError(f"request must say what episodes ask for, {', '.join(self.ask.options)}, got None")
+        return request
+
     def _level(self, request: Any) -> Level | None:
         return None if self._gauge is None else self._gauge.at(request)
 
     def _raw(self, metrics: Metrics, request: Any) -> FloatArray:
         reward: Callable[..., FloatArray] = self.reward
-        return reward(metrics, **self.ask.parameters(request))
+        return reward(metrics, **self.ask.parameters(self._checked(request)))
 
     def _scaled(self, raw: FloatArray, level: Level | None) -> FloatArray:
         return raw if self.scale == "raw" or level is None else level.to_unit(raw)

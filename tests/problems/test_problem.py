@@ -237,11 +237,27 @@ def test_evaluate_what_an_episode_asks_for() -> None:
     found = problem.evaluate([5, 6], preference=[0.25, 0.75])
     fixed = make_problem("AccelNAS-A100-v0", reward="chebyshev", weights=[0.25, 0.75]).evaluate([5, 6])
     assert found.reward == pytest.approx(fixed.reward)
-    for asked in ({}, {"preference": [0.5, 0.5], "task": "A100"}):
+    # None draws a preference in an episode; here nothing is drawn.
+    for asked in ({}, {"preference": None}, {"preference": [0.5, 0.5], "task": "A100"}):
         with pytest.raises(ValueError, match="episodes of this problem ask for 'preference', which is to be given"):
             problem.evaluate([5], **asked)
     with pytest.raises(ValueError, match="ask for nothing"):
         make_problem("AccelNAS-A100-v0").evaluate([5], preference=[0.5, 0.5])
+
+
+@pytest.mark.parametrize("reward", ["chebyshev", "constrained"])
+def test_a_request_that_is_missing(reward: str) -> None:
+    problem = make_problem("AccelNAS-A100-Preference-v0", reward=reward, reward_scale="raw")
+    metrics = problem.measure(STATES)
+    for ask in (
+        lambda: problem.score(metrics),
+        lambda: problem.regret(metrics),
+        lambda: problem.assess(STATES),
+        lambda: problem.front_rewards,
+        lambda: problem.reference_point,
+    ):
+        with pytest.raises(ValueError, match="request must say what episodes ask for, preference, got None"):
+            ask()
 
 
 @given(st.integers(1, 20), st.data())
@@ -290,6 +306,25 @@ def test_bad_input(arguments: dict[str, Any], message: str) -> None:
 def test_unknown_ids(env_id: Any) -> None:
     with pytest.raises(ValueError, match="id must be one of"):
         make_problem(env_id)
+
+
+def test_arguments_of_gymnasium_make() -> None:
+    given = {"max_episode_steps": 28, "disable_env_checker": True, "granularity": "block"}
+    env: Any = gymnasium.make("AccelNAS-VCK190-v0", **given)
+    assert make_problem("AccelNAS-VCK190-v0", **given) == env.unwrapped.problem
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"task": "A100"}, "task must be one of anb_gym.tasks.TASKS, got 'A100'"),
+        ({"reward": "product"}, r"reward must be an object such as anb_gym.rewards.Accuracy\(\), got 'product'"),
+        ({"constraint": Accuracy()}, "constraint must be an anb_gym.rewards.Constrained or None, got Accuracy"),
+    ],
+)
+def test_parts_of_another_type(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Problem(**{"task": get_task("A100"), "reward": Accuracy()} | fields)
 
 
 def test_constraints_of_other_metrics() -> None:
