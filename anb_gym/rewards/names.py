@@ -171,9 +171,10 @@ def find_reward(name: Any, argument: str = "reward") -> Any:
     """
     if isinstance(name, str) and ":" in name:
         return _load(name)
+    if isinstance(name, str) and name in CLASSES:  # whatever is wrong with the variable
+        return CLASSES[name]
     own = _own()
-    chosen = choose(name, (*REWARDS, *own), argument)
-    return CLASSES[chosen] if chosen in CLASSES else _load(own[chosen])
+    return _load(own[choose(name, (*REWARDS, *own), argument)])
 
 
 def _own() -> dict[str, str]:
