@@ -62,6 +62,8 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
         return None
     rows = dataset.select(split_of(dataset)["test"])
+    if len(rows.states) < 2:
+        return None
     if metric not in dataset.repeats:
         truth = load(path).predict(rows.states)
         draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]

@@ -169,6 +169,13 @@ def test_too_few_test_labels_to_score(made_up, tmp_path):
         fit_job(Job("gp", "accuracy", 0, SMALL["gp"]), dataclasses.replace(made_up, metrics=metrics), tmp_path)
 
 
+def test_a_ceiling_needs_two_test_records(made_up, tmp_path, monkeypatch):
+    fit_job(Job("xgb", "accuracy", 0, SMALL["xgb"]), made_up, tmp_path)
+    assert report.noise_ceiling(tmp_path, "xgb", "accuracy", made_up) is not None
+    monkeypatch.setattr(report, "split_of", lambda _: {"test": np.arange(1)})
+    assert report.noise_ceiling(tmp_path, "xgb", "accuracy", made_up) is None
+
+
 def test_the_ceiling_is_what_repeats_allow(made_up, tmp_path):
     """The labels of test records are means of four repeats; two records have one repeat only, which says nothing."""
     metric = "a100/throughput"
