@@ -56,7 +56,8 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     can be exceeded.
 
     Returns:
-        Mean scores over ``repeats`` draws; None for a metric without known noise, or one that was not fitted.
+        Mean scores over ``repeats`` draws; None for a metric without known noise, one that was not fitted, or fewer
+        than two test records.
     """
     path = artefact_path(folder, family, metric)
     if metric not in ("accuracy", *DEVICE_CV) or not path.exists():

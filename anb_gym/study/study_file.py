@@ -197,13 +197,17 @@ def _refusal(entry: ControllerEntry, brief: Brief) -> str | None:
     except ValueError as error:
         return one_line(str(error))
     except (Exception, SystemExit) as error:
-        what = one_line(f"{type(error).__name__}: {error}")
-        raise ValueError(f"controller {entry.name!r} cannot be made: {what}") from error
+        raise ValueError(f"controller {entry.name!r} cannot be made: {_what(error)}") from error
     try:
         sources.check_protocol(controller)
-    except ValueError as error:
-        raise ValueError(f"controller {entry.name!r} is none: {error}") from error
+    except (Exception, SystemExit) as error:  # properties are code of its own
+        what = str(error) if isinstance(error, ValueError) else _what(error)
+        raise ValueError(f"controller {entry.name!r} is none: {what}") from error
     return None
+
+
+def _what(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _takes(entry: ControllerEntry, brief: Brief) -> bool:

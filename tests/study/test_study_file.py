@@ -78,6 +78,10 @@ def test_ids_as_gymnasium_has_them(write):
         ("    ask = tell = print", "controller 'Mine' is none: batch_size must be an integer of at least 1, got None"),
         ("    batch_size, ask, tell = 0, print, print", "batch_size must be an integer of at least 1, got 0"),
         ("    batch_size, ask, tell = 2.0, print, print", "batch_size must be an integer of at least 1, got 2.0"),
+        (
+            "    ask = tell = print\n    @property\n    def batch_size(self):\n        return {}['mine']",
+            "controller 'Mine' is none: KeyError: 'mine'",
+        ),
         ("        raise SystemExit('bye')", "controller 'Mine' cannot be made: SystemExit: bye"),
         ("        self.x = 1 / 0", "controller 'Mine' cannot be made: ZeroDivisionError: division by zero"),
     ],
