@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     fit = commands.add_parser("fit", help="fit surrogates, tune them, or report their held-out scores")
-    fit.add_argument("--families", nargs="+", metavar="FAMILY", help="by default all six")
+    fit.add_argument("--families", nargs="+", metavar="FAMILY", help="by default all")
     add_metrics(fit, "by default all of the dataset, or all of --device")
     fit.add_argument("--device", metavar="NAME", help="fit into the folder of a device of one's own, gp by default")
     fit.add_argument(

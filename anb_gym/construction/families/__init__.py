@@ -12,6 +12,7 @@ from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._lazy import submodules
 from anb_gym.construction.families.base import FoldableRegressor, Regressor
+from anb_gym.surrogates import FAMILIES as QUERIED
 
 #: Where each family is defined: its name -> module and class.
 _CLASSES: Final = {
@@ -25,8 +26,8 @@ _CLASSES: Final = {
 
 #: The names of all families.
 FAMILIES: Final = tuple(_CLASSES)
-#: Those whose fitted models fold into block tables.
-FOLDABLE: Final = ("gp", "xgb", "lgb")
+#: Those whose fitted models fold into block tables: what queries can read.
+FOLDABLE: Final = QUERIED
 
 
 def make_family(name: str, **hyperparameters: Any) -> Regressor:
