@@ -21,6 +21,7 @@ from reward_tables import (
     WORST,
     Row,
     constrained_rows,
+    other_rows,
     scalar_rows,
     search_worst,
     vector_rows,
@@ -129,14 +130,16 @@ def pages() -> dict[str, str]:
 def overview() -> str:
     """The page that lists all families and what their rewards are worth."""
     families = [[f"[{page.title}]({page.name}.md)", page.docstring.partition("\n")[0]] for page in PAGES]
+    scalar, vector, constrained = scalar_rows(), vector_rows(), constrained_rows()
+    scalar += other_rows([*scalar, *vector, *constrained])
     return OVERVIEW.format(
         families=text_table(("Family", ""), families),
         surrogate=BENCHMARK.surrogate,
         size=SPACE.size,
         n_random=N_RANDOM,
-        scalar=text_table(COLUMNS, scalar_rows()),
-        vector=text_table(COLUMNS, vector_rows()),
-        constrained=text_table(COLUMNS, constrained_rows()),
+        scalar=text_table(COLUMNS, scalar),
+        vector=text_table(COLUMNS, vector),
+        constrained=text_table(COLUMNS, constrained),
     )
 
 

@@ -21,7 +21,7 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
 from anb_gym.devices import DEVICES
-from anb_gym.envs.families import FAMILIES
+from anb_gym.envs.families import FAMILIES, ids, make_problem
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
@@ -102,6 +102,24 @@ def constrained_rows() -> list[Row]:
         rows.append([named, "accuracy (%)", *_cells(raw, accuracy.to_unit(raw))])
         cost = [costs[0].max(), costs[1].mean(), costs[2][0], 0.0]
         rows.append([named, f"cost: {task.kind} {sign} {_target(task)}", *_cells(cost)])
+    return rows
+
+
+def other_rows(described: Sequence[Row]) -> list[Row]:
+    """The ids that stand in none of these rows; without numbers where no optimum is certified."""
+    known = " ".join(row[0] for row in described)
+    rows = []
+    for env_id, family in ids().items():
+        shipped = [family.id_of(task) for task in (*SHIPPED_TASKS, ALL_DEVICES)] if family.tasks else [family.id]
+        if f"`{env_id}`" in known or env_id not in shipped:
+            continue
+        problem = make_problem(env_id)
+        cells, reward = [""] * 4, ""
+        if isinstance(problem, Problem):
+            reward = f"`{problem.reward}`"
+            if not problem.is_vector and certified_optimum(problem.reward, BENCHMARK.surrogate) is not None:
+                cells = _cells(*_worth(problem.reward, problem.task))
+        rows.append([f"`{env_id}`", reward, *cells])
     return rows
 
 

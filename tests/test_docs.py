@@ -86,6 +86,18 @@ def test_every_id_has_its_page_and_its_rewards(make_docs: ModuleType) -> None:
     assert all(row.count("|") == 7 for row in rows)
 
 
+def test_a_new_family_has_its_rows(make_docs: ModuleType) -> None:
+    """The overview describes the families that it knows, and every other from its problem."""
+    tables = sys.modules["reward_tables"]
+    known = [*tables.scalar_rows(), *tables.vector_rows(), *tables.constrained_rows()]
+    assert tables.other_rows(known) == []
+    of_build = {row[0].split(",")[0]: row[2:] for row in tables.scalar_rows() if "Edit" in row[0]}
+    found = tables.other_rows([row for row in known if row[0] not in of_build and "Edit" not in row[0]])
+    assert {row[0]: row[2:] for row in found if "Edit" not in row[0]} == of_build
+    assert len(found) == 2 * len(of_build)
+    assert {row[0].strip("`") for row in tables.other_rows([])} == {env_id for p in make_docs.PAGES for env_id in p.ids}
+
+
 def test_pages_link_to_files_that_exist() -> None:
     links = [link for path in FOLDER.glob("*.md") for link in re.findall(r"\]\(([^)#]+)\)", path.read_text())]
     assert len(links) == len(FAMILIES)
