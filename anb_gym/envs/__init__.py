@@ -31,7 +31,7 @@ def register(family: Family) -> None:
     """Adds a family to the table, so that documents, studies and :func:`make_problem` find it, and registers its ids.
 
     Raises:
-        ValueError: Another family has its name, or one of its ids is registered already.
+        ValueError: Another family has its name, or one of its ids is malformed or registered already.
     """
     families.add(family)
     for env_id in family.ids():

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import gymnasium
+from gymnasium.envs.registration import parse_env_id
 
 from anb_gym import _ids
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym.devices import explained
 from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, TASKS, Task
 
@@ -161,11 +162,17 @@ def add(family: Family) -> None:
     """Adds a family to the table.
 
     Raises:
-        ValueError: Another family has its name, or one of its ids is taken.
+        ValueError: Another family has its name, or one of its ids is malformed or taken.
     """
     if family.name in FAMILIES:
         raise ValueError(f"family must have a name of its own, got {family.name!r}, which is taken")
     for env_id in family.ids():
+        try:
+            parse_env_id(env_id)
+        except gymnasium.error.Error as error:
+            raise ValueError(
+                f"family must have ids that Gymnasium takes, got {env_id!r}: {one_line(str(error))}"
+            ) from None
         if env_id in gymnasium.registry:
             raise ValueError(f"family must have ids of its own, got {env_id!r}, which is taken")
     _FAMILIES[family.name] = family

@@ -74,7 +74,8 @@ class ProblemSet:
         problems: One or more, with different tasks, whose episodes ask for nothing else.
 
     Raises:
-        ValueError: There is none, two have the same task, or one is another kind of problem.
+        ValueError: There is none, two have the same task, one is another kind of problem, or scales or surrogates
+            differ.
     """
 
     is_vector: ClassVar[bool] = False
@@ -90,6 +91,9 @@ class ProblemSet:
         for problem in self.problems:
             if problem.is_vector or problem.constraint is not None or problem.ask.options:
                 raise ValueError(f"problems must have one reward that is the same in all episodes, got {problem!r}")
+        for what in ("scale", "surrogate"):
+            if len(values := {getattr(problem, what) for problem in self.problems}) > 1:
+                raise ValueError(f"problems must have the same {what}, got {', '.join(sorted(values))}")
 
     def __len__(self) -> int:
         return len(self.problems)

@@ -72,9 +72,11 @@ def test_stable_baselines3_trains_on_it(toy: Family) -> None:
     [
         ({"name": "edit"}, "family must have a name of its own, got 'edit', which is taken"),
         ({"id": "AccelNAS-{task}-v0"}, "family must have ids of its own, got 'AccelNAS-.*', which is taken"),
+        ({"id": "Toy {task} v0"}, "family must have ids that Gymnasium takes, got 'Toy ZCU102 v0': Malformed"),
+        ({"id": "Toy-{tsk}-v0"}, "family must have ids that Gymnasium takes, got 'Toy-{tsk}-v0': Malformed"),
     ],
 )
-def test_what_is_taken_is_refused(changed: dict[str, str], message: str) -> None:
+def test_what_is_taken_or_malformed_is_refused(changed: dict[str, str], message: str) -> None:
     before = dict(FAMILIES), dict(gymnasium.registry)
     with pytest.raises(ValueError, match=message):
         register(replace(TOY, **changed))

@@ -1,6 +1,7 @@
 """Problems: what architectures are worth, and what is known."""
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -284,6 +285,9 @@ def test_sets() -> None:
     for wrong in ((), (problems["A100"],) * 2, (vector("A100"),), (make_problem("AccelNAS-A100-Preference-v0"),)):
         with pytest.raises(ValueError, match="problems must "):
             ProblemSet(wrong)
+    for what, value in (("scale", "raw"), ("surrogate", "xgb")):
+        with pytest.raises(ValueError, match=f"problems must have the same {what}, got .*{value}"):
+            ProblemSet((problems["A100"], replace(problems["VCK190-Latency"], **{what: value})))
 
 
 @pytest.mark.parametrize(
