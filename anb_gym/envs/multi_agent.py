@@ -112,6 +112,7 @@ class Team:
         possible_agents: All seven agents.
         agents: Those that still act.
         state_space: Space of :meth:`state`.
+        problem: What the agents seek together.
         render_mode: None, ``"human"``, ``"ansi"`` or ``"rgb_array"``.
 
     Raises:
@@ -150,6 +151,7 @@ class Team:
             noise=noise,
             render_mode="ansi" if render_mode == "human" else render_mode,
         )
+        self.problem = self._build.problem
         self._transition = self._build.rules.transition
         self.state_space = self._build.rules.encoding.space
         self.possible_agents = list(AGENTS)

@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
+from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark, make_problem
 from anb_gym.envs import accelnas_v0
 from anb_gym.envs.build import BuildEnv
 from anb_gym.rewards import make_reward
@@ -31,6 +31,12 @@ from pettingzoo.utils import aec_to_parallel, parallel_to_aec
 AGENTS = [f"block_{block}" for block in range(7)]
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 ACTIONS = st.lists(st.integers(0, 47), min_size=7, max_size=7)
+
+
+def test_the_problem_is_that_of_the_id() -> None:
+    problem = make_problem("AccelNAS-A100-v0", target=9000.0)
+    for make in (accelnas_v0.env, accelnas_v0.parallel_env):
+        assert make(task="A100", target=9000.0).unwrapped.problem == problem
 
 
 def _in_turn(env: Any, actions: Any, seed: int | None = None) -> tuple[dict[str, float], dict[str, Any], list[Any]]:
