@@ -116,7 +116,7 @@ def other_rows(described: Sequence[Row]) -> list[Row]:
         problem = make_problem(env_id)
         cells, reward = [""] * 4, ""
         if isinstance(problem, Problem):
-            reward = f"`{problem.reward}`"
+            reward = str(problem.reward)
             if not problem.is_vector and certified_optimum(problem.reward, BENCHMARK.surrogate) is not None:
                 cells = _cells(*_worth(problem.reward, problem.task))
         rows.append([f"`{env_id}`", reward, *cells])
