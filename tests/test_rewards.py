@@ -33,6 +33,7 @@ from anb_gym.rewards import (
     make_reward,
     register_reward,
 )
+from anb_gym.rewards.names import CLASSES
 from anb_gym.tasks import TASKS, Task, get_task
 
 VALUES = {
@@ -206,11 +207,13 @@ def test_objects_are_taken_as_they_are() -> None:
 
 def test_defaults() -> None:
     task = get_task("VCK190")
-    rewards: list[Reward] = [make_reward(name, task) for name in REWARDS]
-    assert [type(reward) for reward in rewards] == [Product, WeightedSum, Chebyshev, Constrained, Accuracy]
-    assert vars(rewards[1])["weights"] == vars(rewards[2])["weights"] == (0.5, 0.5)
-    assert rewards[3] == Constrained("vck190/throughput", 3000.0)
-    assert len(set(rewards)) == len(rewards)
+    rewards: dict[str, Reward] = {name: make_reward(name, task) for name in REWARDS}
+    kinds = {name: type(reward) for name, reward in rewards.items()}
+    assert kinds == dict(CLASSES)
+    assert list(kinds.values())[:5] == [Product, WeightedSum, Chebyshev, Constrained, Accuracy]
+    assert vars(rewards["weighted"])["weights"] == vars(rewards["chebyshev"])["weights"] == (0.5, 0.5)
+    assert rewards["constrained"] == Constrained("vck190/throughput", 3000.0)
+    assert len(set(rewards.values())) == len(rewards)
 
 
 def test_target() -> None:
