@@ -20,7 +20,7 @@ import pytest
 
 from anb_gym import Architecture, calibration, devices
 from anb_gym.exact.checkpoint import Checkpoint
-from anb_gym.exact.solver import Task
+from anb_gym.exact.solver import Subproblem
 from anb_gym.fronts import store as fronts
 from anb_gym.space import SPACE
 from anb_gym.surrogates import store
@@ -88,7 +88,7 @@ def front(folder: Path) -> Reader:
 def search(folder: Path) -> Reader:
     path, key = folder / "search.npz", {"tables": ["0"], "fixed": []}
     whole = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
-    Checkpoint(key, np.zeros((1, 2)), np.arange(3), [Task(0, 1, whole)], 1, 2).save(path)
+    Checkpoint(key, np.zeros((1, 2)), np.arange(3), [Subproblem(0, 1, whole)], 1, 2).save(path)
     return Reader(path, lambda: Checkpoint.load(path, key), ValueError, "npz")
 
 
