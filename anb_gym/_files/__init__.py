@@ -9,12 +9,19 @@ is spent on them. Nothing is unpickled.
 into ``with refusing(path, error)``, so that nothing else escapes.
 """
 
-from anb_gym._files.archives import parse_archive, read_archive
-from anb_gym._files.arrays import check_zip, parse_arrays, read_arrays, take_array
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
 from anb_gym._files.reading import open_file, read_bytes, read_text, refusing
 from anb_gym._files.writing import create, remove_temporaries, user_folder, write_atomically, writing_into
-from anb_gym._files.yaml_files import compose_yaml, read_yaml
+from anb_gym._lazy import submodules
+
+if TYPE_CHECKING:
+    from anb_gym._files.archives import parse_archive, read_archive
+    from anb_gym._files.arrays import check_zip, parse_arrays, read_arrays, take_array
+    from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
     "Fields",
@@ -39,3 +46,13 @@ __all__ = [
     "write_atomically",
     "writing_into",
 ]
+
+# Kinds of files that the package's import does not read.
+__getattr__, __dir__ = submodules(
+    __name__,
+    names={
+        "archives": ("parse_archive", "read_archive"),
+        "arrays": ("check_zip", "parse_arrays", "read_arrays", "take_array"),
+        "yaml_files": ("compose_yaml", "read_yaml"),
+    },
+)

@@ -28,8 +28,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym import _files
 from anb_gym._errors import choose
-from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
+from anb_gym._files import read_bytes, read_object, refusing, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
@@ -119,7 +120,7 @@ def load(path: Path) -> Surrogate:
         raise ArtefactError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {manifest.get('sha256')}")
     where = f"{path} does not hold a surrogate of schema {SCHEMA}"
     with refusing(where, ArtefactError):
-        arrays = parse_arrays(data, where, ArtefactError, limit=_LIMIT)
+        arrays = _files.parse_arrays(data, where, ArtefactError, limit=_LIMIT)
         mean, log_std = _decode("mean", arrays), _decode("log_std", arrays)
         if arrays:
             raise ValueError(f"it has the unknown arrays {', '.join(arrays)}")
@@ -193,18 +194,18 @@ def _decode(name: str, arrays: dict[str, NDArray[Any]]) -> BlockTables:
         raise ValueError(f"expected one array of {name}_tables_1, _2 or _3, got {len(orders)}")
     folded = f"{name}_core" in arrays
     dtype = "float32" if name == "log_std" and not folded and orders[0] < 3 else "float64"
-    values = take_array(arrays, f"{name}_tables_{orders[0]}", dtype, (layout(orders[0]).size,))
+    values = _files.take_array(arrays, f"{name}_tables_{orders[0]}", dtype, (layout(orders[0]).size,))
     lower = BlockTables(orders[0], values.astype(np.float64))
     if not folded:
         return lower
     terms: dict[Blocks, FloatArray | float] = {blocks: lower.table(*blocks) for blocks in lower.layout.blocks}
     bases = [
-        take_array(arrays, f"{name}_basis_{block}", "float64", (int(SPACE.block_sizes[block]), None))
+        _files.take_array(arrays, f"{name}_basis_{block}", "float64", (int(SPACE.block_sizes[block]), None))
         for block in range(N_BLOCKS)
     ]
     shapes = [tuple(bases[b].shape[1] for b in blocks) for blocks in layout(3).blocks]
-    core = take_array(arrays, f"{name}_core", "int32", (sum(map(math.prod, shapes)),))
-    core, start = core * take_array(arrays, f"{name}_quantum", "float64", ()), 0
+    core = _files.take_array(arrays, f"{name}_core", "int32", (sum(map(math.prod, shapes)),))
+    core, start = core * _files.take_array(arrays, f"{name}_quantum", "float64", ()), 0
     for blocks, shape in zip(layout(3).blocks, shapes, strict=True):
         size = math.prod(shape)
         terms[blocks] = _multiply(core[start : start + size].reshape(shape), [bases[b] for b in blocks])
