@@ -33,7 +33,8 @@ def purpose(room: str) -> str:
     """Content of a room: the first sentence of its docstring."""
     path = rooms()[room]
     text = ast.get_docstring(ast.parse((path if path.is_file() else path / "__init__.py").read_text())) or ""
-    first = re.split(r"[.;] ", " ".join(text.split("\n\n")[0].split()))[0].rstrip(".").replace("``", "")
+    plain = re.sub(r":\w+:`~?([^`]*)`", r"\1", " ".join(text.split("\n\n")[0].split())).replace("``", "")
+    first = re.split(r"[.;] ", plain)[0].rstrip(".")
     name, colon, rest = first.partition(": ")
     return rest[0].upper() + rest[1:] if colon and name.lower() == room else first
 
