@@ -1,7 +1,5 @@
 """The page on how the package is built is true: its drawing is the code's, and its recipes work."""
 
-import importlib.util
-import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from loading import load_script
 
 import anb_gym
 from anb_gym import SPACE, make_problem
@@ -21,13 +20,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def drawing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "scripts" / "make_architecture.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_architecture")
 
 
 @pytest.fixture

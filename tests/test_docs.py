@@ -1,6 +1,5 @@
 """The pages on environments are what their generator writes, and what they say of rewards is true."""
 
-import importlib.util
 import json
 import re
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from loading import load_script
 
 import anb_gym.envs  # noqa: F401 - registers the ids
 from anb_gym import SPACE, Benchmark
@@ -48,13 +48,7 @@ def scripts() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def make_docs(scripts: None) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "scripts" / "make_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_docs")
 
 
 def test_pages_are_what_the_generator_writes(make_docs: ModuleType) -> None:

@@ -10,7 +10,6 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
@@ -304,14 +303,7 @@ class EditVectorEnv(CopiesVectorEnv):
     truncates = True
     single_env: EditEnv
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **arguments: Any,
-    ) -> None:
-        super().__init__(num_envs, autoreset_mode, max_episode_steps, **arguments)
+    def _make_room(self) -> None:
         #: Architectures at the start and now, the latter's worth, the choice that the last step named and its reward.
         self._first = np.zeros((self.num_envs, SPACE.n_choices), dtype=np.int8)
         self._choices = np.zeros((self.num_envs, SPACE.n_choices), dtype=np.int8)

@@ -12,7 +12,17 @@ batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for o
 """
 
 from anb_gym.calibration import Level
-from anb_gym.problems.asks import Ask, AskBound, AskNothing, AskWeights, Bounds, Nothing, Request, Weights
+from anb_gym.problems.asks import (
+    Ask,
+    AskBound,
+    AskNothing,
+    AskPreference,
+    AskWeights,
+    Bounds,
+    Nothing,
+    Request,
+    Weights,
+)
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.problem import Problem
@@ -23,6 +33,7 @@ __all__ = [
     "Ask",
     "AskBound",
     "AskNothing",
+    "AskPreference",
     "AskProblem",
     "AskWeights",
     "Bounds",

@@ -95,14 +95,6 @@ class Ask(ABC):
         """The arguments of the reward that a request sets, arrays whose last axis is the episode."""
         return {}
 
-    def at(self, place: FloatArray) -> Request:
-        """The requests at places in 0..1, ``float64`` (n,), of asks that are one number."""
-        raise NotImplementedError  # of an ask without places
-
-    def place(self, request: Any) -> FloatArray:
-        """The places of requests, ``float64`` (n,)."""
-        raise NotImplementedError  # of an ask without places
-
     def shown(self, request: Any) -> dict[str, Any]:
         """Columns of the last infos, by key: arrays with one row per episode."""
         return {}
@@ -126,12 +118,24 @@ class AskNothing(Ask):
 NOTHING: Final = AskNothing()
 
 
-@dataclass(frozen=True)
-class AskWeights(Ask):
-    """Every episode has weights of its own for accuracy and the device metric, drawn uniformly."""
+class AskPreference(Ask):
+    """Every episode has a preference of its own, which is one number in 0..1, its place."""
 
     options: ClassVar[tuple[str, ...]] = ("preference",)
     fractions: ClassVar[bool] = True
+
+    @abstractmethod
+    def at(self, place: FloatArray) -> Request:
+        """The requests at places, ``float64`` (n,)."""
+
+    @abstractmethod
+    def place(self, request: Any) -> FloatArray:
+        """The places of requests, ``float64`` (n,)."""
+
+
+@dataclass(frozen=True)
+class AskWeights(AskPreference):
+    """Every episode has weights of its own for accuracy and the device metric, drawn uniformly."""
 
     @property
     def n_cells(self) -> int:
@@ -166,7 +170,7 @@ class AskWeights(Ask):
 
 
 @dataclass(frozen=True)
-class AskBound(Ask):
+class AskBound(AskPreference):
     """Every episode has a bound of its own for a metric, drawn uniformly between nadir and ideal.
 
     Attributes:
@@ -174,9 +178,6 @@ class AskBound(Ask):
         nadir: Its worst value on the exact front, in its unit.
         ideal: Its best value.
     """
-
-    options: ClassVar[tuple[str, ...]] = ("preference",)
-    fractions: ClassVar[bool] = True
 
     metric: str
     nadir: float

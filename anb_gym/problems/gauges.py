@@ -21,7 +21,7 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import MEASURING, Level, calibration, random_metrics
 from anb_gym.fronts import NoFrontError
-from anb_gym.problems.asks import Ask, Request
+from anb_gym.problems.asks import AskPreference, Request
 from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward
 
 #: Scales of rewards.
@@ -69,7 +69,7 @@ class AskedGauge:
     """
 
     reward: Reward
-    ask: Ask
+    ask: AskPreference
     means: FloatArray
     front: Metrics
     certified: bool = True
@@ -87,7 +87,7 @@ class AskedGauge:
 
 
 @lru_cache(maxsize=64)
-def asked_gauge(reward: Reward, ask: Ask, surrogate: str) -> AskedGauge:
+def asked_gauge(reward: Reward, ask: AskPreference, surrogate: str) -> AskedGauge:
     """The gauge of a reward of which every episode sets weights or a bound; remembered for the process.
 
     Raises:

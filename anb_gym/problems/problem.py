@@ -17,7 +17,7 @@ from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
 from anb_gym.noise import Noise, perturb
-from anb_gym.problems.asks import NOTHING, Ask
+from anb_gym.problems.asks import NOTHING, Ask, AskPreference
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, vector_gauge
 from anb_gym.rewards import Constrained, Metrics, Objectives, Reward
@@ -222,7 +222,7 @@ class Problem:
         """
         if isinstance(self.reward, Objectives):
             return vector_gauge(self.reward, self.surrogate)
-        if self.ask == NOTHING:
+        if not isinstance(self.ask, AskPreference):
             return calibration(self.reward, self.surrogate)
         try:
             return asked_gauge(self.reward, self.ask, self.surrogate)

@@ -1,15 +1,14 @@
 """The demo end to end, with a budget of one update."""
 
 import csv
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from loading import load_script
 
 from anb_gym import EFFICIENTNET_B0, Architecture, Benchmark
 
@@ -22,14 +21,7 @@ EVALUATIONS = 64
 
 @pytest.fixture(scope="module")
 def demo() -> ModuleType:
-    path = Path(__file__).parents[2] / "scripts" / "demo.py"
-    spec = importlib.util.spec_from_file_location("demo", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("demo")
 
 
 def _run(demo: ModuleType, folder: Path, seed: int = 5) -> None:

@@ -80,6 +80,7 @@ class CopiesVectorEnv(EachCopy):
         self._steps = np.full(self.num_envs, -1)
         self._observations: NDArray[Any] = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
         self._numbers = np.arange(self.num_envs)
+        self._make_room()
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -161,6 +162,10 @@ class CopiesVectorEnv(EachCopy):
             self.single_env.render()  # which warns
             return None
         return tuple(self.single(row).render() for row in range(self.num_envs))
+
+    @abstractmethod
+    def _make_room(self) -> None:
+        """Makes the arrays of what episodes are about, a row per copy."""
 
     @abstractmethod
     def _parse(self, actions: Any) -> Actions:

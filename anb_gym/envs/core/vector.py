@@ -68,7 +68,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from anb_gym._types import Rows
@@ -86,14 +85,7 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
     env_type: ClassVar[type[ArchitectureEnv]]
     single_env: ArchitectureEnv
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **arguments: Any,
-    ) -> None:
-        super().__init__(num_envs, autoreset_mode, max_episode_steps, **arguments)
+    def _make_room(self) -> None:
         self.rules = self.single_env.rules
         self._choices = np.zeros((self.num_envs, SPACE.n_choices), dtype=np.int8)
         self._request = self.rules.problem.ask.blank(self.num_envs)
