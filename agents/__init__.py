@@ -1,5 +1,23 @@
-"""Reinforcement-learning agents, built on Stable-Baselines3 and multi-objective libraries."""
+"""Reinforcement-learning agents: one protocol, one registry, and the agents that ship.
+
+An :class:`Agent` trains on an environment id with a budget and a seed, acts on observations, and designs
+architectures. :func:`train` trains one by its name, into a folder or not; :func:`load` reads it again::
+
+    agent, evaluations = anb_gym.agents.train("policy_gradient", "AccelNAS-VCK190-v0", 1000, seed=0)
+    agent.design(greedy=True)
+"""
 
 from anb_gym._lazy import submodules
 
-__getattr__, __dir__ = submodules(__name__, "agents")
+__getattr__, __dir__ = submodules(
+    __name__,
+    "agents",
+    names={
+        "agent": ("Agent", "ArchitectureAgent", "Assignment"),
+        "evaluations": ("Evaluations",),
+        "registry": ("AGENTS", "make_agent"),
+        "running": ("load", "train"),
+        "saving": ("AgentError",),
+        "training": ("BudgetSpent", "Training"),
+    },
+)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anb_gym._files.locking import InUseError, locked
 from anb_gym._files.objects import Fields, parse_json, read_json, read_object
 from anb_gym._files.reading import open_file, read_bytes, read_text, refusing
 from anb_gym._files.writing import create, remove_temporaries, user_folder, write_atomically, writing_into
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fields",
+    "InUseError",
     "check_zip",
     "compose_yaml",
     "create",
+    "locked",
     "open_file",
     "parse_archive",
     "parse_arrays",

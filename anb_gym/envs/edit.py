@@ -353,7 +353,13 @@ class EditVectorEnv(CopiesVectorEnv):
             self._choices[numbers, positions[other]] = OPTIONS[cells]
             self._observations[numbers, shown[other]] = 0.0
             self._observations[numbers, cells] = 1.0
-            worth = self.single_env.reward(self._choices[numbers], self._seeds[numbers])
+            choices, seeds = self._choices[numbers], self._seeds[numbers]
+            if self.observer is None:
+                worth = self.single_env.reward(choices, seeds)
+            else:
+                evaluation = self.single_env.assess(choices, seeds)
+                worth = evaluation.reward
+                self.observer(SPACE.to_index(choices), worth, evaluation.regret, np.empty((len(worth), 0)))
             self._rewards[numbers] = worth - self._worth[numbers]
             self._worth[numbers] = worth
         rewards[rows] = self._rewards[rows]

@@ -80,13 +80,20 @@ def check_protocol(controller: Controller) -> None:
     batch_size(controller)
 
 
+def is_agent(found: type[Any]) -> bool:
+    """Whether a class is that of an agent, which searches by itself; else it is that of a controller."""
+    return hasattr(found, "search")
+
+
 def check_settings(path: str, settings: Mapping[str, Any]) -> None:
-    """Checks the names of settings against the class's arguments.
+    """Checks the names of settings against the arguments of a class, that of a controller or an agent.
 
     Raises:
         ValueError: The class has no such setting, or needs one that is not there.
     """
-    parameters = list(inspect.signature(load_class(path)).parameters.values())[2:]  # after brief and rng
+    found = load_class(path)
+    # After brief and rng, or an agent's assignment.
+    parameters = list(inspect.signature(found).parameters.values())[1 if is_agent(found) else 2 :]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]

@@ -15,7 +15,6 @@ run is kept only as long as it is what its study asks for, and its table is reco
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import create, read_object, remove_temporaries, write_atomically
+from anb_gym._files import create, locked, read_object, remove_temporaries, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
@@ -37,10 +36,6 @@ from anb_gym.study.runs import Trajectory, recompute
 #: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
 _TOLERANCE: Final = 1e-9
 _AGAIN: Final = "delete it and start the study again"
-
-
-class InUseError(ValueError):
-    """Another process works on a study."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Folder:
             InUseError: Another process works on it.
         """
         self.claim(description)
-        with _locked(self.path / "study.json") as alone:
+        with locked(self.path / "study.json", "the study") as alone:
             if alone:
                 remove_temporaries(self.path)
             yield
@@ -194,34 +189,6 @@ def encode_run(run: Run, record: Trajectory) -> bytes:
 
 def _order(run: Run) -> tuple[str, str, int]:
     return run.task.name, run.controller.name, run.seed
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Locks a file against other processes until the end, or this one's; yields False where there are no locks.
-
-    Raises:
-        InUseError: Another process has it.
-    """
-    if sys.platform == "win32":
-        yield False
-        return
-    import fcntl
-
-    with path.open("r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InUseError(
-                f"another process works on the study in {path.parent}; wait for it, or choose another folder"
-            ) from None
-        except OSError:  # some network file systems
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _configuration(run: Run) -> dict[str, Any]:

@@ -51,11 +51,11 @@ def problem_of(id: str, arguments: Mapping[str, Any]) -> Problem:
     known = arguments_of(id)
     for name in arguments:
         choose(name, known, f"an argument of {id}")
-    _check_reward(arguments.get("reward"))
+    check_reward(arguments.get("reward"))
     return _problem_of(id, json.dumps(arguments, sort_keys=True))
 
 
-def _check_reward(reward: Any) -> None:
+def check_reward(reward: Any) -> None:
     """Raises if a reward is to be found in a module: files that others wrote would say what code is run here."""
     name = reward.get("name") if isinstance(reward, Mapping) else reward
     if isinstance(name, str) and ":" in name:

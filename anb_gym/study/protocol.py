@@ -1,12 +1,13 @@
-"""The protocol of controllers: they propose architectures and are told what these score."""
+"""The protocols of controllers, which propose architectures and are told what these score, and of agents."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from anb_gym._types import FloatArray
-from anb_gym.space import Choices
+from anb_gym.space import Choices, Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,35 @@ class Controller(Protocol):
         Args:
             choices: What the last ``ask`` proposed, ``int8`` (n, 28).
             objectives: ``float64`` (n, n_objectives), larger is better.
+        """
+
+
+class Searcher(Protocol):
+    """A class whose objects search by themselves, as agents do that step an environment: nobody asks them.
+
+    It is made as ``Class(assignment, **settings)``, which is quick and refuses with a ``ValueError`` what it does not
+    suit, and searches by :meth:`search`. What it found is scored again from the architectures, in their order.
+    """
+
+    @classmethod
+    def search(
+        cls,
+        assignment: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        hours: float | None = None,
+        stopping: Callable[[], None] | None = None,
+    ) -> tuple[Indices, FloatArray]:
+        """Searches until the budget is spent.
+
+        Args:
+            assignment: ``id``, ``arguments``, ``evaluations`` and ``seed``: the environment, the budget and the source
+                of all randomness.
+            settings: Its settings.
+            hours: Simulated GPU-hours that may be spent beside; None for no limit.
+            stopping: Asked now and then whether to stop, by raising.
+
+        Returns:
+            The architectures that were evaluated, in order, ``int64`` (n,), and the wall seconds until each, (n,).
         """
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from anb_gym._extras import require
+from anb_gym._files import InUseError
 from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
-from anb_gym.study.fragments import Folder, InUseError
+from anb_gym.study.fragments import Folder
 from anb_gym.study.problems import problem_of
 from anb_gym.study.workers import attempts, check_backend, tidy
 

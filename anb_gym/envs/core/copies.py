@@ -6,7 +6,7 @@ What an action does to the copies, and what they then show and are worth, is up 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Final
 
@@ -19,10 +19,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from anb_gym._errors import integer
-from anb_gym._types import Rows
+from anb_gym._types import FloatArray, Rows
 from anb_gym.envs.core.each_copy import EachCopy
 from anb_gym.envs.core.infos import Columns
 from anb_gym.envs.core.inputs import NOT_BEGUN, Actions, check_options, parse_mask, parse_mode, parse_seeds
+
+#: See :attr:`CopiesVectorEnv.observer`.
+Observer = Callable[[NDArray[np.int64], NDArray[Any], FloatArray | None, NDArray[Any]], None]
 
 #: All copies; a slice makes views.
 _ALL: Final = slice(None)
@@ -46,6 +49,10 @@ class CopiesVectorEnv(EachCopy):
 
     Attributes:
         single_env: One copy, for all that the copies have in common.
+        observer: Called with every batch of architectures that is measured: their index ``int64`` (n,), their reward
+            ``float64`` (n,) or (n, objectives), their regret without noise, ``float64`` (n,) or None, and the cells of
+            what their episodes ask for, (n, cells). An architecture that an episode of editing begins with is not among
+            them, nor one that a step leaves as it is. None for nobody.
 
     Raises:
         ValueError: An argument has an unknown or impossible value.
@@ -80,6 +87,7 @@ class CopiesVectorEnv(EachCopy):
         self._steps = np.full(self.num_envs, -1)
         self._observations: NDArray[Any] = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
         self._numbers = np.arange(self.num_envs)
+        self.observer: Observer | None = None
         self._make_room()
 
     def reset(

@@ -51,6 +51,10 @@ class Encoding(ABC):
             chosen: The next choices, ``int8`` (n, m).
         """
 
+    @abstractmethod
+    def read(self, observations: NDArray[Any]) -> Choices:
+        """The choices that observations (n, cells) show, ``int8`` (n, 28), -1 where none is made."""
+
 
 class OneHot(Encoding):
     """One cell per option of every choice, and one per number of choices made: ``float32``."""
@@ -70,6 +74,12 @@ class OneHot(Encoding):
         observations[:, N_OPTION_CELLS + made] = 0.0
         observations[:, N_OPTION_CELLS + last] = 1.0
 
+    def read(self, observations: NDArray[Any]) -> Choices:
+        cells = [observations[:, shown] for shown in _CELLS]
+        options = [np.where(of_choice.any(axis=1), of_choice.argmax(axis=1), -1) for of_choice in cells]
+        choices: Choices = np.stack(options, axis=1).astype(np.int8)
+        return choices
+
 
 class Tokens(Encoding):
     """One cell per choice: 0 while it is open, then the position of the option, from 1.
@@ -84,6 +94,10 @@ class Tokens(Encoding):
 
     def write(self, observations: NDArray[Any], made: int, chosen: Choices) -> None:
         observations[:, made : made + chosen.shape[1]] = chosen + 1
+
+    def read(self, observations: NDArray[Any]) -> Choices:
+        choices: Choices = observations[:, : SPACE.n_choices].astype(np.int8) - 1
+        return choices
 
 
 #: Names of encodings.

@@ -139,5 +139,8 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
         for ending in self.rules.score(self._choices[rows], self._request[rows], self._noise_seeds[rows]):
             numbers = self._numbers[rows][ending.rows]
             rewards[numbers] = ending.rewards
+            if self.observer is not None:
+                cells = self._observations[numbers, self._observations.shape[1] - self.rules.problem.ask.n_cells :]
+                self.observer(ending.info["index"], ending.rewards, ending.info.get("regret"), cells)
             ended.append((numbers, {"action_mask": self.rules.transition.masks[-1:], **ending.info}))
         return ended

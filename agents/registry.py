@@ -1,0 +1,57 @@
+"""Agents by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from anb_gym._errors import choose
+from anb_gym.study.controllers import check_settings, load_class
+
+from .agent import Agent, Assignment
+
+#: Where the agents that ship are, by name. Their modules are imported when one is made.
+AGENTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def find(agent: str | type[Agent]) -> tuple[str, type[Agent]]:
+    """The name of an agent, and its class.
+
+    Args:
+        agent: A name in :data:`AGENTS`, ``"module:Class"``, ``"file.py:Class"`` or a class.
+
+    Raises:
+        ValueError: It is none of these.
+        ModuleNotFoundError: An extra is not installed; the message names it.
+    """
+    if isinstance(agent, type) and issubclass(agent, Agent):
+        known = {target: name for name, target in AGENTS.items()}
+        path = f"{agent.__module__}:{agent.__qualname__}"
+        return known.get(path, path), agent
+    name = agent if isinstance(agent, str) and ":" in agent else choose(agent, AGENTS, "agent")
+    found = load_class(AGENTS.get(name, name))
+    if not issubclass(found, Agent):
+        raise ValueError(f"agent must be a subclass of anb_gym.agents.Agent, got {name!r}, which is none")
+    return name, found
+
+
+def make_agent(
+    agent: str | type[Agent], assignment: Assignment, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Agent:
+    """Makes an agent that has not learned anything.
+
+    Args:
+        agent: As for :func:`find`.
+        assignment: What it is to learn.
+        settings: Keyword arguments of its class, data as of JSON.
+
+    Raises:
+        ValueError: The agent or a setting is unknown, a setting is out of range, or the agent does not suit the
+            assignment.
+        ModuleNotFoundError: An extra is not installed; the message names it.
+    """
+    name, found = find(agent)
+    if isinstance(agent, str):
+        check_settings(AGENTS.get(name, name), settings)
+    return found(assignment, **settings)
