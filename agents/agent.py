@@ -108,17 +108,23 @@ class Agent(ABC):
         self.rng = np.random.default_rng(assignment.seed)
 
     @classmethod
+    def make(cls, assignment: Mapping[str, Any], settings: Mapping[str, Any]) -> Agent:
+        """Makes an agent in a study, see :class:`anb_gym.study.protocol.Searcher`."""
+        return cls(Assignment(**assignment), **settings)
+
+    @classmethod
     def search(
         cls,
         assignment: Mapping[str, Any],
         settings: Mapping[str, Any],
         hours: float | None = None,
+        noise_seed: int | None = None,
         stopping: Callable[[], None] | None = None,
     ) -> tuple[Indices, FloatArray]:
         """Trains an agent in a study, see :class:`anb_gym.study.protocol.Searcher`."""
         from .running import search
 
-        return search(cls, Assignment(**assignment), settings, hours, stopping)
+        return search(cls, Assignment(**assignment), settings, hours, noise_seed, stopping)
 
     @property
     def problem(self) -> Problem | ProblemSet:

@@ -127,11 +127,16 @@ def search(
     assignment: Assignment,
     settings: Mapping[str, Any],
     hours: float | None,
+    noise_seed: int | None,
     stopping: Callable[[], None] | None,
 ) -> tuple[Indices, FloatArray]:
-    """Trains an agent in a study: what it had evaluated, ``int64`` (n,), and its wall seconds until each, (n,)."""
-    training = Training(assignment, hours=hours, stopping=stopping)
-    _learn(agent(assignment, **settings), training)
+    """Trains an agent in a study, see :class:`anb_gym.study.protocol.Searcher`."""
+    training = Training(assignment, hours=hours, noise_seed=noise_seed, stopping=stopping)
+    try:
+        _learn(agent(assignment, **settings), training)
+    except Exception as error:
+        error.add_note(f"evaluation {training.done + 1}")
+        raise
     return training.evaluations.index, training.evaluations.seconds
 
 

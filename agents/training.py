@@ -43,6 +43,8 @@ class Training:
         assignment: What the agent is to learn.
         hours: Simulated GPU-hours that may be spent beside, see :func:`anb_gym.study.cost.gpu_hours`; None for no
             limit.
+        noise_seed: Seed of the measurement noise of all evaluations, if the environment is noisy: that of a
+            :class:`~anb_gym.Noise`; None for a seed for each.
         save: Writes a checkpoint of the agent and of this; None for no checkpoints.
         watch: Called between updates, such as to log.
         stopping: Asked between updates whether to stop, by raising.
@@ -61,6 +63,7 @@ class Training:
         assignment: Assignment,
         *,
         hours: float | None = None,
+        noise_seed: int | None = None,
         save: Callable[[Agent, Training], None] | None = None,
         watch: Callable[[Training], None] | None = None,
         stopping: Callable[[], None] | None = None,
@@ -71,7 +74,7 @@ class Training:
         self.rng = np.random.default_rng([assignment.seed, 1])
         self.done = 0
         self.over = False
-        self._hours = hours
+        self._hours, self._noise_seed = hours, noise_seed
         self._save, self._watch, self._stopping = save, watch, stopping
         self._saved = self._began = perf_counter()
         self._before = 0.0
@@ -128,8 +131,7 @@ class Training:
         n = self._affordable(states)
         if n < len(states):
             states, request = states[:n], None if request is None else request[slice(n)]
-        noise = self.rng.integers(2**63, size=n, dtype=np.int64).astype(np.uint64) if self.assignment.noisy else None
-        evaluation = self._assess(states, request, noise)
+        evaluation = self._assess(states, request, self._noise(n) if self.assignment.noisy else None)
         cells = self.problem.ask.cells(request) if self.problem.ask.n_cells else np.empty((n, 0))
         regret = np.full(n, np.nan) if evaluation.regret is None else evaluation.regret
         self._record(SPACE.states_to_index(states), evaluation.reward, regret, cells)
@@ -166,8 +168,12 @@ class Training:
         made = gymnasium.make_vec(PREFIX + self.assignment.id, num_envs, **self.assignment.arguments, **arguments)
         envs = made.unwrapped
         assert isinstance(envs, CopiesVectorEnv)
-        envs.observer = self.record
+        self.observe(envs)
         return envs
+
+    def observe(self, envs: CopiesVectorEnv) -> None:
+        """Counts and records what a vector environment evaluates, as :meth:`make_vec_env` does."""
+        envs.observer, envs.noise_seed = self.record, self._noise_seed
 
     def checkpoint(self, agent: Agent, force: bool = False) -> None:
         """To be called between two updates: saves if it is time, and stops here if it was interrupted.
@@ -232,6 +238,12 @@ class Training:
         spent = np.cumsum(gpu_hours(states))
         self._hours, affordable = self._hours - float(spent[-1]), int(np.searchsorted(spent, self._hours, side="right"))
         return min(n, affordable)
+
+    def _noise(self, n: int) -> NDArray[np.uint64]:
+        """The noise seeds of n evaluations."""
+        if self._noise_seed is not None:
+            return np.full(n, self._noise_seed, dtype=np.uint64)
+        return self.rng.integers(2**63, size=n, dtype=np.int64).astype(np.uint64)
 
     def _assess(self, states: States, request: Request | None, noise: NDArray[np.uint64] | None) -> Evaluation:
         if isinstance(self.problem, Problem):

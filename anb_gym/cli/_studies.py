@@ -29,15 +29,16 @@ def add_studies(parser: argparse.ArgumentParser) -> None:
 
 
 def load_study(name: str, argument: str = "study") -> StudyConfig:
-    """A study's file, or one that ships by its name, with the baselines by theirs.
+    """A study's file, or one that ships by its name, with the baselines and the agents by theirs.
 
-    The study knows controllers by where they are; the names of baselines come from here, the layer above both.
+    The study knows them by where they are; the names come from here, the layer above both.
     """
     with needing("study"):
+        from anb_gym.agents import AGENTS
         from anb_gym.baselines import BASELINES
         from anb_gym.study import study_file
     baselines = {key: baseline.target for key, baseline in BASELINES.items()}
-    return study_file.load_study(configs.find("studies", name, argument), baselines)
+    return study_file.load_study(configs.find("studies", name, argument), baselines, AGENTS)
 
 
 def results_of(name: str, options: argparse.Namespace) -> Results:

@@ -334,6 +334,8 @@ class EditVectorEnv(CopiesVectorEnv):
     def _start(self, rows: Rows, options: dict[str, Any]) -> None:
         for row in self._numbers[rows].tolist():
             self._first[row], self._seeds[row] = self.single_env.draw(self._generator(row), options)
+        if self.noise_seed is not None:
+            self._seeds[rows] = self.noise_seed
         self._choices[rows] = self._first[rows]
         self._worth[rows] = self.single_env.reward(self._choices[rows], self._seeds[rows])
         self._observations[rows] = self._choices[rows][:, POSITIONS] == OPTIONS

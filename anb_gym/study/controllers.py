@@ -59,6 +59,11 @@ def make_controller(path: str, brief: Brief, rng: np.random.Generator, settings:
     return controller
 
 
+def make_agent(path: str, assignment: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """Makes an agent, see :class:`anb_gym.study.protocol.Searcher`; what its class raises passes through."""
+    return load_class(path).make(assignment, settings)
+
+
 def batch_size(controller: Controller) -> int:
     """Number of evaluations that a controller wants at a time, which is checked.
 

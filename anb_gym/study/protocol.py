@@ -52,9 +52,13 @@ class Controller(Protocol):
 class Searcher(Protocol):
     """A class whose objects search by themselves, as agents do that step an environment: nobody asks them.
 
-    It is made as ``Class(assignment, **settings)``, which is quick and refuses with a ``ValueError`` what it does not
-    suit, and searches by :meth:`search`. What it found is scored again from the architectures, in their order.
+    Making one is quick and refuses with a ``ValueError`` what it does not suit. It takes settings by its class's
+    arguments after the first. What it found is scored again from the architectures, in their order.
     """
+
+    @classmethod
+    def make(cls, assignment: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+        """Makes one, to see that it can be made; the arguments are those of :meth:`search`."""
 
     @classmethod
     def search(
@@ -62,6 +66,7 @@ class Searcher(Protocol):
         assignment: Mapping[str, Any],
         settings: Mapping[str, Any],
         hours: float | None = None,
+        noise_seed: int | None = None,
         stopping: Callable[[], None] | None = None,
     ) -> tuple[Indices, FloatArray]:
         """Searches until the budget is spent.
@@ -71,6 +76,8 @@ class Searcher(Protocol):
                 of all randomness.
             settings: Its settings.
             hours: Simulated GPU-hours that may be spent beside; None for no limit.
+            noise_seed: Seed of the measurement noise, where the arguments have ``noise``: all that search with the same
+                one meet the same measurements.
             stopping: Asked now and then whether to stop, by raising.
 
         Returns:

@@ -15,6 +15,7 @@ from anb_gym._extras import require
 from anb_gym._files import InUseError
 from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
+from anb_gym.study.controllers import is_agent, load_class
 from anb_gym.study.fragments import Folder
 from anb_gym.study.problems import problem_of
 from anb_gym.study.workers import attempts, check_backend, tidy
@@ -23,6 +24,8 @@ tqdm = require("tqdm", "study")
 
 #: Packages that can change what a run does; those that are installed are recorded.
 _PACKAGES: Final = ("anb_gym", "numpy", "scipy", "torch", "optuna", "pymoo", "moocore")
+#: The same, if agents run.
+_OF_AGENTS: Final = ("gymnasium", "stable_baselines3", "sb3_contrib")
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
             {"task": task, "controller": controller, "reason": reason}
             for (task, controller), reason in study.skipped.items()
         ],
-        "versions": {"python": platform.python_version(), **_versions(), "surrogates": surrogates},
+        "versions": {"python": platform.python_version(), **_versions(study), "surrogates": surrogates},
     }
 
 
@@ -151,9 +154,10 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in description.items() if key != "skipped"}
 
 
-def _versions() -> dict[str, str]:
+def _versions(study: StudyConfig) -> dict[str, str]:
     versions = {}
-    for package in _PACKAGES:
+    agents = any(is_agent(load_class(entry.path)) for entry in study.controllers)
+    for package in (*_PACKAGES, *(_OF_AGENTS if agents else ())):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

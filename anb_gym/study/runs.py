@@ -14,9 +14,9 @@ import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Indices, States
-from anb_gym.study.config import Run, budget
-from anb_gym.study.controllers import batch_size, make_controller
-from anb_gym.study.cost import gpu_hours
+from anb_gym.study.config import Run, TaskEntry, budget
+from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
+from anb_gym.study.cost import gpu_hours, longest_hours
 from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import Brief
 
@@ -84,6 +84,8 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
         Stopped: It was stopped.
         ControllerError: The controller raised or proposed something that is not architectures.
     """
+    if is_agent(load_class(run.controller.path)):
+        return _train(run, stopping)
     begin = perf_counter()
     problem = problem_of(run.task.id, run.task.arguments)
     noise = noise_seed(run.task.noise, run.seed)
@@ -130,6 +132,51 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
     )
 
 
+def assignment(task: TaskEntry, evaluations: int, seed: int) -> dict[str, Any]:
+    """What an agent is to learn on a task of a study, see :class:`anb_gym.study.protocol.Searcher`."""
+    noise = {"noise": True} if task.noise else {}
+    return {"id": task.id, "arguments": {**task.arguments, **noise}, "evaluations": evaluations, "seed": seed}
+
+
+def _train(run: Run, stopping: Callable[[], bool]) -> Trajectory:
+    """Carries out the run of an agent, which steps the environment by itself; what it found is scored again.
+
+    Raises:
+        Stopped: It was stopped.
+        ControllerError: The agent raised, or did not spend its budget.
+    """
+
+    def stop() -> None:
+        if stopping():
+            raise Stopped
+
+    begin = perf_counter()
+    most = budget(run.evaluations, run.hours)
+    given = assignment(run.task, most, int(generator(run).integers(2**63)))
+    noise_seed = run.seed if run.task.noise else None
+    with (watch := _Watch(run)):
+        index, seconds = load_class(run.controller.path).search(
+            given, run.controller.settings, run.hours, noise_seed, stop
+        )
+    start = perf_counter()
+    scores = recompute(run, index)
+    hours = scores["hours"]
+    assert hours is not None
+    left_over = run.hours is not None and len(hours) and hours[-1] + longest_hours() > run.hours
+    if len(index) > most or not (len(index) == most or left_over) or (run.hours is not None and hours[-1] > run.hours):
+        raise ControllerError(run, len(index), "an agent must spend its budget, no more and no less")
+    return Trajectory(
+        index=index,
+        told=scores["told"],
+        reward=scores["reward"],
+        hours=hours,
+        seconds=seconds,
+        controller_seconds=watch.seconds,
+        benchmark_seconds=perf_counter() - start,
+        total_seconds=perf_counter() - begin,
+    )
+
+
 def recompute(run: Run, index: Indices) -> dict[str, FloatArray | None]:
     """``told``, ``reward`` and ``hours`` of a run, as those of :class:`Trajectory`, from its architectures."""
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
@@ -159,7 +206,10 @@ class _Watch:
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         self.seconds += perf_counter() - self._start
-        if isinstance(error, Exception | SystemExit):
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, Stopped):
+            for note in getattr(error, "__notes__", ()):  # an agent knows where it was
+                if note.startswith("evaluation "):
+                    self.evaluation = int(note.removeprefix("evaluation "))
             raise ControllerError(self._run, self.evaluation, f"{type(error).__name__}: {error}") from error
 
 

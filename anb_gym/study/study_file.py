@@ -9,6 +9,8 @@ Such as ``configs/studies/quick.yaml``::
       - random_search             # a baseline,
       - {name: small, controller: regularized_evolution, population_size: 20}   # with settings,
       - my_file.py:MyController   # a class in a file beside this one, or `module:Class`
+    agents:
+      - policy_gradient           # agents, which step the environment by themselves, likewise
     tasks:
       - AccelNAS-VCK190-v0        # an environment id,
       - {name: noisy, id: AccelNAS-VCK190-v0, noise: true}                      # with arguments,
@@ -22,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +35,7 @@ from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
 from anb_gym.study.problems import arguments_of, choose_id, problem_of
 from anb_gym.study.protocol import Brief
+from anb_gym.study.runs import assignment
 from anb_gym.study.yaml_nodes import Node, read
 
 #: Counts of evaluations are stored as int32, seeds as uint64.
@@ -44,20 +48,23 @@ _MOST_RUNS: Final = 1_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
-def load_study(path: Path | str, baselines: Mapping[str, str]) -> StudyConfig:
-    """Reads a study's file and checks it: every task is scored and every controller made once.
+def load_study(
+    path: Path | str, baselines: Mapping[str, str], agents: Mapping[str, str] = MappingProxyType({})
+) -> StudyConfig:
+    """Reads a study's file and checks it: every task is scored, every controller and agent made once.
 
     Args:
         path: The YAML file.
         baselines: Short names of controllers: from name to ``"module:Class"``.
+        agents: Short names of agents.
 
     Raises:
         OSError: The file cannot be read.
         ConfigError: It is not such a file; the message says where and why.
     """
     root = read(Path(path))
-    known = ("name", "controllers", "tasks", "seeds", "evaluations", "hours")
-    fields = root.fields(known, required=("name", "controllers", "tasks", "seeds"))
+    known = ("name", "controllers", "agents", "tasks", "seeds", "evaluations", "hours")
+    fields = root.fields(known, required=("name", "tasks", "seeds"))
     evaluations = hours = None
     if "evaluations" in fields:
         evaluations = fields["evaluations"].integer("evaluations", 1, _MOST)
@@ -65,8 +72,14 @@ def load_study(path: Path | str, baselines: Mapping[str, str]) -> StudyConfig:
         hours = fields["hours"].number("hours", longest_hours())
     if evaluations is None and hours is None:
         raise root.error("the field 'evaluations' or 'hours' is missing: a study needs a budget")
-    nodes = fields["controllers"].items("controllers")
-    controllers = _named(nodes, [_controller(node, baselines) for node in nodes], "controllers")
+    nodes, entries = [], []
+    for kind, names in (("controller", baselines), ("agent", agents)):
+        if f"{kind}s" in fields:
+            nodes += (listed := fields[f"{kind}s"].items(f"{kind}s"))
+            entries += [_controller(node, kind, names) for node in listed]
+    if not nodes:
+        raise root.error("the field 'controllers' or 'agents' is missing: a study needs somebody who searches")
+    controllers = _named(nodes, entries, "controllers and agents" if "agents" in fields else "controllers")
     by_node = dict(zip(controllers, nodes, strict=True))
     nodes = fields["tasks"].items("tasks")
     tasks = _named(nodes, [_task(node, list(controllers)) for node in nodes], "tasks")
@@ -86,28 +99,33 @@ def load_study(path: Path | str, baselines: Mapping[str, str]) -> StudyConfig:
             f"got {len(controllers)} x {len(tasks)} x {len(study.seeds):,}"
         )
     if not study.runs():
-        raise fields["controllers"].error(f"no controller can run on any task: {'; '.join(skipped.values())}")
+        raise nodes[0].error(f"no controller can run on any task: {'; '.join(skipped.values())}")
     return study
 
 
-def _controller(node: Node, baselines: Mapping[str, str]) -> ControllerEntry:
-    fields = {"controller": node} if node.is_text else node.fields(required=("controller",))
-    where = fields.pop("controller")
-    text = where.text("controller")
+def _controller(node: Node, kind: str, names: Mapping[str, str]) -> ControllerEntry:
+    """The entry of a ``"controller"`` or an ``"agent"``."""
+    fields = {kind: node} if node.is_text else node.fields(required=(kind,))
+    where = fields.pop(kind)
+    text = where.text(kind)
     with where.located():
         if ":" not in text:
-            path, default = baselines[choose(text, baselines, "controller")], text
+            path, default = names[choose(text, names, kind)], text
         else:
             path, default = text, text.rpartition(":")[2]
             place = text.rpartition(":")[0]
             if place.endswith(".py"):
                 path = f"{(node.path.parent / place).resolve()}:{default}"
         try:
-            sources.load_class(path)
+            found = sources.load_class(path)
         except ValueError:
             raise
         except (Exception, SystemExit) as error:
-            raise ValueError(f"controller {text!r} cannot be imported: {type(error).__name__}: {error}") from error
+            raise ValueError(f"{kind} {text!r} cannot be imported: {type(error).__name__}: {error}") from error
+        if sources.is_agent(found) != (kind == "agent"):
+            raise ValueError(
+                f"{kind} {text!r} is none: list it under '{'controllers' if kind == 'agent' else 'agents'}'"
+            )
     name = _name(fields.pop("name")) if "name" in fields else _checked_name(where, default)
     settings = {key: value.data(key) for key, value in fields.items()}
     with node.located():
@@ -163,9 +181,9 @@ def _seeds(node: Node) -> tuple[int, ...]:
 def _incompatible(
     controllers: Mapping[str, ControllerEntry], nodes: Mapping[str, Node], tasks: Mapping[str, TaskEntry], budget: int
 ) -> dict[tuple[str, str], str]:
-    """Pairs whose controller refuses so many objectives, by (task, controller), with its reason.
+    """Pairs whose controller refuses so many objectives, or whose agent refuses the task, with its reason.
 
-    A controller says so by a ``ValueError`` when it is made. One that refuses whatever the task has bad settings.
+    They say so by a ``ValueError`` when they are made. One that refuses whatever the task has bad settings.
 
     Raises:
         ConfigError: A controller refuses all its tasks, or one that names it, cannot be made, or is none.
@@ -174,11 +192,18 @@ def _incompatible(
     objectives = {task.name: problem_of(task.id, task.arguments).n_objectives for task in tasks.values()}
     for name, entry in controllers.items():
         mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
+        agent = sources.is_agent(sources.load_class(entry.path))
         with nodes[name].located():
-            refusals = {n: _refusal(entry, Brief(n, budget)) for n in {objectives[task.name] for task in mine}}
-        hopeless = all(refusals.values()) and not any(_takes(entry, Brief(n, budget)) for n in {1, 2} - set(refusals))
+            if agent:
+                by_task = {task.name: _refusal_of_agent(entry, task, budget) for task in mine}
+            else:
+                refusals = {n: _refusal(entry, Brief(n, budget)) for n in {objectives[task.name] for task in mine}}
+                by_task = {task.name: refusals[objectives[task.name]] for task in mine}
+        hopeless = all(by_task.values())
+        if hopeless and not agent:
+            hopeless = not any(_takes(entry, Brief(n, budget)) for n in {1, 2} - set(refusals))
         for task in mine:
-            reason = refusals[objectives[task.name]]
+            reason = by_task[task.name]
             if reason is not None and (task.controllers is not None or hopeless):
                 raise nodes[name].error(f"controller {name!r} cannot run on task {task.name!r}: {reason}")
             if reason is not None:
@@ -203,6 +228,21 @@ def _refusal(entry: ControllerEntry, brief: Brief) -> str | None:
     except (Exception, SystemExit) as error:  # properties are code of its own
         what = str(error) if isinstance(error, ValueError) else _what(error)
         raise ValueError(f"controller {entry.name!r} is none: {what}") from error
+    return None
+
+
+def _refusal_of_agent(entry: ControllerEntry, task: TaskEntry, budget: int) -> str | None:
+    """Why an agent does not take a task; None if it does.
+
+    Raises:
+        ValueError: It cannot be made for another reason.
+    """
+    try:
+        sources.make_agent(entry.path, assignment(task, budget, 0), entry.settings)
+    except ValueError as error:
+        return one_line(str(error))
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"agent {entry.name!r} cannot be made: {_what(error)}") from error
     return None
 
 

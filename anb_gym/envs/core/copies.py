@@ -53,6 +53,8 @@ class CopiesVectorEnv(EachCopy):
             ``float64`` (n,) or (n, objectives), their regret without noise, ``float64`` (n,) or None, and the cells of
             what their episodes ask for, (n, cells). An architecture that an episode of editing begins with is not among
             them, nor one that a step leaves as it is. None for nobody.
+        noise_seed: Seed of the measurement noise of all episodes that start from now on, in place of those that they
+            draw; None for those.
 
     Raises:
         ValueError: An argument has an unknown or impossible value.
@@ -88,6 +90,7 @@ class CopiesVectorEnv(EachCopy):
         self._observations: NDArray[Any] = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
         self._numbers = np.arange(self.num_envs)
         self.observer: Observer | None = None
+        self.noise_seed: int | None = None
         self._make_room()
 
     def reset(

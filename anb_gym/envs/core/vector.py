@@ -119,6 +119,8 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
             for row in self._numbers[rows].tolist():
                 request, self._noise_seeds[row] = self.rules.draw(self._generator(row), options)
                 self._request[row : row + 1] = request
+            if self.noise_seed is not None:
+                self._noise_seeds[rows] = self.noise_seed
         self._observations[rows] = self.rules.first(self._request[rows], len(self._numbers[rows]))
 
     def _info(self, step: int, rows: Rows) -> Columns:
