@@ -12,7 +12,17 @@ from anb_gym.study.controllers import check_settings, load_class
 from .agent import Agent, Assignment
 
 #: Where the agents that ship are, by name. Their modules are imported when one is made.
-AGENTS: Final[Mapping[str, str]] = MappingProxyType({})
+AGENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "a2c": "anb_gym.agents.sb3:A2C",
+        "dqn": "anb_gym.agents.sb3:DQN",
+        "maskable_ppo": "anb_gym.agents.sb3:MaskablePPO",
+        "ppo": "anb_gym.agents.sb3:PPO",
+        "qr_dqn": "anb_gym.agents.sb3:QRDQN",
+        "recurrent_ppo": "anb_gym.agents.sb3:RecurrentPPO",
+        "trpo": "anb_gym.agents.sb3:TRPO",
+    }
+)
 
 
 def find(agent: str | type[Agent]) -> tuple[str, type[Agent]]:

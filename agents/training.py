@@ -262,7 +262,11 @@ class Training:
             return
         seconds = np.full(n, self.seconds)
         part = Evaluations(
-            index.astype(np.int64), np.array(reward, dtype=np.float64), np.array(regret), every_row(cells, n), seconds
+            index.astype(np.int64),
+            np.array(reward, dtype=np.float64),
+            np.array(regret),
+            every_row(cells, n).astype(np.float64),
+            seconds,
         )
         self._parts.append(part)
         self.done += n

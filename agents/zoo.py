@@ -1,0 +1,53 @@
+"""Settings of agents in the files that RL Zoo reads, ``configs/agents/*.yaml``.
+
+A file has the name that RL Zoo gives the algorithm, and an entry an id, or ``default`` for all that have none::
+
+    default:
+      n_envs: 16
+      n_timesteps: !!float 1e5      # RL Zoo's budget; agents of this package have a budget of evaluations
+      policy: MlpPolicy
+      env_kwargs: {granularity: network}
+      learning_rate: lin_0.003      # falls to 0 with the budget
+
+What RL Zoo evaluates as Python, such as text in ``policy_kwargs``, is refused here: a file is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from anb_gym._files import read_yaml, refusing
+from anb_gym.envs.families import ids
+
+#: Keys that only RL Zoo has a use for.
+_OF_THE_ZOO: Final = ("n_timesteps", "normalize")
+#: The task on which settings are tuned: ids without an entry have the settings of its id of the same family.
+_TUNED: Final = "CPU"
+
+
+def settings_file(algorithm: str) -> Path:
+    """The file that ships for an algorithm, by the name that RL Zoo gives it."""
+    return Path(str(resources.files("anb_gym.configs"))) / "agents" / f"{algorithm}.yaml"
+
+
+def load_settings(path: Path, id: str) -> dict[str, Any]:
+    """The settings that a file has for an id: its own, those of the same family on the task CPU, or the default.
+
+    Raises:
+        ValueError: The file is not of the form above, or has no entry that fits.
+    """
+    content = read_yaml(path, ValueError, extra="agents")
+    with refusing(path, ValueError):
+        if not isinstance(content, Mapping) or not all(isinstance(entry, Mapping) for entry in content.values()):
+            raise ValueError("it must have an entry an id, each with settings by name")
+        family = ids().get(id)
+        names = [id, *([family.id.format(task=_TUNED, version=0)] if family else []), "default"]
+        found = next((content[name] for name in names if name in content), None)
+        if found is None:
+            raise ValueError(f"it must have an entry for {id!r}, or a default, got {', '.join(map(repr, content))}")
+        if found.get("normalize"):
+            raise ValueError(f"normalize must be false: rewards have the unit scale, got {found['normalize']!r}")
+        return {name: value for name, value in found.items() if name not in _OF_THE_ZOO}

@@ -1,0 +1,193 @@
+"""Searches settings of agents with Optuna, as configs/agents/search.yaml says, and goes on where it stopped.
+
+The trials are kept in ``--out``, a table of them in ``configs/agents/results``, and the best settings are printed as an
+entry of the agent's file. Ctrl-C loses the trial that is running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from time import process_time
+from typing import Any
+
+import numpy as np
+import optuna
+import yaml
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from anb_gym._files import read_yaml, write_atomically
+from anb_gym.agents import Agent, train
+from anb_gym.problems import AskPreference, Problem
+from anb_gym.space import SPACE
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs" / "agents"
+#: Preferences that a training is scored by, and designs that are sampled for each, or in all without preferences.
+PREFERENCES, SAMPLES = 33, 8
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and searches, one agent after the other."""
+    config = read_yaml(CONFIGS / "search.yaml", ValueError, extra="agents")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("agents", nargs="*", metavar="AGENT", help=f"of {', '.join(config['agents'])}; default: all")
+    parser.add_argument("--trials", type=int, default=config["trials"], help="of each agent, earlier runs included")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "tuning", help="folder of the trials")
+    parser.add_argument("--results", type=Path, default=CONFIGS / "results", help="folder of the tables")
+    options = parser.parse_args(arguments)
+    for agent in options.agents:
+        if agent not in config["agents"]:
+            parser.error(f"AGENT must be one of {', '.join(config['agents'])}, got {agent}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.results.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    for agent in options.agents or config["agents"]:
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(options.out / f"{agent}.log")))
+        best = tune(agent, config, storage, options.trials, options.results / f"{agent}.csv")
+        print(f"{agent}:\n{yaml.safe_dump(best, sort_keys=False, default_flow_style=None, width=110)}", flush=True)
+
+
+def tune(
+    agent: str, config: Mapping[str, Any], storage: optuna.storages.BaseStorage, trials: int, table: Path
+) -> dict[str, Any]:
+    """Searches the settings of one agent, and returns the best."""
+    space, problems = config["agents"][agent], config["problems"]
+
+    def objective(trial: Trial) -> float:
+        return run(trial, agent, settings_of(space, draw(trial, space["search"])), problems, config["seeds"])
+
+    study = optuna.create_study(
+        storage=storage,
+        study_name=agent,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=6),
+    )
+    done = [t for t in study.trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    # A sampler that goes on must not draw again what it drew before.
+    study.sampler = optuna.samplers.TPESampler(seed=len(done), n_startup_trials=8)
+
+    def show(study: optuna.Study, trial: FrozenTrial) -> None:
+        value = "pruned" if trial.state is TrialState.PRUNED else f"{trial.value:.4f}"
+        print(f"{agent} {trial.number:3} {value} {trial.user_attrs.get('scores')} {trial.params}", flush=True)
+        write_table(table, study.trials)
+
+    study.optimize(objective, n_trials=max(0, trials - len(done)), callbacks=[show])
+    return confirm(agent, config, study, table)
+
+
+def confirm(agent: str, config: Mapping[str, Any], study: optuna.Study, table: Path) -> dict[str, Any]:
+    """Trains the best trials again with other seeds; returns the settings of the best of these."""
+    space, confirmation = config["agents"][agent], config["confirmation"]
+    complete = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: -(trial.value or 0.0))
+    best = complete[: confirmation["trials"]]
+    for trial in best:
+        key = f"confirmed {trial.number}"
+        if key not in study.user_attrs:
+            settings = settings_of(space, chosen(space["search"], trial.params))
+            study.set_user_attr(key, trainings(agent, settings, config["problems"], confirmation["seeds"]))
+            print(agent, key, study.user_attrs[key], flush=True)
+    write_table(table, study.trials, study.user_attrs)
+    winner = max(best, key=lambda trial: fmean(study.user_attrs[f"confirmed {trial.number}"]))
+    return settings_of(space, chosen(space["search"], winner.params))
+
+
+def run(
+    trial: Trial, agent: str, settings: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], seeds: Sequence[int]
+) -> float:
+    """The mean score of a trial's trainings."""
+    began, scores, cost = process_time(), [], 0
+    for step, (seed, problem) in enumerate((seed, problem) for seed in seeds for problem in problems):
+        scores.append(score(agent, settings, problem, seed))
+        cost += problem["evaluations"]
+        trial.set_user_attr("scores", [round(value, 4) for value in scores])
+        trial.set_user_attr("evaluations", cost)
+        trial.set_user_attr("seconds", round(process_time() - began, 1))
+        trial.report(fmean(scores), step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return fmean(scores)
+
+
+def trainings(
+    agent: str, settings: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], seeds: Sequence[int]
+) -> list[float]:
+    """The scores of trainings on all problems with all seeds."""
+    return [round(score(agent, settings, problem, seed), 4) for seed in seeds for problem in problems]
+
+
+def score(agent: str, settings: Mapping[str, Any], problem: Mapping[str, Any], seed: int) -> float:
+    """Trains once: the mean of the rewards of greedy designs and of sampled ones."""
+    trained, _ = train(agent, problem["id"], problem["evaluations"], seed=seed, settings=settings)
+    return (reward(trained, greedy=True) + reward(trained, greedy=False)) / 2.0
+
+
+def reward(agent: Agent, greedy: bool) -> float:
+    """The mean reward of an agent's designs, for preferences that are evenly spread."""
+    problem = agent.problem
+    assert isinstance(problem, Problem)
+    ask, repeats = problem.ask, 1 if greedy else SAMPLES
+    if not isinstance(ask, AskPreference):
+        designs = agent.design(1 if greedy else PREFERENCES * SAMPLES, greedy=greedy)
+        return float(problem.assess(SPACE.to_states(designs)).reward.mean())
+    request = ask.at(np.repeat((np.arange(PREFERENCES) + 0.5) / PREFERENCES, repeats))
+    preference = ask.shown(request)["preference"]
+    designs = agent.design(len(preference), preference=preference, greedy=greedy)
+    return float(problem.assess(SPACE.to_states(designs), request).reward.mean())
+
+
+def draw(trial: Trial, search: Mapping[str, Any]) -> dict[str, Any]:
+    """Draws a value of everything that is searched."""
+    for name, values in search.items():
+        if isinstance(values, list):
+            trial.suggest_categorical(name, [json.dumps(value) for value in values])
+        elif isinstance(values["low"], int):
+            trial.suggest_int(name, values["low"], values["high"], log=values.get("log", False))
+        else:
+            trial.suggest_float(name, values["low"], values["high"], log=values.get("log", False))
+    return chosen(search, trial.params)
+
+
+def chosen(search: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trial drew, as values."""
+    values = {name: json.loads(params[name]) if isinstance(search[name], list) else params[name] for name in search}
+    return {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in values.items()}
+
+
+def settings_of(space: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an agent: what is fixed, and what was drawn."""
+    settings = dict(space["fixed"])
+    for name, value in values.items():
+        settings |= value if isinstance(value, dict) else {name: value}
+    if settings.pop("schedule", "constant") == "linear":
+        settings["learning_rate"] = f"lin_{settings['learning_rate']:g}"
+    return settings
+
+
+def write_table(path: Path, trials: Sequence[FrozenTrial], confirmed: Mapping[str, Any] | None = None) -> None:
+    """Writes the trials that are over as a table."""
+    names = sorted({name for trial in trials for name in trial.params})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "score", "scores", "confirmed", "evaluations", "seconds", *names])
+    for trial in trials:
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            continue
+        attributes, again = trial.user_attrs, (confirmed or {}).get(f"confirmed {trial.number}", [])
+        value = "" if trial.value is None or trial.state is TrialState.PRUNED else f"{trial.value:.4f}"
+        row = [trial.number, trial.state.name.lower(), value, " ".join(map(str, attributes.get("scores", [])))]
+        row += [" ".join(map(str, again)), attributes.get("evaluations"), attributes.get("seconds")]
+        params = [trial.params.get(name, "") for name in names]
+        writer.writerow([*row, *(f"{p:.4g}" if isinstance(p, float) else p for p in params)])
+    write_atomically(path, text.getvalue().encode())
+
+
+if __name__ == "__main__":
+    main()
