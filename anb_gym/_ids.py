@@ -11,6 +11,7 @@ FORMS: Final = {
     "vector reward": "AccelNAS-{task}-MO-v{version}",
     "preference": "AccelNAS-{task}-Preference-v{version}",
     "constrained": "AccelNAS-{task}-Constrained-v{version}",
+    "bound": "AccelNAS-{task}-Bound-v{version}",
     "edit": "AccelNAS-Edit-{task}-v{version}",
 }
 #: The id whose task changes from episode to episode.

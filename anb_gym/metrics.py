@@ -6,8 +6,11 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from anb_gym import devices
 from anb_gym._errors import choose
+from anb_gym._types import FloatArray
 
 Direction = Literal["max", "min"]
 
@@ -51,3 +54,9 @@ def choose_metric(value: object, options: Collection[str], argument: str) -> str
         return known[0] if len(known) == 1 else f"{value}/throughput"
     with devices.explained(value):
         return choose(value, options, argument, by_device)
+
+
+def relative_violation(metric: str, values: FloatArray, bound: FloatArray | float) -> FloatArray:
+    """By what part of the bound a metric misses it, 0 where it is met: 0.1 for 90 images/s of 100, or 110 ms of 100."""
+    excess: FloatArray = (values - bound) / bound
+    return np.maximum(0.0, -excess if DIRECTIONS[metric] == "max" else excess)

@@ -152,7 +152,9 @@ def _combinations(ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             choices["reward"] = (*REWARDS, _own_reward)
         else:
             choices |= {"granularity": GRANULARITIES, "observation": OBSERVATIONS}
-            if "-MO-" not in env_id and "-Constrained-" not in env_id:
+            if "-Bound-" in env_id:
+                choices["reward"] = ("bounded", "accuracy")
+            elif "-MO-" not in env_id and "-Constrained-" not in env_id:
                 named = "Transfer" in env_id or "Preference" in env_id
                 choices["reward"] = REWARDS if named else (*REWARDS, _own_reward)
         for values in product(*choices.values()):
@@ -172,6 +174,12 @@ def _given(env_id: str) -> Iterator[dict[str, Any]]:
         for part in (0.0, 1 / 3, 0.5, 1.0):
             bound = front.nadir[1] + part * (front.ideal[1] - front.nadir[1])
             yield {"arguments": {"reward": "constrained"}, "options": {"preference": bound}}
+    elif "-Bound-" in env_id:
+        front = anb_gym.Benchmark().front(gymnasium.make(env_id).unwrapped.task.metrics[1])  # type: ignore[attr-defined]
+        for reward, part in product(("bounded", "accuracy"), (0.0, 1 / 3, 0.5)):
+            bound = front.nadir[1] + part * (front.ideal[1] - front.nadir[1])
+            yield {"arguments": {"reward": reward}, "options": {"preference": bound}}
+        yield {"arguments": {}, "options": {"preference": front.ideal[1]}}
     elif "Transfer" in env_id:
         for option in ({"task": "VCK190-Latency"}, {"device": "vck190"}, {"device": "a100"}):
             yield {"arguments": {}, "options": option}
@@ -185,6 +193,7 @@ def _given(env_id: str) -> Iterator[dict[str, Any]]:
             yield {"arguments": {"surrogate": surrogate, "reward_scale": "raw", "reward": "accuracy"}, "options": {}}
         yield {"arguments": {"reward": "weighted", "weights": [0.2, 0.8]}, "options": {}}
         yield {"arguments": {"reward": "constrained", "target": 700.0}, "options": {}}
+        yield {"arguments": {"reward": "bounded"}, "options": {}}
 
 
 def _played(name: str, arguments: Mapping[str, Any], play: Callable[[], dict[str, Any]]) -> Iterator[Golden]:

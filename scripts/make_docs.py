@@ -20,6 +20,7 @@ from reward_tables import (
     SHIPPED_TASKS,
     WORST,
     Row,
+    bound_rows,
     constrained_rows,
     other_rows,
     scalar_rows,
@@ -65,7 +66,7 @@ class Page:
 
 def _of_family(family: Family) -> Page:
     tasks = [task for task in family.tasks if task in (*SHIPPED_TASKS, ALL_DEVICES)]
-    ids = [family.id_of(task) for task in tasks] or list(family.ids())
+    ids = [env_id for task in tasks for env_id in reversed(family.ids_of(task))] or list(family.ids())
     return Page(family.name, family.title, family.page or family.env, ids)
 
 
@@ -106,9 +107,15 @@ objective is the negative of a latency.
 ### Constraints
 
 The best accuracy is that of the architectures that meet the bound, whose cost is 0. The worst reward and the worst cost
-belong to different architectures.
+belong to different architectures. In the unit scale of `-v1` those random architectures that meet the bound have the
+mean 0, not all of them.
 
 {constrained}
+
+As one number, here with each task's own bound, which `-Bound` ids draw. Most random architectures miss it, and have at
+most -1; those that meet it have the mean 0, but that none has less than -1.
+
+{bound}
 """
 
 
@@ -130,8 +137,8 @@ def pages() -> dict[str, str]:
 def overview() -> str:
     """The page that lists all families and what their rewards are worth."""
     families = [[f"[{page.title}]({page.name}.md)", page.docstring.partition("\n")[0]] for page in PAGES]
-    scalar, vector, constrained = scalar_rows(), vector_rows(), constrained_rows()
-    scalar += other_rows([*scalar, *vector, *constrained])
+    scalar, vector, constrained, bound = scalar_rows(), vector_rows(), constrained_rows(), bound_rows()
+    scalar += other_rows([*scalar, *vector, *constrained, *bound])
     return OVERVIEW.format(
         families=text_table(("Family", ""), families),
         surrogate=BENCHMARK.surrogate,
@@ -140,6 +147,7 @@ def overview() -> str:
         scalar=text_table(COLUMNS, scalar),
         vector=text_table(COLUMNS, vector),
         constrained=text_table(COLUMNS, constrained),
+        bound=text_table(COLUMNS, bound),
     )
 
 

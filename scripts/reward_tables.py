@@ -19,7 +19,7 @@ from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
-from anb_gym.calibration import N_RANDOM, SEED, calibration, certified_optimum
+from anb_gym.calibration import N_RANDOM, SEED, Level, calibration, certified_optimum
 from anb_gym.devices import DEVICES
 from anb_gym.envs.families import FAMILIES, ids, make_problem
 from anb_gym.exact import maximize, pareto_front
@@ -67,7 +67,9 @@ def scalar_rows() -> list[Row]:
     lowest, mean, efficientnet, highest = np.transpose(of_pairs)
     drawn = [lowest.min(), mean.mean(), efficientnet.mean(), highest.max()]
     transfer = FAMILIES["transfer"].id
-    rows.append([f"`{transfer}`", "that of the episode's task", *(f"({value + 0.0:.2f})" for value in drawn)])
+    rows.append(
+        [f"`{transfer}`", "that of the episode's task", *(f"({value + 0.0:.2f})" for value in np.round(drawn, 2))]
+    )
     for task in PAIRS:
         raw, unit = _worth(make_reward("chebyshev", task), task)
         rows.append([f"`{FAMILIES['preference'].id_of(task)}`", "Chebyshev, at equal weights", *_cells(raw, unit)])
@@ -90,18 +92,31 @@ def vector_rows() -> list[Row]:
 def constrained_rows() -> list[Row]:
     """The ids with a cost: a row for the reward and one for the cost."""
     rows = []
-    accuracy = calibration(Accuracy(), BENCHMARK.surrogate)
     for task in PAIRS:
-        optimum = certified_optimum(make_reward("constrained", task), BENCHMARK.surrogate)
+        bounded = make_reward("bounded", task)
+        optimum = certified_optimum(bounded, BENCHMARK.surrogate)
         assert optimum is not None
         raw = np.array([*_of_metric("accuracy")[:3], optimum.value])
         metric, bound = task.metrics[1], task.target or 0.0
         costs = [relative_violation(metric, values[metric], bound) for values in _three(task)]
-        sign = "≥" if DIRECTIONS[metric] == "max" else "≤"
-        named = f"`{FAMILIES['constrained'].id_of(task)}`"
-        rows.append([named, "accuracy (%)", *_cells(raw, accuracy.to_unit(raw))])
         cost = [costs[0].max(), costs[1].mean(), costs[2][0], 0.0]
+        sign = "≥" if DIRECTIONS[metric] == "max" else "≤"
+        levels = [calibration(reward, BENCHMARK.surrogate).level for reward in (Accuracy(), bounded)]
+        for version, level in enumerate(levels):
+            named = f"`{FAMILIES['constrained'].id_of(task, version)}`"
+            rows.append([named, "accuracy (%)", *_cells(raw, Level(*level).to_unit(raw))])
+        named = ", ".join(f"`{env_id}`" for env_id in FAMILIES["constrained"].ids_of(task))
         rows.append([named, f"cost: {task.kind} {sign} {_target(task)}", *_cells(cost)])
+    return rows
+
+
+def bound_rows() -> list[Row]:
+    """The ids with sampled bounds, under the tasks' own: a row for the one number."""
+    rows = []
+    for task in PAIRS:
+        sign = "≥" if task.kind == "throughput" else "≤"
+        named = f"accuracy (%) where {task.kind} {sign} {_target(task)}"
+        rows.append([f"`{FAMILIES['bound'].id_of(task)}`", named, *_cells(*_worth(make_reward("bounded", task), task))])
     return rows
 
 
@@ -110,7 +125,8 @@ def other_rows(described: Sequence[Row]) -> list[Row]:
     known = " ".join(row[0] for row in described)
     rows = []
     for env_id, family in ids().items():
-        shipped = [family.id_of(task) for task in (*SHIPPED_TASKS, ALL_DEVICES)] if family.tasks else [family.id]
+        tasks = (*SHIPPED_TASKS, ALL_DEVICES)
+        shipped = [i for task in tasks for i in family.ids_of(task)] if family.tasks else [family.id]
         if f"`{env_id}`" in known or env_id not in shipped:
             continue
         problem = make_problem(env_id)
@@ -152,9 +168,12 @@ def _worth(reward: Reward, task: Task) -> tuple[FloatArray, FloatArray]:
     known = calibration(reward, BENCHMARK.surrogate)
     if not known.certified:
         raise ValueError(f"the optimum of {reward} must be certified, it is the {known.how}")
-    bad, random, efficientnet = (reward(values) for values in _three(task))
-    raw = np.array([bad.min(), random.mean(), efficientnet[0], known.best])
-    return raw, known.to_unit(raw)
+    rewards = [reward(values) for values in _three(task)] + [np.array([known.best])]
+    raw, unit = (
+        np.array([bad.min(), random.mean(), efficientnet[0], best[0]])
+        for bad, random, efficientnet, best in (rewards, map(known.to_unit, rewards))
+    )
+    return raw, unit
 
 
 def _of_metric(metric: str) -> list[float]:

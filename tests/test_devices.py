@@ -81,10 +81,11 @@ def test_devices_are_values(tmp_path: Path) -> None:
     assert len({first, other}) == 2
 
 
-@pytest.mark.parametrize(
-    "label",
-    ["All", "Accuracy", "accuracy", "Edit", "Transfer", "MO", "Preference", "Constrained", "Latency", "AccelNAS", "v0"],
-)
+#: What ids are made of, in any case.
+WORDS = ("All", "Accuracy", "accuracy", "Edit", "Transfer", "MO", "Preference", "Constrained", "Bound", "Latency", "v0")
+
+
+@pytest.mark.parametrize("label", [*WORDS, "AccelNAS"])
 def test_words_of_ids_are_no_labels(label: str) -> None:
     with pytest.raises(DeviceError, match=f"must not be a word that ids are made of, got '{label}'"):
         check_names("chip", label)

@@ -87,7 +87,7 @@ def test_a_new_family_has_its_rows(make_docs: ModuleType) -> None:
     found = {row[0]: row[2:] for row in tables.other_rows([])}
     assert {env_id.strip("`") for env_id in found} == {env_id for page in make_docs.PAGES for env_id in page.ids}
     assert {env_id: found[env_id] for env_id in of_build} == of_build
-    known = [*tables.scalar_rows(), *tables.vector_rows(), *tables.constrained_rows()]
+    known = [*tables.scalar_rows(), *tables.vector_rows(), *tables.constrained_rows(), *tables.bound_rows()]
     assert not [row for row in tables.other_rows(known) if any(row[0] in other[0] for other in known)]
 
 

@@ -94,7 +94,7 @@ def test_records_are_used_without_measuring(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object) -> None:
         raise AssertionError("measured")
 
-    monkeypatch.setattr("anb_gym.calibration.measuring.calibrate", fail)
+    monkeypatch.setattr("anb_gym.calibration.lookup.calibrate", fail)
     for task in TASKS.values():
         recorded = TASK_RECORDS[task.name]["calibration"]
         assert calibration(make_reward("product", task), FAMILIES[0]).architecture == recorded["architecture"]
@@ -104,8 +104,8 @@ def test_records_are_used_without_measuring(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_records_of_other_tables_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     others = {name: record | {"tables": {"accuracy": "0" * 64}} for name, record in RECORDS["tasks"].items()}
-    monkeypatch.setattr("anb_gym.calibration.measuring.records", lambda metrics: others)
-    monkeypatch.setattr("anb_gym.calibration.measuring.calibrate", lambda *_: "measured")
+    monkeypatch.setattr("anb_gym.calibration.lookup.records", lambda metrics: others)
+    monkeypatch.setattr("anb_gym.calibration.lookup.calibrate", lambda *_: "measured")
     assert calibration(make_reward("product", get_task("VCK190")), FAMILIES[0]) == "measured"
 
 

@@ -6,12 +6,17 @@ three for every task with two metrics; a device from a folder has such a file of
 its own. :func:`write_records` writes them. Anything else is measured when it is
 first needed, once per process.
 
+Accuracy under a bound has a scale of its own (:class:`~anb_gym.rewards.Bounded`): the random mean and the optimum are
+of the architectures that meet the bound, which a weighted sample shows however few they are.
+
 The optimum is certified where the reward is monotone and the surrogate's exact
 front ships: then no architecture of the space has a larger reward, as the
 surrogate sees it. It is the surrogate's optimum, not reality's. Otherwise it is
 the best that coordinate ascent finds.
 """
 
+from anb_gym.calibration.bounded import LEAST, BoundedCalibration, BoundedLevel, bounded_level
+from anb_gym.calibration.lookup import calibration, certified_calibration
 from anb_gym.calibration.measuring import (
     MEASURING,
     N_RANDOM,
@@ -20,8 +25,6 @@ from anb_gym.calibration.measuring import (
     Calibration,
     Level,
     calibrate,
-    calibration,
-    certified_calibration,
     certified_optimum,
     coordinate_ascent,
     random_metrics,
@@ -37,17 +40,23 @@ from anb_gym.calibration.records import (
     read_records,
     records,
 )
+from anb_gym.calibration.tail import TailSample, tail_sample
 
 __all__ = [
     "FILE",
+    "LEAST",
     "MEASURING",
     "N_RANDOM",
     "N_RESTARTS",
     "SEED",
+    "BoundedCalibration",
+    "BoundedLevel",
     "Calibration",
     "CalibrationError",
     "FrontScale",
     "Level",
+    "TailSample",
+    "bounded_level",
     "calibrate",
     "calibration",
     "certified_calibration",
@@ -60,5 +69,6 @@ __all__ = [
     "random_metrics",
     "read_records",
     "records",
+    "tail_sample",
     "write_records",
 ]

@@ -1,9 +1,9 @@
-"""Calibrations of rewards: recorded, or measured when they are first needed."""
+"""Calibrations of rewards as they are measured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,6 @@ import numpy as np
 from anb_gym._patience import said_if_long
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import COUNTED, Benchmark
-from anb_gym.calibration.records import records
 from anb_gym.fronts import CertifiedOptimum, NoFrontError
 from anb_gym.rewards import Reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
@@ -79,36 +78,6 @@ class Calibration:
         return self.level.regret(reward)
 
 
-def calibration(reward: Reward, surrogate: str) -> Calibration:
-    """The calibration of a reward: the recorded one, or else one measured now.
-
-    Args:
-        reward: Any scalar reward.
-        surrogate: Family of the surrogates.
-
-    Raises:
-        ValueError: All architectures have the same reward, or it is not finite.
-    """
-    description, tables = describe(reward), checksums(reward, surrogate)
-    for record in records(reward.metrics).values():
-        if record["reward"] == description and record["tables"] == tables:
-            known = Calibration(**record["calibration"])
-            # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
-            states = SPACE.to_states(Architecture.parse(known.architecture).choices[None])
-            return replace(known, best=float(_objective(reward, surrogate)(states)[0]))
-    return calibrate(reward, surrogate)
-
-
-def certified_calibration(reward: Reward, surrogate: str) -> Calibration | None:
-    """The calibration of a reward if its optimum is certified, else None without measuring anything.
-
-    Args:
-        reward: Any scalar reward.
-        surrogate: Family of the surrogates.
-    """
-    return None if certified_optimum(reward, surrogate) is None else calibration(reward, surrogate)
-
-
 @lru_cache(maxsize=256)
 def certified_optimum(reward: Reward, surrogate: str) -> CertifiedOptimum | None:
     """The certified optimum of a reward; None if it is not monotone, or no exact front of its metrics ships."""
@@ -136,7 +105,7 @@ def calibrate(reward: Reward, surrogate: str) -> Calibration:
 
 
 def _calibrate(reward: Reward, surrogate: str) -> Calibration:
-    objective = _objective(reward, surrogate)
+    objective = objective_of(reward, surrogate)
     random = reward(random_metrics(surrogate, reward.metrics))
     optimum = certified_optimum(reward, surrogate)
     if optimum is None:
@@ -162,11 +131,12 @@ def random_metrics(surrogate: str, metrics: Sequence[str]) -> dict[str, FloatArr
 
 @lru_cache(maxsize=64)
 def _random_metric(surrogate: str, metric: str) -> FloatArray:
-    return Benchmark(surrogate).query_states(_random_states(), [metric])[metric]
+    return Benchmark(surrogate).query_states(random_states(), [metric])[metric]
 
 
 @lru_cache(maxsize=1)
-def _random_states() -> States:
+def random_states() -> States:
+    """Block states of the uniformly random architectures behind all means, ``int64`` (N_RANDOM, 7)."""
     return SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
 
 
@@ -215,6 +185,7 @@ def checksums(reward: Reward, surrogate: str) -> dict[str, str]:
     return {metric: load_shipped(surrogate, metric).checksum for metric in reward.metrics if metric not in COUNTED}
 
 
-def _objective(reward: Reward, surrogate: str) -> Callable[[States], FloatArray]:
+def objective_of(reward: Reward, surrogate: str) -> Callable[[States], FloatArray]:
+    """A reward as a function of block states."""
     bench = Benchmark(surrogate)
     return lambda states: reward(bench.query_states(states, reward.metrics))

@@ -66,7 +66,13 @@ def _register_all() -> None:
 def _ids_of(device: LeftOut) -> list[str]:
     """The ids that a device would have had; none if its label cannot be read."""
     tasks = [device_task(device.label, kind) for kind in KINDS] if device.label else []
-    return [family.id_of(task) for task in tasks for family in FAMILIES.values() if "{task}" in family.id]
+    return [
+        env_id
+        for task in tasks
+        for family in FAMILIES.values()
+        if "{task}" in family.id
+        for env_id in family.ids_of(task)
+    ]
 
 
 def left_out(reason: str, **_: Any) -> None:

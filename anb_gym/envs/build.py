@@ -70,6 +70,7 @@ class BuildEnv(ArchitectureEnv):
     | `"weighted"`    | Sum of weight * objective                                                                      |
     | `"chebyshev"`   | Minus the largest weight * (1 - objective)                                                     |
     | `"constrained"` | Accuracy where throughput >= target, or latency <= target; else -100 * relative violation      |
+    | `"bounded"`     | The same with violations of at most 1, and in another unit scale, see below                    |
     | `"accuracy"`    | Accuracy; so is `"product"` on the task without a device                                       |
 
     Accuracy is in percent, throughput in images/s, latency in ms. An objective is a metric scaled so that 1 is its
@@ -84,14 +85,21 @@ class BuildEnv(ArchitectureEnv):
     whose exact fronts ship with the package or were made by `anb-gym solve`; `anb_gym.calibration.calibration` tells.
     For a function, of which nothing is known, and for other surrogates it is the best that coordinate ascent finds.
 
+    Under `"constrained"` the random mean contains violations, which makes a unit many points of accuracy. Under
+    `"bounded"` 0 is the mean accuracy of the random architectures that meet the bound, and 1 the certified optimum.
+    Those that meet it have at least -1; one that misses it has -1 less the relative violation, at least -2.
+    `info["cost"]` tells the relative violation, and `regret` is in points of accuracy; see the ids with `-Bound`. A
+    bound that no architecture meets is refused.
+
     Where the optimum is certified, `info["regret"]` is (optimum - reward) / (optimum - random mean) of the reward
     without noise, in either scale. The registered `reward_threshold` is 0.99 in unit scale: a controller whose
     mean reward reaches it is within a hundredth of the way from random architectures to the optimum.
 
-    With `preference="sampled"` each episode has weights (`"weighted"`, `"chebyshev"`) or a target (`"constrained"`)
-    of its own, so that one policy can learn the whole front. Optimum and random mean, and so scale and regret, are
-    those of the episode's preference; the mean is measured at 129 preferences and interpolated linearly. `"product"`
-    is refused: another target multiplies it by a number, so that the same architecture is best for all targets.
+    With `preference="sampled"` each episode has weights (`"weighted"`, `"chebyshev"`) or a target (`"constrained"`,
+    `"bounded"`) of its own, so that one policy can learn the whole front. Optimum and random mean, and so scale and
+    regret, are those of the episode's preference; the mean is measured at 129 preferences and interpolated linearly.
+    `"product"` is refused: another target multiplies it by a number, so that the same architecture is best for all
+    targets.
 
     The info of the last step contains:
 
@@ -102,6 +110,7 @@ class BuildEnv(ArchitectureEnv):
     | `metrics`       | The task's metrics by name, as the reward saw them                                 |
     | `raw_reward`    | The reward before scaling                                                          |
     | `regret`        | Only if the optimum is certified: see above; 0 for the optimum                     |
+    | `cost`          | Only under `"bounded"`, and 0 in the infos of all steps: the relative violation    |
     | `preference`    | Only with `preference="sampled"`: the weights, or the bound in the metric's unit   |
     | `exact_metrics` | Only with `noise=True`: the metrics without noise                                  |
     | `noise_seed`    | Only with `noise=True`: `Benchmark.query(index, noise=noise_seed)` gives `metrics` |
@@ -217,7 +226,7 @@ def make_problem(
     for name, value in (("target", target), ("weights", weights)):
         if value is not None:
             raise ValueError(f"{name} must be None: a sampled preference takes its place, got {value!r}")
-    made, ask = sampled_preference(reward, of)
+    made, ask = sampled_preference(reward, of, family)
     return Problem(of, made, reward_scale, family, ask)
 
 

@@ -46,6 +46,7 @@ class Family:
         fixed: Which of these the caller cannot give otherwise.
         threshold: The mean reward from which a task counts as solved.
         page: The module whose docstring the page is; by default it is the class's.
+        versions: How many versions of its ids there are; where several, the class is told which as ``version``.
         is_vector: Whether rewards are vectors.
         searched: Whether studies can search it: every architecture has one worth, the same in all episodes.
     """
@@ -61,6 +62,7 @@ class Family:
     fixed: tuple[str, ...] = ()
     threshold: float | None = None
     page: str | None = None
+    versions: int = 1
     is_vector: bool = False
     searched: bool = False
 
@@ -69,15 +71,25 @@ class Family:
         """The tasks that have such an environment; none if it is for several at once."""
         return tuple(task for task in (*TASKS.values(), ALL_DEVICES) if "{task}" in self.id and self.suits(task))
 
-    def id_of(self, task: Task) -> str:
-        """The id of the environment of a task."""
-        return self.id.format(task=task.name, version=task.version)
+    def id_of(self, task: Task, version: int | None = None) -> str:
+        """The id of the environment of a task, by default the newest."""
+        newer = self.versions - 1 if version is None else version
+        return self.id.format(task=task.name, version=task.version + newer)
+
+    def ids_of(self, task: Task) -> list[str]:
+        """The ids of the environments of a task, the newest last."""
+        return [self.id_of(task, version) for version in range(self.versions)]
 
     def ids(self) -> dict[str, dict[str, Any]]:
         """The ids with what they give the class."""
         if not self.tasks:
             return {self.id: {**self.arguments, "tasks": [task.name for task in DATASET_TASKS]}}
-        return {self.id_of(task): {"task": task.name, **self.arguments} for task in self.tasks}
+        told = [{"version": version} for version in range(self.versions)] if self.versions > 1 else [{}]
+        return {
+            env_id: {"task": task.name, **self.arguments, **which}
+            for task in self.tasks
+            for env_id, which in zip(self.ids_of(task), told, strict=True)
+        }
 
     def load(self, what: str) -> Any:
         """One of its classes or functions: ``"env"``, ``"vector_env"`` or ``"problem"``."""
@@ -134,6 +146,18 @@ _FAMILIES: Final = {
             vector_env="anb_gym.envs.constrained:ConstrainedBuildVectorEnv",
             problem="anb_gym.envs.constrained:make_problem",
             suits=_has_two_metrics,
+            fixed=("version",),
+            versions=2,
+        ),
+        Family(
+            "bound",
+            "Sampled bounds",
+            _ids.FORMS["bound"],
+            env="anb_gym.envs.bound:BoundBuildEnv",
+            vector_env="anb_gym.envs.bound:BoundBuildVectorEnv",
+            problem="anb_gym.envs.bound:make_problem",
+            suits=_has_two_metrics,
+            threshold=REWARD_THRESHOLD,
         ),
         Family(
             "transfer",
@@ -181,10 +205,11 @@ def add(family: Family) -> None:
 def ids() -> dict[str, Family]:
     """The family of every id, in the order of registration: task by task, then those of several tasks."""
     found = {
-        family.id_of(task): family
+        env_id: family
         for task in (*TASKS.values(), ALL_DEVICES)
         for family in FAMILIES.values()
         if task in family.tasks
+        for env_id in family.ids_of(task)
     }
     return found | {family.id: family for family in FAMILIES.values() if not family.tasks}
 

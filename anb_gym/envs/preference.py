@@ -24,10 +24,13 @@ As for `BuildEnv`, then two cells with the weights, or one with u for a bound: b
 | `"chebyshev"`   | Minus the largest weight * (1 - objective) | Every member of the front, for some weights          |
 | `"weighted"`    | Sum of weight * objective                  | The members of the front on its convex hull          |
 | `"constrained"` | As for `BuildEnv`, with the bound          | The most accurate architecture that meets the bound  |
+| `"bounded"`     | The same in the scale of `BoundBuildEnv`   | The same                                             |
 
 Objectives, units and the info of the last step are those of `BuildEnv`; `info["preference"]` has the weights, or the
 bound in the metric's unit. With `reward_scale="unit"` every preference has the random mean 0 and the certified optimum
-1; the mean is measured at 129 preferences and interpolated linearly.
+1; the mean is measured at 129 preferences and interpolated linearly. Under `"constrained"` it contains violations, so
+a hundredth of regret is worth 0.2 to 1.3 points of accuracy; the scale of `"bounded"`, which the ids with `-Bound`
+have, does not.
 
 ## Starting State
 
@@ -69,19 +72,21 @@ import inspect
 from typing import Any, Final
 
 from anb_gym._errors import choose
-from anb_gym.problems import Ask, AskBound, AskWeights
+from anb_gym.fronts import NoFrontError, load_front
+from anb_gym.problems import Ask, AskBound, AskKeptBound, AskWeights
 from anb_gym.rewards import Reward, find_reward, front_extent, make_reward, reward_names
 from anb_gym.tasks import Task
 
 #: Rewards of this package that preferences can be sampled for.
-PREFERENCES: Final = ("weighted", "chebyshev", "constrained")
+PREFERENCES: Final = ("weighted", "chebyshev", "constrained", "bounded")
 
 
-def sampled_preference(reward: Any, task: Task) -> tuple[Reward, Ask]:
+def sampled_preference(reward: Any, task: Task, surrogate: str) -> tuple[Reward, Ask]:
     """The reward of a name and what every episode asks of it: weights, or a bound between nadir and ideal.
 
     Raises:
         ValueError: There is no preference for the reward or the task.
+        NoFrontError: It needs the exact front, and there is none.
     """
     if reward == "product":
         raise ValueError(
@@ -95,9 +100,21 @@ def sampled_preference(reward: Any, task: Task) -> tuple[Reward, Ask]:
         raise ValueError(f"preference needs a task with two metrics, {task.name!r} has {task.metrics}")
     ideal, nadir = front_extent(task)
     ask: Ask = AskWeights()
+    if name == "bounded":
+        return make_reward(name, task), sampled_bound(task, surrogate)
     if "bound" in _asked(find_reward(name)):
         ask = AskBound(task.metrics[1], nadir[1], ideal[1])
     return make_reward(name, task), ask
+
+
+def sampled_bound(task: Task, surrogate: str) -> AskKeptBound:
+    """The bounds between nadir and ideal of the surrogate's exact front, or where it has none of the default's."""
+    try:
+        front = load_front(surrogate, task.metrics[1])
+        ideal, nadir = front.ideal, front.nadir
+    except NoFrontError:  # raw rewards and costs need none
+        ideal, nadir = front_extent(task)
+    return AskKeptBound(task.metrics[1], nadir[1], ideal[1])
 
 
 def _asked(found: Any) -> set[str]:

@@ -52,8 +52,8 @@ class TransferBuildEnv(ArchitectureEnv):
     ## Arguments
 
     `tasks` (names of tasks, by the id those with two metrics), `surrogate`, `reward` (`"product"`, `"weighted"`,
-    `"chebyshev"`, `"constrained"` or `"accuracy"`, with each task's own target and equal weights), `reward_scale`,
-    `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`.
+    `"chebyshev"`, `"constrained"`, `"bounded"` or `"accuracy"`, with each task's own target and equal weights),
+    `reward_scale`, `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`.
 
     ```python
     >>> import gymnasium as gym

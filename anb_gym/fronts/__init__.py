@@ -8,9 +8,19 @@ do, so the best architecture here need not be the best network:
 """
 
 from anb_gym._lazy import submodules
+from anb_gym.fronts.limits import ConstrainedOptima, OptimalMixtures
 from anb_gym.fronts.results import CertifiedFront, CertifiedOptimum, ScalarReward
 from anb_gym.fronts.store import FrontError, NoFrontError, load_front
 
-__all__ = ["CertifiedFront", "CertifiedOptimum", "FrontError", "NoFrontError", "ScalarReward", "load_front"]
+__all__ = [
+    "CertifiedFront",
+    "CertifiedOptimum",
+    "ConstrainedOptima",
+    "FrontError",
+    "NoFrontError",
+    "OptimalMixtures",
+    "ScalarReward",
+    "load_front",
+]
 
 __getattr__, __dir__ = submodules(__name__, "exact")

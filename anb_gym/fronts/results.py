@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
+from anb_gym.fronts.limits import ConstrainedOptima, OptimalMixtures, best_mixtures, best_under
 from anb_gym.metrics import DIRECTIONS, Direction
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.surrogates.store import Surrogate, load_shipped
@@ -122,6 +123,58 @@ class CertifiedFront:
         rows = np.flatnonzero(values == values.max())
         metrics = dict(zip(self.metrics, self.objectives[rows[0]].tolist(), strict=True))
         return CertifiedOptimum(self.indices[rows], float(values.max()), metrics, self, reward)
+
+    def best_under(self, bounds: Any) -> ConstrainedOptima:
+        """The most accurate architecture of the whole space under each of some bounds of the device metric.
+
+        What meets a bound is a member of the front or dominated by one that meets it too, so the most accurate member
+        is the most accurate of all.
+
+        Args:
+            bounds: One or n, in the metric's unit: throughput must be at least, latency at most so much.
+
+        Raises:
+            ValueError: This is the front of accuracy alone, the bounds are no finite numbers, or no architecture meets
+                one of them; the message names the nearest that can be met.
+
+        Example:
+            >>> import anb_gym
+            >>> best = anb_gym.Benchmark().front("vck190/throughput").best_under([3000.0, 4000.0])
+            >>> best.accuracy.round(2), best.metric.round(1)
+            (array([67.26, 66.22]), array([3003.8, 4059.3]))
+        """
+        return best_under(self, bounds)
+
+    def best_mixtures(self, limits: Any, bound: float | None = None) -> OptimalMixtures:
+        """The most accurate random choices of an architecture whose expected metric, or cost, keeps some limits.
+
+        A stochastic policy may break a bound now and then and make up for it, so it can have a larger expected accuracy
+        than each single architecture that keeps the limit. The best is known exactly. Choosing architecture i with
+        probability p_i is a linear programme: maximise the sum of p_i times accuracy_i with p_i >= 0, the sum of p_i at
+        1 and the sum of p_i times x_i at most the limit, where x is latency, or minus throughput, or the cost. It has
+        two constraints, so some optimum chooses between two architectures at most, and its value as a function of the
+        limit is the least concave function, never falling, above all points (x, accuracy). The cost never rises when
+        the metric improves. So an architecture off the front can be replaced by the member that dominates it: accuracy
+        does not fall and x does not rise. The corners of that function are members of the front, and it is the same for
+        the front as for all architectures.
+
+        Args:
+            limits: One or n: the expected throughput must be at least, the expected latency at most so much; with a
+                bound, what the expected cost must at most be.
+            bound: None, or a bound of the metric whose relative violation is the cost, as ``info["cost"]`` tells it.
+
+        Raises:
+            ValueError: This is the front of accuracy alone, an argument is no finite number, or no architecture keeps
+                one of the limits; the message names the nearest that can be kept.
+
+        Example:
+            >>> import anb_gym
+            >>> front = anb_gym.Benchmark().front("a100/throughput")
+            >>> mixture = front.best_mixtures(0.05, bound=40000.0)  # throughput misses 40,000 by 5 % on average
+            >>> mixture.accuracy.round(2), mixture.weights.round(2), front.best_under(0.95 * 40000.0).accuracy.round(2)
+            (array([55.3]), array([[0.15, 0.85]]), array([55.]))
+        """
+        return best_mixtures(self, limits, bound)
 
     def verify(self) -> None:
         """Checks what can be checked in seconds, without the search.

@@ -52,6 +52,17 @@ class Bounds(Request):
     position: FloatArray
 
 
+@dataclass(eq=False)
+class KeptBounds(Bounds):
+    """Bounds as they were given.
+
+    Attributes:
+        value: ``float64`` (n,), in the metric's unit.
+    """
+
+    value: FloatArray
+
+
 class Ask(ABC):
     """The kind of requests of a problem: how they are drawn, observed and given to the reward.
 
@@ -224,3 +235,31 @@ class AskBound(AskPreference):
 
     def shown(self, request: Bounds) -> dict[str, Any]:
         return {"preference": self.bound(request.position)}
+
+
+@dataclass(frozen=True)
+class AskKeptBound(AskBound):
+    """As :class:`AskBound`, but a bound that is given stays as it is, to the last bit.
+
+    So the metric of an architecture can be asked for, and that architecture meets it.
+    """
+
+    def blank(self, n: int) -> KeptBounds:
+        return KeptBounds(np.zeros(n), np.zeros(n))
+
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> KeptBounds:
+        given = options.get("preference")
+        if given is None:
+            return self.at(np.array([rng.random()]))
+        return KeptBounds(np.array([self.position(given)]), np.array([float(given)]))
+
+    def parameters(self, request: KeptBounds) -> dict[str, FloatArray]:  # type: ignore[override] # as they are drawn
+        return {"bound": request.value}
+
+    def at(self, place: FloatArray) -> KeptBounds:
+        # Rounding must not lead beyond the ideal, which nothing would meet.
+        low, high = sorted((self.nadir, self.ideal))
+        return KeptBounds(place, np.clip(self.bound(place), low, high))
+
+    def shown(self, request: KeptBounds) -> dict[str, Any]:  # type: ignore[override]
+        return {"preference": request.value.copy()}

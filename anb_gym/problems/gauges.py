@@ -1,10 +1,11 @@
 """Gauges: which raw rewards are 0 and 1 in unit scale, and whether 1 is certified.
 
-There are three. A fixed scalar reward has 0 at the measured mean of random architectures and 1 at its optimum: its
+There are four. A fixed scalar reward has 0 at the measured mean of random architectures and 1 at its optimum: its
 gauge is its :class:`~anb_gym.calibration.Calibration`. A reward
 whose weights or bound differ from episode to episode has the same for each of them; the mean is measured at 129
-places and interpolated linearly. The objectives of a vector reward have 0 at the nadir and 1 at the ideal of the exact
-front.
+places and interpolated linearly. Accuracy under a bound has 0 at the mean of random architectures that meet the bound
+and 1 at the best of these, for each bound without interpolation. The objectives of a vector reward have 0 at the nadir
+and 1 at the ideal of the exact front.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import numpy as np
 from anb_gym._patience import said_if_long
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import MEASURING, Level, calibration, random_metrics
+from anb_gym.calibration import MEASURING, Level, bounded_level, calibration, random_metrics
 from anb_gym.fronts import NoFrontError
-from anb_gym.problems.asks import AskPreference, Request
-from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward
+from anb_gym.problems.asks import NOTHING, Ask, AskBound, AskPreference, Request
+from anb_gym.rewards import Accuracy, Bounded, Metrics, Objectives, Reward
 
 #: Scales of rewards.
 SCALES: Final = ("unit", "raw")
@@ -101,6 +102,41 @@ def asked_gauge(reward: Reward, ask: AskPreference, surrogate: str) -> AskedGaug
         means = [with_own(values, **ask.parameters(ask.at(place))).mean() for place in places]
     front = dict(zip(reward.metrics, np.ascontiguousarray(members.T), strict=True))
     return AskedGauge(reward, ask, np.array(means), front)
+
+
+@dataclass(frozen=True)
+class BoundGauge:
+    """The gauge of accuracy under a bound.
+
+    Attributes:
+        limit: The bound.
+        ask: What episodes ask for: a bound of their own, or nothing.
+        surrogate: Family of the surrogates.
+        limited: Whether the reward is :class:`~anb_gym.rewards.Bounded`, whose unit scale is limited below; otherwise
+            it is the accuracy, whether the bound is met or not.
+    """
+
+    limit: Bounded
+    ask: Ask
+    surrogate: str
+    limited: bool
+    certified: bool = True
+
+    def at(self, request: Any = None) -> Level:
+        bounds = np.array([self.limit.bound]) if self.ask == NOTHING else self.ask.parameters(request)["bound"]
+        level = bounded_level(self.surrogate, self.limit.performance, bounds)
+        return level if self.limited else Level(*level)
+
+
+def bound_gauge(limit: Bounded, ask: Ask, surrogate: str, limited: bool) -> BoundGauge:
+    """The gauge of accuracy under a bound, measured; arguments as those of :class:`BoundGauge`.
+
+    Raises:
+        NoFrontError: There is no exact front for this surrogate.
+    """
+    gauge = BoundGauge(limit, ask, surrogate, limited)
+    gauge.at(ask.at(np.zeros(1)) if isinstance(ask, AskBound) else None)
+    return gauge
 
 
 def vector_gauge(reward: Objectives, surrogate: str) -> FixedGauge:

@@ -15,13 +15,13 @@ from anb_gym._errors import choose
 from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
-from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError
+from anb_gym.fronts import CertifiedFront, CertifiedOptimum, ConstrainedOptima, NoFrontError
+from anb_gym.fronts.limits import check_met
 from anb_gym.noise import Noise, perturb
-from anb_gym.problems.asks import NOTHING, Ask, AskPreference
+from anb_gym.problems.asks import NOTHING, Ask, AskBound, AskPreference
 from anb_gym.problems.evaluation import Evaluation
-from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, vector_gauge
-from anb_gym.rewards import Constrained, Metrics, Objectives, Reward
-from anb_gym.rewards.constrained import relative_violation
+from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, bound_gauge, vector_gauge
+from anb_gym.rewards import Accuracy, Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
 from anb_gym.surrogates.store import FAMILIES, shipped_path
 from anb_gym.tasks import Task
@@ -44,7 +44,8 @@ class Problem:
             its ideal 1; ``"raw"``: the formula's own number.
         surrogate: Family of the surrogates.
         ask: What every episode may ask for.
-        constraint: A bound whose violation is a cost; None for none.
+        constraint: A bound whose violation is a cost; None for none. With :class:`~anb_gym.rewards.Bounded` unit scale
+            is that of the architectures that meet it.
         space: The search space.
 
     Raises:
@@ -69,14 +70,14 @@ class Problem:
     scale: str = "unit"
     surrogate: str = FAMILIES[0]
     ask: Ask = NOTHING
-    constraint: Constrained | None = None
+    constraint: Constrained | Bounded | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, Task):
             raise ValueError(f"task must be one of anb_gym.tasks.TASKS, got {self.task!r}")
         if not hasattr(self.reward, "metrics"):
             raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {self.reward!r}")
-        if self.constraint is not None and not isinstance(self.constraint, Constrained):
+        if self.constraint is not None and not isinstance(self.constraint, Constrained | Bounded):
             raise ValueError(f"constraint must be an anb_gym.rewards.Constrained or None, got {self.constraint!r}")
         choose(self.scale, SCALES, "reward_scale")
         choose(self.surrogate, FAMILIES, "surrogate")
@@ -86,6 +87,8 @@ class Problem:
                     f"{what} must read metrics of the task {self.task.name!r}, {', '.join(self.task.metrics)}, "
                     f"got {reward!r}, which reads {', '.join(reward.metrics)}"
                 )
+        if isinstance(self.limit, Bounded):
+            self._check_bounded(self.limit)
         # What cannot be measured is an error here, not in the middle of an episode.
         _ = self._gauge
         bound = self.constraint or (self.reward if self.ask == NOTHING else None)
@@ -120,6 +123,11 @@ class Problem:
         """The direction of each objective: ``"max"``, whatever the metrics'."""
         return ("max",) * self.n_objectives
 
+    @property
+    def limit(self) -> Constrained | Bounded | None:
+        """The bound whose violation is a cost: the constraint, or a bounded reward; None where there is no cost."""
+        return self.reward if isinstance(self.reward, Bounded) else self.constraint
+
     # --- what architectures are worth ------------------------------------------------------------------------------
 
     def measure(self, states: States, noise: NDArray[np.uint64] | np.uint64 | None = None) -> Metrics:
@@ -150,22 +158,29 @@ class Problem:
         """Distance of architectures with these metrics below the certified optimum, ``float64`` (n,).
 
         In unit scale whatever the problem's: 0 for the optimum, 1 for the mean of random architectures. With a
-        constraint in points of accuracy: below the best accuracy that meets the bound; a network that misses the bound
-        is of no use, and is as far below it as one of no accuracy.
+        :attr:`limit` in points of accuracy: below the best accuracy that meets the bound. A network that misses the
+        bound is of no use. It is infinitely far below, so that no mean hides it and the cost is told apart; where the
+        constraint is a :class:`~anb_gym.rewards.Constrained`, as of the first version of the ids with a cost, it is as
+        far below as one of no accuracy.
 
         Returns:
             None where no optimum is certified: for a vector reward, for a reward of which it is not known that it never
             falls when a metric improves, on surrogates whose exact front does not ship, and for a bound that nothing
             meets.
         """
-        return self._regret(metrics, self._raw(metrics, request), self._level(request))
+        return self._regret(metrics, self._raw(metrics, request), self._level(request), request)
 
-    def cost(self, metrics: Metrics) -> FloatArray | None:
-        """The relative violation of the constraint, ``float64`` (n,), 0 where it is met; None without one."""
-        if self.constraint is None:
+    def cost(self, metrics: Metrics, request: Any = None) -> FloatArray | None:
+        """The relative violation of :attr:`limit`, ``float64`` (n,), 0 where it is met; None without one.
+
+        Args:
+            metrics: As for :meth:`score`.
+            request: As for :meth:`score`.
+        """
+        if self.limit is None:
             return None
-        name = self.constraint.performance
-        return relative_violation(name, metrics[name], self.constraint.bound)
+        name = self.limit.performance
+        return relative_violation(name, metrics[name], self._own_bounds(request).get("bound", self.limit.bound))
 
     def assess(self, states: States, request: Any = None, noise: Any = None) -> Evaluation:
         """Evaluation of block states without checks, for inner loops.
@@ -179,8 +194,8 @@ class Problem:
         metrics = self._noisy(exact, states, noise)
         raw, level = self._raw(metrics, request), self._level(request)
         exactly = raw if metrics is exact else self._raw(exact, request)
-        reward, regret = self._scaled(raw, level), self._regret(exact, exactly, level)
-        return Evaluation(metrics, exact, reward, None if self.is_vector else raw, regret, self.cost(metrics))
+        reward, regret = self._scaled(raw, level), self._regret(exact, exactly, level, request)
+        return Evaluation(metrics, exact, reward, None if self.is_vector else raw, regret, self.cost(metrics, request))
 
     def evaluate(self, archs: Any, *, noise: Noise | int | None = None, **asked: Any) -> Evaluation:
         """Evaluation of architectures, checked, in arrays of their own.
@@ -222,6 +237,8 @@ class Problem:
         """
         if isinstance(self.reward, Objectives):
             return vector_gauge(self.reward, self.surrogate)
+        if isinstance(self.limit, Bounded) and (self.constraint is not None or self.ask != NOTHING):
+            return bound_gauge(self.limit, self.ask, self.surrogate, limited=self.constraint is None)
         if not isinstance(self.ask, AskPreference):
             return calibration(self.reward, self.surrogate)
         try:
@@ -238,11 +255,31 @@ class Problem:
         """
         if self.is_vector or self.ask != NOTHING:
             return None
-        if self.constraint is None:
+        if self.limit is None:
             return certified_optimum(self.reward, self.surrogate)
-        found = certified_optimum(self.constraint, self.surrogate)
-        # The constrained reward of what misses the bound is negative; accuracy is not.
+        found = certified_optimum(self.limit, self.surrogate)
+        # The reward of what misses the bound is negative; accuracy is not.
         return None if found is None or found.value < 0.0 else found
+
+    def best_under(self, bounds: Any) -> ConstrainedOptima:
+        """The certified most accurate architectures under bounds of the device metric, whatever the reward.
+
+        Args:
+            bounds: One or n, in the metric's unit.
+
+        Raises:
+            ValueError: The task has not two metrics, the bounds are no finite numbers, or no architecture meets one of
+                them; the message names the nearest that can be met.
+            NoFrontError: There is no exact front for this surrogate.
+
+        Example:
+            >>> import anb_gym
+            >>> anb_gym.make_problem("AccelNAS-VCK190-Bound-v0").best_under([3000.0, 4000.0]).accuracy.round(2)
+            array([67.26, 66.22])
+        """
+        if len(self.metrics) != 2:
+            raise ValueError(f"bounds need a task with two metrics, {self.task.name!r} has {self.metrics}")
+        return self.front.best_under(bounds)
 
     @property
     def front(self) -> CertifiedFront:
@@ -301,7 +338,7 @@ class Problem:
         """The gauge if the scale needs it or regret can be told by it; it is not measured for nothing."""
         if self.scale == "unit":
             return self.gauge
-        if self.is_vector:
+        if self.is_vector or isinstance(self.limit, Bounded):
             return None
         if self.ask == NOTHING:
             return None if certified_calibration(self.reward, self.surrogate) is None else self.gauge
@@ -312,9 +349,36 @@ class Problem:
 
     @cached_property
     def _best_accuracy(self) -> float | None:
-        """The best accuracy that meets the constraint."""
+        """The best accuracy under the limit."""
         optimum = self.optimum
         return None if optimum is None else float(optimum.metrics["accuracy"])
+
+    def _best_accuracies(self, request: Any) -> FloatArray | float | None:
+        """The best accuracies under the limits of episodes."""
+        if self.ask == NOTHING:
+            return self._best_accuracy
+        try:
+            return self.best_under(self._own_bounds(request)["bound"]).accuracy
+        except NoFrontError:
+            return None
+
+    def _check_bounded(self, limit: Bounded) -> None:
+        """Raises for a limit that is not the only bound, and for one that no architecture meets, if the front tells."""
+        if self.constraint is not None and not isinstance(self.reward, Accuracy):
+            raise ValueError(
+                f"reward must be the accuracy under the constraint {self.constraint!r}, got {self.reward!r}"
+            )
+        if isinstance(self.ask, AskBound) and self.ask.metric == limit.performance:
+            return
+        if self.ask != NOTHING:
+            raise ValueError(
+                f"ask must be nothing, or a bound of {limit.performance}, with {limit!r}, got {self.ask!r}"
+            )
+        try:
+            front = self.benchmark.front(limit.performance)
+        except NoFrontError:
+            return
+        check_met(front, np.array([limit.bound]), "target")
 
     def _warn_if_unmet(self, bounded: Constrained) -> None:
         """Warns of a bound that no architecture of the space meets, where the exact front tells."""
@@ -340,17 +404,24 @@ class Problem:
 
     def _raw(self, metrics: Metrics, request: Any) -> FloatArray:
         reward: Callable[..., FloatArray] = self.reward
-        return reward(metrics, **self.ask.parameters(self._checked(request)))
+        parameters = self.ask.parameters(self._checked(request))
+        # A bound that episodes ask for can be that of the constraint.
+        return reward(metrics, **({} if isinstance(self.constraint, Bounded) else parameters))
+
+    def _own_bounds(self, request: Any) -> dict[str, FloatArray]:
+        """The bounds that episodes ask for, by ``"bound"``, if they do."""
+        return self.ask.parameters(self._checked(request)) if isinstance(self.limit, Bounded) else {}
 
     def _scaled(self, raw: FloatArray, level: Level | None) -> FloatArray:
         return raw if self.scale == "raw" or level is None else level.to_unit(raw)
 
-    def _regret(self, exact: Metrics, raw: FloatArray, level: Level | None) -> FloatArray | None:
-        if self.constraint is not None:
-            best, violation = self._best_accuracy, self.cost(exact)
+    def _regret(self, exact: Metrics, raw: FloatArray, level: Level | None, request: Any) -> FloatArray | None:
+        if self.limit is not None:
+            best, violation = self._best_accuracies(request), self.cost(exact, request)
             if best is None or violation is None:
                 return None
-            return np.where(violation > 0.0, best, np.maximum(0.0, best - exact["accuracy"]))
+            missed = np.inf if isinstance(self.limit, Bounded) else best
+            return np.where(violation > 0.0, missed, np.maximum(0.0, best - exact["accuracy"]))
         if self.is_vector or level is None or self._gauge is None or not self._gauge.certified:
             return None
         return level.regret(raw)

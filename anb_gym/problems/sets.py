@@ -112,6 +112,11 @@ class ProblemSet:
         return AskProblem(tuple(problem.task for problem in self.problems))
 
     @property
+    def limit(self) -> Any:
+        """The first bound whose violation is a cost; None where there is no cost."""
+        return next((problem.limit for problem in self.problems if problem.limit is not None), None)
+
+    @property
     def benchmark(self) -> Benchmark:
         """The source of metrics."""
         return self.problems[0].benchmark

@@ -5,9 +5,11 @@ A reward maps ``{metric: float64 (n,)}`` to ``float64 (n,)``, larger is better.
 :data:`anb_gym.rewards.names.CLASSES`; one of your own is a class that ``"module:Name"`` finds.
 """
 
+from anb_gym.metrics import relative_violation
 from anb_gym.rewards.accuracy import Accuracy
 from anb_gym.rewards.base import Metrics, Reward, check_weights, front_extent
-from anb_gym.rewards.constrained import PENALTY, Constrained, relative_violation
+from anb_gym.rewards.bounded import Bounded
+from anb_gym.rewards.constrained import PENALTY, Constrained
 from anb_gym.rewards.custom import Custom
 from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
 from anb_gym.rewards.objectives import Objectives
@@ -19,6 +21,7 @@ __all__ = [
     "REWARDS",
     "SCALARISATIONS",
     "Accuracy",
+    "Bounded",
     "Chebyshev",
     "Constrained",
     "Custom",

@@ -9,7 +9,7 @@ import numpy as np
 
 from anb_gym._errors import number, positive
 from anb_gym._types import FloatArray
-from anb_gym.metrics import DIRECTIONS, choose_metric
+from anb_gym.metrics import choose_metric, relative_violation
 from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
 from anb_gym.tasks import Task
 
@@ -22,9 +22,10 @@ class Constrained:
     """Accuracy subject to a bound: at least so much throughput, or at most so much latency.
 
     The accuracy in percent where the bound is met; elsewhere ``-penalty`` times the
-    :func:`relative_violation`, whatever the accuracy. So every architecture that meets the bound is better than
-    every one that does not, and these are ranked by violation alone: the feasibility rules of Deb 2000
-    (https://doi.org/10.1016/S0045-7825(99)00389-8). The optimum is the constrained optimum.
+    :func:`~anb_gym.metrics.relative_violation`, whatever the accuracy. So every architecture that meets the bound is
+    better than every one that does not, and these are ranked by violation alone: the feasibility rules of Deb 2000
+    (https://doi.org/10.1016/S0045-7825(99)00389-8). The optimum is the constrained optimum. Random architectures break
+    bounds, so a unit is many points of accuracy; :class:`~anb_gym.rewards.Bounded` has a scale without violations.
 
     Attributes:
         performance: The bounded metric; a device alone is its throughput.
@@ -67,12 +68,6 @@ class Constrained:
         bounds = self.bound if bound is None else bound
         violation = relative_violation(self.performance, values[self.performance], bounds)
         return constrained(values["accuracy"], violation, self.penalty)
-
-
-def relative_violation(metric: str, values: FloatArray, bound: FloatArray | float) -> FloatArray:
-    """By what part of the bound a metric misses it, 0 where it is met: 0.1 for 90 images/s of 100, or 110 ms of 100."""
-    excess: FloatArray = (values - bound) / bound
-    return np.maximum(0.0, -excess if DIRECTIONS[metric] == "max" else excess)
 
 
 def constrained(accuracy: FloatArray, violation: FloatArray, penalty: float) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from anb_gym._errors import choose, positive
 from anb_gym.rewards.accuracy import Accuracy
 from anb_gym.rewards.base import Metrics, Reward
+from anb_gym.rewards.bounded import Bounded
 from anb_gym.rewards.constrained import Constrained
 from anb_gym.rewards.custom import Custom
 from anb_gym.rewards.objectives import Objectives
@@ -28,6 +29,7 @@ CLASSES: Final[Mapping[str, Any]] = MappingProxyType(
         "chebyshev": Chebyshev,
         "constrained": Constrained,
         "accuracy": Accuracy,
+        "bounded": Bounded,
     }
 )
 #: The names of these.
@@ -51,8 +53,8 @@ def make_reward(
         reward: One of
 
             * ``"product"`` (:class:`Product`; plain accuracy when the task has no other metric), ``"weighted"``
-              (:class:`WeightedSum`), ``"chebyshev"`` (:class:`Chebyshev`), ``"constrained"`` (:class:`Constrained`) or
-              ``"accuracy"`` (:class:`Accuracy`);
+              (:class:`WeightedSum`), ``"chebyshev"`` (:class:`Chebyshev`), ``"bounded"`` (:class:`Bounded`),
+              ``"constrained"`` (:class:`Constrained`) or ``"accuracy"`` (:class:`Accuracy`);
             * a name of one's own (:func:`register_reward`), or ``"module:Name"``: a class such as these, or a function
               of metrics, in a module that Python finds, so that other processes understand it too;
             * an object of these classes, or of another with ``metrics`` and ``monotone``, which is taken as it is;

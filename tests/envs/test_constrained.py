@@ -5,12 +5,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from ids import id_of
 
 from anb_gym import SPACE, Benchmark
 from anb_gym.calibration import calibration
 from anb_gym.envs.constrained import ConstrainedBuildEnv
-from anb_gym.rewards import Accuracy, Constrained
+from anb_gym.envs.families import FAMILIES, make_problem
+from anb_gym.rewards import Accuracy, Constrained, make_reward
 from anb_gym.tasks import TASKS, Task
 
 PAIRS = [task for task in TASKS.values() if len(task.metrics) == 2]
@@ -18,8 +18,10 @@ EVERY_PAIR = pytest.mark.parametrize("task", PAIRS, ids=lambda task: task.name)
 
 
 @EVERY_PAIR
-def test_an_episode(task: Task) -> None:
-    env = gymnasium.make("anb_gym:" + id_of("constrained", task))
+@pytest.mark.parametrize("version", [0, 1])
+def test_an_episode(task: Task, version: int) -> None:
+    env = gymnasium.make("anb_gym:" + FAMILIES["constrained"].id_of(task, version))
+    known = calibration(make_reward("bounded", task), "gp") if version else calibration(Accuracy(), "gp")
     for choices in SPACE.sample(4, np.random.default_rng(0)):
         _, info = env.reset(seed=0)
         assert info.keys() == {"action_mask"}
@@ -29,10 +31,11 @@ def test_an_episode(task: Task) -> None:
             assert step == 27 or (info["cost"] == reward == 0.0)
         assert info.keys() == {"action_mask", "architecture", "index", "metrics", "raw_reward", "regret", "cost"}
         assert info["raw_reward"] == info["metrics"]["accuracy"]
-        assert reward == calibration(Accuracy(), "gp").to_unit(np.array([info["raw_reward"]]))[0]
+        assert reward == (info["raw_reward"] - known.random_mean) / (known.best - known.random_mean)
         ratio = info["metrics"][task.metrics[1]] / float(task.target or 0)
         missed = 1.0 - ratio if task.kind == "throughput" else ratio - 1.0
         assert info["cost"] == pytest.approx(max(0.0, missed), abs=1e-12)
+        assert info["regret"] <= known.best or (version == 1 and info["cost"] > 0.0 and info["regret"] == np.inf)
 
 
 @EVERY_PAIR
@@ -65,6 +68,7 @@ def test_cost_is_of_the_noisy_metrics() -> None:
         ({"target": -1.0}, "target must be positive"),
         ({"reward_scale": "units"}, "reward_scale must be one of"),
         ({"observation": "token"}, "observation must be one of .* did you mean 'tokens'"),
+        *(({"version": version}, "version must be 0 or 1, got") for version in (2, -1, True, "1")),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
@@ -90,3 +94,34 @@ def test_bounds_that_nothing_meets(make: Any, env_id: str, arguments: dict[str, 
         make(env_id, target=met, **arguments)
     with pytest.warns(UserWarning, match=f"no architecture meets the bound .* of {metric}; the best has {best:,.2f}"):
         make(env_id, target=better, **arguments)
+
+
+def test_versions_of_ids() -> None:
+    """Gymnasium warns of the older one; what names no version, such as old specifications, is the first."""
+    with pytest.warns(DeprecationWarning, match="Constrained-v0 is out of date.*`v1`"):
+        old: Any = gymnasium.make("AccelNAS-VCK190-Constrained-v0")
+    new: Any = gymnasium.make("AccelNAS-VCK190-Constrained-v1")
+    assert ConstrainedBuildEnv("VCK190").problem == old.unwrapped.problem != new.unwrapped.problem
+    assert new.unwrapped.problem == ConstrainedBuildEnv("VCK190", version=1).problem
+    with pytest.raises(ValueError, match="version must be 1, which the id says, or left out, got 0"):
+        gymnasium.make("AccelNAS-VCK190-Constrained-v1", version=0)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments"),
+    [
+        ("AccelNAS-VCK190-Constrained-v1", {}),
+        ("AccelNAS-VCK190-Constrained-v1", {"reward_scale": "raw"}),
+        ("AccelNAS-VCK190-v0", {"reward": "bounded"}),
+        ("AccelNAS-Edit-VCK190-v0", {"reward": "bounded", "reward_scale": "raw"}),
+        ("AccelNAS-ZCU102-Latency-Constrained-v1", {}),
+    ],
+)
+def test_bounds_that_nothing_meets_are_refused(env_id: str, arguments: dict[str, Any]) -> None:
+    metric = "zcu102/latency" if "Latency" in env_id else "vck190/throughput"
+    best = Benchmark().front(metric).ideal[1]
+    beyond = np.nextafter(best, np.inf if metric.endswith("throughput") else 0.0)
+    problem = make_problem(env_id, target=best, **arguments)
+    assert problem.evaluate(problem.optimum.indices).cost.tolist() == [0.0]
+    with pytest.raises(ValueError, match=f"target must be met by .* none has a {metric} .* can be met is {best!r}"):
+        gymnasium.make(env_id, target=beyond, **arguments)

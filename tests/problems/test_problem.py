@@ -15,7 +15,17 @@ from anb_gym import SPACE, Benchmark, Noise, make_problem
 from anb_gym.calibration import calibration, front_scale
 from anb_gym.envs.families import ids
 from anb_gym.fronts import NoFrontError
-from anb_gym.problems import AskBound, AskWeights, Bounds, Evaluation, Problem, ProblemSet, Weights
+from anb_gym.problems import (
+    AskBound,
+    AskKeptBound,
+    AskWeights,
+    Bounds,
+    Evaluation,
+    KeptBounds,
+    Problem,
+    ProblemSet,
+    Weights,
+)
 from anb_gym.rewards import REWARDS, Accuracy, Constrained, Objectives, Product, front_extent, make_reward
 from anb_gym.tasks import ALL_DEVICES, TASKS, get_task
 
@@ -46,8 +56,9 @@ def rows(evaluation: Evaluation, row: int) -> dict[str, Any]:
         *[scalar("TPUv3", reward) for reward in REWARDS],
         *[vector(name) for name in ("TPUv3", "Accuracy", "All")],
         make_problem("AccelNAS-TPUv3-Constrained-v0"),
+        make_problem("AccelNAS-TPUv3-Constrained-v1"),
     ],
-    ids=[*REWARDS, "vector", "vector-one", "vector-all", "cost"],
+    ids=[*REWARDS, "vector", "vector-one", "vector-all", "cost", "cost-v1"],
 )
 def test_a_row_does_not_depend_on_the_others(problem: Problem, seeds: Any) -> None:
     together = problem.assess(STATES, noise=seeds)
@@ -56,7 +67,7 @@ def test_a_row_does_not_depend_on_the_others(problem: Problem, seeds: Any) -> No
         assert rows(alone, 0) == rows(together, row)
 
 
-@pytest.mark.parametrize("name", ["weighted", "chebyshev", "constrained"])
+@pytest.mark.parametrize("name", ["weighted", "chebyshev", "constrained", "bounded"])
 @pytest.mark.parametrize("scale", ["unit", "raw"])
 def test_a_request_is_a_problem_of_its_own(name: str, scale: str) -> None:
     """What an episode asks for is worth what a problem with these weights, or this bound, says."""
@@ -65,7 +76,7 @@ def test_a_request_is_a_problem_of_its_own(name: str, scale: str) -> None:
     places = np.linspace(0.0, 1.0, 129)[:-1:26]  # where the mean is measured, not interpolated
     together = asked.assess(STATES[:5], asked.ask.at(places))
     for row, place in enumerate(places):
-        if name == "constrained":
+        if name in ("constrained", "bounded"):
             (bound,) = asked.ask.bound(np.array([place]))
             alone = make_problem(task.id, reward=name, reward_scale=scale, target=bound)
         else:
@@ -85,7 +96,11 @@ def test_scores_are_those_of_the_reward(reward: str) -> None:
     assert raw.reward.tolist() == raw.raw.tolist() == known(values).tolist()
     assert unit.reward.tolist() == calibration(known, "gp").to_unit(known(values)).tolist()
     assert raw.regret is not None
-    assert raw.regret == pytest.approx(1.0 - unit.reward)
+    if reward == "bounded":  # in points of accuracy, of what meets the bound
+        assert raw.regret.tolist() == calibration(known, "gp").regret(known(values)).tolist()
+        assert (raw.regret == np.inf).tolist() == (raw.cost > 0.0).tolist()
+    else:
+        assert raw.regret == pytest.approx(1.0 - unit.reward)
 
 
 def test_noise_is_that_of_the_benchmark() -> None:
@@ -160,14 +175,25 @@ def test_problems_are_told_apart() -> None:
             ("-Preference", {"reward": "constrained"}),
             ("-Constrained", {}),
             ("-Latency", {}),
+            ("", {"reward": "constrained"}),
+            ("", {"reward": "bounded"}),
+            ("-Bound", {}),
+            ("-Bound", {"reward": "accuracy"}),
         ]
     ]
+    problems.append(make_problem("AccelNAS-VCK190-Constrained-v1"))
+    assert make_problem("AccelNAS-VCK190-Bound-v0") == make_problem("AccelNAS-VCK190-Preference-v0", reward="bounded")
     assert len(set(problems)) == len(problems)
     assert make_problem("AccelNAS-VCK190-v0", granularity="block", noise=True) == problems[0]
 
 
 def test_the_optimum_has_no_regret() -> None:
-    for env_id in ("AccelNAS-A100-v0", "AccelNAS-Accuracy-v0", "AccelNAS-ZCU102-Latency-Constrained-v0"):
+    for env_id in (
+        "AccelNAS-A100-v0",
+        "AccelNAS-Accuracy-v0",
+        "AccelNAS-ZCU102-Latency-Constrained-v0",
+        "AccelNAS-A100-Constrained-v1",
+    ):
         problem = make_problem(env_id)
         found = problem.evaluate(problem.optimum.indices)
         assert found.regret.tolist() == pytest.approx([0.0] * len(found.regret), abs=1e-12)
@@ -246,7 +272,7 @@ def test_evaluate_what_an_episode_asks_for() -> None:
         make_problem("AccelNAS-A100-v0").evaluate([5], preference=[0.5, 0.5])
 
 
-@pytest.mark.parametrize("reward", ["chebyshev", "constrained"])
+@pytest.mark.parametrize("reward", ["chebyshev", "constrained", "bounded"])
 def test_a_request_that_is_missing(reward: str) -> None:
     problem = make_problem("AccelNAS-A100-Preference-v0", reward=reward, reward_scale="raw")
     metrics = problem.measure(STATES)
@@ -264,7 +290,8 @@ def test_a_request_that_is_missing(reward: str) -> None:
 @given(st.integers(1, 20), st.data())
 def test_requests_are_read_and_written_by_rows(n: int, data: st.DataObject) -> None:
     ideal, nadir = front_extent(get_task("A100"))
-    for ask, kind in ((AskWeights(), Weights), (AskBound("a100/throughput", nadir[1], ideal[1]), Bounds)):
+    extent = ("a100/throughput", nadir[1], ideal[1])
+    for ask, kind in ((AskWeights(), Weights), (AskBound(*extent), Bounds), (AskKeptBound(*extent), KeptBounds)):
         request = ask.blank(n)
         row = data.draw(st.integers(0, n - 1))
         drawn = ask.draw(np.random.default_rng(row), {})

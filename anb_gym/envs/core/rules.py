@@ -101,7 +101,7 @@ class Rules:
     @cached_property
     def running(self) -> dict[str, float]:
         """Content of the infos of all steps but the last, beside the mask."""
-        return {} if self.problem.constraint is None else {"cost": 0.0}
+        return {} if self.problem.limit is None else {"cost": 0.0}
 
     def draw(self, rng: np.random.Generator, options: dict[str, Any]) -> tuple[Request, int]:
         """The request of a new episode and the seed of its noise, 0 without noise."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
-from anb_gym.rewards import Constrained
+from anb_gym.rewards import Bounded, Constrained
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -50,14 +50,16 @@ class TaskAnalysis:
         """Tasks of one group can be averaged over: they have the same measure of the same meaning."""
         kind, n = self.main.replace("_", " "), self.judge.n_objectives
         kind = kind if n <= 2 else f"{kind} of {n} objectives"
-        # Random architectures break the bound, so the unit of the regret is much larger.
-        kind = f"{kind} under a bound" if self.bounded else kind
+        if self.bounded:
+            # Random architectures break the bound, so the unit of a constrained reward's regret is much larger.
+            among = " of what meets it" if isinstance(self.judge.problem.reward, Bounded) else ""
+            kind = f"{kind} under a bound{among}"
         return f"{kind} with noise" if self.judge.noise else kind
 
     @property
     def bounded(self) -> bool:
         """Whether the reward is the accuracy subject to a bound."""
-        return isinstance(self.judge.problem.reward, Constrained)
+        return isinstance(self.judge.problem.reward, Constrained | Bounded)
 
 
 @dataclass(frozen=True, eq=False)
