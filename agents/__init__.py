@@ -14,10 +14,12 @@ __getattr__, __dir__ = submodules(
     "agents",
     names={
         "agent": ("Agent", "ArchitectureAgent", "Assignment"),
+        "designs": ("Designs",),
         "evaluations": ("Evaluations",),
         "registry": ("AGENTS", "make_agent"),
         "running": ("load", "train"),
         "saving": ("AgentError",),
+        "scores": ("Score", "score_agent"),
         "training": ("BudgetSpent", "Training"),
     },
 )

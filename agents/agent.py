@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import integer
+from anb_gym._errors import choose, integer
 from anb_gym._types import FloatArray
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface, Rules
@@ -75,6 +76,16 @@ class Assignment:
             name: self.arguments[name] for name in ("granularity", "observation", "noise") if name in self.arguments
         }
         return Rules(self.problem, Interface(**shown))
+
+    def argument(self, name: str) -> Any:
+        """The value of one of the environment's arguments, which may be its default.
+
+        Raises:
+            ValueError: There is no such argument.
+        """
+        parameters = inspect.signature(self.family.load("env").__init__).parameters
+        choose(name, [known for known in parameters if known != "self"], f"an argument of {self.id}")
+        return {**self.family.ids()[self.id], **self.arguments}.get(name, parameters[name].default)
 
     @property
     def noisy(self) -> bool:
@@ -173,6 +184,7 @@ class Agent(ABC):
         *,
         preference: Any = None,
         device: str | None = None,
+        task: str | None = None,
         greedy: bool | None = None,
         seed: int = 0,
     ) -> Choices:
@@ -183,6 +195,7 @@ class Agent(ABC):
             preference: What they are for, where episodes ask for a preference: weights (2,) or a bound, the same for
                 all or one each, (n, 2) or (n,); None draws them.
             device: The device that they are for, where episodes ask for one; None draws it.
+            task: The task that they are for, where episodes ask for one; None draws it, among those of the device.
             greedy: Whether to make the most probable choices, not to sample; by default just if ``n`` is 1 or each
                 has a preference of its own.
             seed: Of what is drawn.
@@ -194,7 +207,7 @@ class Agent(ABC):
             ValueError: An argument has an impossible value, or episodes do not ask for it.
         """
         n, rng = integer(n, 1, "n"), np.random.default_rng(integer(seed, 0, "seed"))
-        options = _options(self.problem, n, preference, device)
+        options = _options(self.problem, n, preference, device=device, task=task)
         if greedy is None:
             greedy = n == 1 or any(of != options[0] for of in options)
         parts = [options[start : start + _TOGETHER] for start in range(0, n, _TOGETHER)]
@@ -219,7 +232,7 @@ class Agent(ABC):
     def _edit(self, options: Sequence[Mapping[str, Any]], greedy: bool, rng: np.random.Generator) -> Choices:
         """Designs by stepping copies of an environment whose last info tells the architecture."""
         if any(options):
-            raise ValueError(f"preference and device must be None: episodes of {self.assignment.id} ask for nothing")
+            raise ValueError(f"what designs are for must be None: episodes of {self.assignment.id} ask for nothing")
         envs = gymnasium.make_vec(
             PREFIX + self.assignment.id, len(options), autoreset_mode="Disabled", **self.assignment.arguments
         )
@@ -305,13 +318,13 @@ def requests(problem: Problem | ProblemSet, options: Sequence[Mapping[str, Any]]
     return request
 
 
-def _options(problem: Problem | ProblemSet, n: int, preference: Any, device: str | None) -> list[dict[str, Any]]:
+def _options(problem: Problem | ProblemSet, n: int, preference: Any, **others: str | None) -> list[dict[str, Any]]:
     """The options of ``reset`` of n episodes."""
-    for name, value in (("preference", preference), ("device", device)):
-        if value is not None and name not in problem.ask.options:
+    given = {name: value for name, value in others.items() if value is not None}
+    for name, value in {**given, **({} if preference is None else {"preference": preference})}.items():
+        if name not in problem.ask.options:
             known = ", ".join(map(repr, problem.ask.options)) or "nothing"
             raise ValueError(f"{name} must be None: episodes ask for {known}, got {value!r}")
-    given = {} if device is None else {"device": device}
     if preference is None:
         return [given] * n
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from anb_gym._files import create, locked, remove_temporaries, writing_into
 from anb_gym._types import FloatArray
@@ -20,7 +20,7 @@ from .registry import find, make_agent
 from .training import BudgetSpent, Training
 
 #: The file that a process locks while it trains in a folder.
-_LOCK = ".training"
+LOCK: Final = ".training"
 
 
 def train(
@@ -76,8 +76,9 @@ def train(
         if folder is not None:
             path = Path(folder)
             stack.enter_context(writing_into(path))
-            create(path / _LOCK, b"")
-            if stack.enter_context(locked(path / _LOCK, "a training")):
+            if create(path / LOCK, b""):
+                stack.callback(_remove_unused, path)
+            if stack.enter_context(locked(path / LOCK, "a training")):
                 remove_temporaries(path)
             saved = _present(path / saving.FILE, name, made)
 
@@ -110,15 +111,15 @@ def load(path: Path | str, agent: str | type[Agent] | None = None, *, id: str | 
     Raises:
         AgentError: There is none, it is damaged, or it was trained on another environment or with other arguments than
             those asked for; the message names both.
+        ValueError: The environment has no such argument.
     """
     saved = saving.read(path)
     assignment = saved.assignment
     if id is not None and assignment.id != id.removeprefix("anb_gym:"):
         raise saving.AgentError(f"id must be {assignment.id!r}, which {path} was trained on, got {id!r}")
     for name, value in arguments.items():
-        if (of := assignment.arguments.get(name, ...)) != value:
-            had = "its default" if of is ... else repr(of)
-            raise saving.AgentError(f"{name} must be {had}, which {path} was trained with, got {value!r}")
+        if (had := assignment.argument(name)) != value:
+            raise saving.AgentError(f"{name} must be {had!r}, which {path} was trained with, got {value!r}")
     return saved.make(agent)
 
 
@@ -158,6 +159,12 @@ def _learn(agent: Agent, training: Training) -> None:
             f"{type(agent).__name__}.train must go on until the budget is spent, "
             f"it stopped after {training.done} of {training.assignment.evaluations} evaluations"
         )
+
+
+def _remove_unused(folder: Path) -> None:
+    """Removes what a training made that ended before its first checkpoint."""
+    if not (folder / saving.FILE).exists():
+        (folder / LOCK).unlink(missing_ok=True)
 
 
 def _present(path: Path, name: str, agent: Agent) -> saving.Saved | None:

@@ -19,6 +19,7 @@ from anb_gym.fronts import load_front
 from anb_gym.fronts.store import FRONTS, front_path, read_front
 
 COMMAND = Path(sys.executable).with_name("anb-gym")
+TOY = f"{Path(__file__).parent / 'agents' / 'toy_agent.py'}:Toy"
 
 
 def test_query_prints_every_metric(capsys):
@@ -135,11 +136,14 @@ def test_help_has_no_markup():
 
 def test_commands_that_write_say_where_to():
     """Each has an option for it, or names a file."""
-    silent = {"query", "devices", "validate", "collect status"}
+    silent = {"query", "devices", "validate", "collect status", "evaluate", "design"}
     for parser in parsers(_parser()):
         name = parser.prog.removeprefix("anb-gym").strip()
         if name and name != "collect" and name not in silent:
-            assert {"--out", "archive"} & {*parser._option_string_actions, *(a.dest for a in parser._actions)}, name
+            assert {"--out", "--video", "archive"} & {
+                *parser._option_string_actions,
+                *(a.dest for a in parser._actions),
+            }, name
 
 
 UNWRITABLE = [
@@ -157,6 +161,7 @@ UNWRITABLE = [
     (["proxy-search", "digits", "--out"], "--out"),
     (["collect", "throughput", "--device", "cpu", "--runtime", "pytorch", "--n", "2", "--out"], "--out"),
     (["collect", "accuracy", "--n", "2", "--out"], "--out"),
+    (["train", TOY, "AccelNAS-VCK190-v0", "--out"], "--out"),
 ]
 
 
@@ -205,6 +210,8 @@ def test_permissions_are_tried(tmp_path, monkeypatch, capsys):
         ["collect", "accuracy", "--scheme", "nonsense", "--n", "1", "--out", "a/b"],
         ["collect", "export", "nowhere", "a/b.tar.gz"],
         ["validate", "nowhere.json"],
+        ["train", "nonsense", "AccelNAS-VCK190-v0", "--out", "a/b"],
+        ["enjoy", "nowhere", "--video", "a/b.gif"],
     ],
     ids=lambda arguments: " ".join(arguments[:3]),
 )
@@ -229,12 +236,12 @@ def test_solving_by_force_writes_into_the_users_folder(quick_search, tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANB_GYM_HOME", str(tmp_path / "home"))
     shipped = {metric: front_path("gp", metric) for metric in ("accuracy", "cpu/throughput")}
-    before = {metric: path.stat() for metric, path in shipped.items()}
+    before = {metric: path.stat().st_mtime_ns for metric, path in shipped.items()}
     assert main(["solve", "--metrics", "accuracy,cpu", "--force"]) == 0
     out = capsys.readouterr().out
     assert out.count("certified and verified") == 2
     assert f"written into {tmp_path / 'home' / 'fronts'}\n" in out
-    assert {metric: path.stat() for metric, path in shipped.items()} == before
+    assert {metric: path.stat().st_mtime_ns for metric, path in shipped.items()} == before
     for metric, path in shipped.items():
         assert (tmp_path / "home" / "fronts" / "gp" / path.name).read_bytes() == path.read_bytes(), metric
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
@@ -299,6 +306,7 @@ def test_commands_name_the_extra_that_is_missing_and_leave_nothing(tmp_path):
         "collect accuracy --n 1 --out folder": "construction",
         "collect throughput --device cpu --n 1 --out folder": "construction",
         "proxy-search digits --out folder": "construction",
+        f"train {TOY} AccelNAS-VCK190-v0 --evaluations 16": "agents",
     }
     command = [sys.executable, "-c", WITHOUT_EXTRAS]
     run = subprocess.run(command, input="\n".join(extras), capture_output=True, text=True, cwd=tmp_path)

@@ -17,9 +17,12 @@ from anb_gym._lazy import submodules
 from anb_gym.cli import (
     calibrate,
     collect,
+    design,
     device,
     devices,
     difficulty,
+    enjoy,
+    evaluate,
     fit,
     front,
     leaderboard,
@@ -28,6 +31,7 @@ from anb_gym.cli import (
     reproduce,
     solve,
     study,
+    train,
     validate,
 )
 from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
@@ -35,12 +39,13 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 #: In the order of `--help`.
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
+    *(train, evaluate, design, enjoy),
     *(study, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
 )
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (
     "Neural architecture search on real accelerator measurements: score architectures, certify what is best, "
-    "compare controllers, and add devices and data."
+    "train agents, compare controllers, and add devices and data."
 )
 
 

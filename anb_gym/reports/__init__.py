@@ -18,11 +18,15 @@ module              what it has
 ``interactive``     the figures in it
 ``plots``           figures of a study, fit for a paper
 ``pictures``        all of them, as files
+``agent_report``    ``report.html`` of an agent's training, and its learning curve
+``agent_figures``   the figures in it
+``event_log``       what TensorBoard shows of a training
+``pages``           pages in HTML that open without a network
 ==================  ================================================================
 
 What they show is computed elsewhere: :mod:`anb_gym.study.analysis` has the statistics. Modules are imported when they
 are first named, and need ``pip install 'anb_gym[study]'``; ``fronts``, ``surrogates``, ``paper_tables`` and ``plane``
-are content with ``anb_gym[pareto]``.
+are content with ``anb_gym[pareto]``, ``agent_report``, ``agent_figures`` and ``event_log`` with ``anb_gym[agents]``.
 """
 
 from anb_gym._lazy import submodules

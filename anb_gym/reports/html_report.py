@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym.reports.interactive import front_figure, trajectory_figure
+from anb_gym.reports.pages import render_page
 from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
 
-_TEMPLATE: Final = "report.html"
 Cell = dict[str, Any]
 
 
@@ -44,12 +43,10 @@ def write_report(results: Results, path: Path, *, analysis: Analysis | None = No
 
 def render(results: Results, analysis: Analysis) -> str:
     """The text of the report."""
-    jinja2 = require("jinja2", "study")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     look = styles(analysis.summary["controller"])
     groups = [group for group, matrices in analysis.matrices.items() if any(matrices.values())]
-    text: str = template.render(
+    return render_page(
+        "report.html",
         name=results.name,
         subtitle=f"{len(look)} controllers, {len(analysis.tasks)} tasks, {len(results.runs):,} runs, "
         f"{len(results.table):,} evaluations",
@@ -61,7 +58,6 @@ def render(results: Results, analysis: Analysis) -> str:
         configuration=json.dumps(results.configuration, indent=2),
         versions=json.dumps(results.versions, indent=2),
     )
-    return text
 
 
 def _group(analysis: Analysis, group: str, look: Mapping[str, Style]) -> dict[str, Any]:

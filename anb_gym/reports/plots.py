@@ -64,8 +64,8 @@ def anytime_figure(
         axes.step(
             clock, median, where="post", color=style.colour, linestyle=style.line, linewidth=1.7, label=literal(name)
         )
-    _logarithmic(axes, "x")
-    _logarithmic(axes, "y")
+    logarithmic(axes, "x")
+    logarithmic(axes, "y")
     finish_axes(axes, (label, CLOCKS[over]), literal(title))
     _legend(figure, curves)
     return figure
@@ -101,7 +101,7 @@ def profile_figure(
         axes.fill_between(thresholds, low, high, color=style.colour, alpha=0.16, linewidth=0)
         shares = performance_profile(matrix, thresholds)
         axes.plot(thresholds, shares, color=style.colour, linestyle=style.line, linewidth=1.7, label=literal(name))
-    _logarithmic(axes, "x")
+    logarithmic(axes, "x")
     axes.set_ylim(-0.01, 1.01)
     axes.yaxis.set_major_formatter(_percent)
     finish_axes(axes, ("share of runs", f"{label}, at most"), title)
@@ -245,7 +245,7 @@ def _closed(surface: FloatArray, worst: FloatArray, directions: Sequence[str]) -
     return np.vstack([[first], corners, [last]])
 
 
-def _logarithmic(axes: Axes, which: str) -> None:
+def logarithmic(axes: Axes, which: str) -> None:
     """Makes the axis ``"x"`` or ``"y"`` logarithmic, with plain numbers."""
     axes.set(**{f"{which}scale": "log"})
     axis = getattr(axes, f"{which}axis")

@@ -1,0 +1,149 @@
+"""What an agent designs, what it is for, what it is worth, and the certified best beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from anb_gym._types import FloatArray
+from anb_gym.fronts import NoFrontError
+from anb_gym.metrics import DIRECTIONS
+from anb_gym.problems import AskBound, AskPreference, Bounds, Evaluation, Problem, Request
+from anb_gym.rewards import Constrained
+from anb_gym.space import SPACE, Choices, Indices
+
+from .agent import Agent
+
+#: How far a bound that was given may be from the one that is asked for, in parts of it.
+_ROUNDING: Final = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Designs:
+    """Architectures that an agent designed, with their worth.
+
+    Attributes:
+        problem: What they are for.
+        choices: ``int8`` (n, 28).
+        request: What each is for; None where episodes ask for nothing.
+        evaluation: Their worth, without noise.
+    """
+
+    problem: Problem
+    choices: Choices
+    request: Request | None
+    evaluation: Evaluation
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    @property
+    def n_unique(self) -> int:
+        """How many different architectures there are."""
+        return len(np.unique(SPACE.to_index(self.choices)))
+
+
+def designs_for_all(agent: Agent, n: int, *, greedy: bool, seed: int = 0) -> Iterator[Designs]:
+    """Designs for all that episodes may ask for: n evenly spaced preferences, or every problem of a set.
+
+    Args:
+        agent: A trained agent.
+        n: Designs that are sampled, or preferences.
+        greedy: Whether to make the most probable choices.
+        seed: Of what is sampled.
+    """
+    problem = agent.problem
+    once = greedy and agent.assignment.rules is not None  # nothing is drawn, so all would be alike
+    if isinstance(problem, Problem):
+        if isinstance(problem.ask, AskPreference):
+            yield designs_for(agent, evenly_spaced(problem.ask, n), greedy=greedy, seed=seed)
+        else:
+            yield judged(problem, agent.design(1 if once else n, greedy=greedy, seed=seed))
+        return
+    for part in problem:
+        yield judged(part, agent.design(1 if once else n, task=part.task.name, greedy=greedy, seed=seed))
+
+
+def designs_for(agent: Agent, preferences: FloatArray, *, greedy: bool, seed: int = 0) -> Designs:
+    """Designs for preferences, one each.
+
+    Args:
+        agent: An agent whose episodes ask for a preference.
+        preferences: Weights ``float64`` (n, 2) or bounds (n,).
+        greedy: Whether to make the most probable choices.
+        seed: Of what is sampled.
+    """
+    problem = agent.problem
+    assert isinstance(problem, Problem)
+    request = problem.ask.blank(len(preferences))
+    for row, preference in enumerate(preferences.tolist()):
+        request[row : row + 1] = problem.ask.draw(np.random.default_rng(0), {"preference": preference})
+    return judged(problem, agent.design(len(preferences), preference=preferences, greedy=greedy, seed=seed), request)
+
+
+def evenly_spaced(ask: AskPreference, n: int) -> FloatArray:
+    """Preferences from end to end: weights ``float64`` (n, 2), or bounds in the metric's unit (n,)."""
+    request = ask.at(np.linspace(0.0, 1.0, n))
+    shown: FloatArray = ask.shown(request)["preference"]
+    # The last bound may miss the ideal by a rounding.
+    return np.clip(shown, min(ask.nadir, ask.ideal), max(ask.nadir, ask.ideal)) if isinstance(ask, AskBound) else shown
+
+
+def judged(problem: Problem, choices: Choices, request: Request | None = None) -> Designs:
+    """Designs with their worth."""
+    return Designs(problem, choices, request, problem.assess(SPACE.to_states(choices), request))
+
+
+def certified(problem: Problem, request: Request | None, n: int) -> Indices | None:
+    """The certified optimum for each of n requests, ``int64`` (n,); None where none is known.
+
+    Args:
+        problem: The problem.
+        request: The requests; None where episodes ask for nothing.
+        n: How many.
+    """
+    if problem.is_vector:
+        return None
+    if request is None:
+        optimum = problem.optimum
+        return None if optimum is None else np.repeat(optimum.indices[:1], n)
+    try:
+        front = problem.front
+    except NoFrontError:
+        return None
+    # Every reward that takes a preference never falls when a metric improves, so its optimum lies on the front.
+    metrics = dict(zip(front.metrics, front.objectives.T, strict=True))
+    rows = [int(problem.score(metrics, request[np.full(len(front), row)]).argmax()) for row in range(n)]
+    return front.indices[rows]
+
+
+def best_under(problem: Problem, bounds: FloatArray) -> FloatArray | None:
+    """The certified best accuracy of all architectures that meet each bound, ``float64`` (n,); None without a front.
+
+    Where nothing meets a bound it is NaN.
+    """
+    try:
+        front = problem.front
+    except NoFrontError:
+        return None
+    accuracy, metric = front.objectives.T  # best accuracy first, and so worst metric first
+    sign = 1.0 if DIRECTIONS[front.metrics[1]] == "max" else -1.0
+    row = np.searchsorted(np.maximum.accumulate(sign * metric), sign * bounds, side="left")
+    return np.append(accuracy, np.nan)[row]
+
+
+def bounds_of(designs: Designs) -> tuple[str, FloatArray] | None:
+    """The bounded metric and the bound of each design, ``float64`` (n,); None without a bound."""
+    problem, ask = designs.problem, designs.problem.ask
+    if isinstance(ask, AskBound):
+        assert isinstance(designs.request, Bounds)
+        bounds = ask.parameters(designs.request)["bound"]
+        # Bounds are kept as places between the nadir and the ideal, so that they differ by a rounding.
+        return ask.metric, bounds * (1.0 - _ROUNDING if DIRECTIONS[ask.metric] == "max" else 1.0 + _ROUNDING)
+    for limit in (problem.constraint, problem.reward):
+        if isinstance(limit, Constrained):
+            return limit.performance, np.full(len(designs), limit.bound)
+    return None

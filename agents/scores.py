@@ -1,0 +1,136 @@
+"""What an agent's policy is worth: rewards and regrets of its designs, what they cover, which bounds they break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from anb_gym._errors import integer
+from anb_gym._types import FloatArray
+from anb_gym.calibration import front_scale
+from anb_gym.fronts import NoFrontError
+from anb_gym.metrics import DIRECTIONS
+from anb_gym.pareto import normalised_hypervolume
+from anb_gym.problems import AskWeights, Problem
+
+from .agent import Agent
+from .designs import Designs, best_under, bounds_of, designs_for_all
+
+#: Designs that are sampled, or evenly spaced preferences that are designed for.
+N_DESIGNS: Final = 1001
+
+
+@dataclass(frozen=True)
+class Score:
+    """The worth of an agent's designs for one problem.
+
+    Attributes:
+        task: The problem's task.
+        greedy: Whether they were the most probable ones, or sampled.
+        designs: How many there were.
+        unique: How many different ones.
+        reward: Their mean reward, in the problem's scale; None for a vector reward.
+        regret: Their mean regret; None where no optimum is certified, and under a bound, see ``loss``.
+        coverage: The share of the exact front's hypervolume that they cover together; None without preferences or a
+            vector reward, or without an exact front.
+        loss: Median points of accuracy by which those that meet their bound are below the certified optimum under it;
+            None without a bound or an exact front, or if none meets it.
+        violations: The share of them that break their bound; None without one.
+    """
+
+    task: str
+    greedy: bool
+    designs: int
+    unique: int
+    reward: float | None
+    regret: float | None
+    coverage: float | None
+    loss: float | None
+    violations: float | None
+
+
+def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
+    """Scores an agent's policy, greedy and sampled.
+
+    The greedy policy designs one architecture where nothing is drawn; where episodes ask for preferences, both
+    policies design one for each of n evenly spaced ones. Of a set of problems each is scored.
+
+    Args:
+        agent: A trained agent.
+        n: Designs that are sampled, or preferences; at least 2.
+        seed: Of what is sampled.
+
+    Returns:
+        For each problem the score of the greedy and of the sampled designs.
+
+    Raises:
+        ValueError: An argument has an impossible value.
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    integer(n, 2, "n")
+    return [
+        score(designs, greedy=greedy)
+        for greedy in (True, False)
+        for designs in designs_for_all(agent, n, greedy=greedy, seed=seed)
+    ]
+
+
+def score(designs: Designs, *, greedy: bool) -> Score:
+    """The score of designs.
+
+    Raises:
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    problem, evaluation = designs.problem, designs.evaluation
+    loss, violations = _under_bounds(designs)
+    regret = evaluation.regret if violations is None else None
+    return Score(
+        task=problem.task.name,
+        greedy=greedy,
+        designs=len(designs),
+        unique=designs.n_unique,
+        reward=None if problem.is_vector else float(evaluation.reward.mean()),
+        regret=None if regret is None else float(regret.mean()),
+        coverage=_coverage(designs),
+        loss=loss,
+        violations=violations,
+    )
+
+
+def coverage(problem: Problem, metrics: Mapping[str, FloatArray]) -> float | None:
+    """The share of the exact front's hypervolume that architectures with these metrics cover; None without a front.
+
+    Raises:
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
+    """
+    try:
+        front = problem.front
+    except NoFrontError:
+        return None
+    if len(front.metrics) < 2:
+        return None
+    points = np.stack([metrics[name] for name in front.metrics], axis=1)
+    reference_point = front_scale(problem.task).reference_point
+    return normalised_hypervolume(points, front.objectives, reference_point, front.directions)
+
+
+def _coverage(designs: Designs) -> float | None:
+    problem = designs.problem
+    if not problem.is_vector and not isinstance(problem.ask, AskWeights):
+        return None
+    return coverage(problem, designs.evaluation.exact)
+
+
+def _under_bounds(designs: Designs) -> tuple[float | None, float | None]:
+    """Loss of accuracy and share of broken bounds."""
+    if (bounded := bounds_of(designs)) is None:
+        return None, None
+    name, bounds = bounded
+    exact = designs.evaluation.exact
+    met = exact[name] >= bounds if DIRECTIONS[name] == "max" else exact[name] <= bounds
+    best = best_under(designs.problem, bounds)
+    lost = np.empty(0) if best is None else (best - exact["accuracy"])[met]
+    return float(np.median(lost)) if len(lost) else None, float((~met).mean())

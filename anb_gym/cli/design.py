@@ -1,0 +1,137 @@
+"""The command ``design``: an agent's architectures, beside the certified best."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anb_gym import SPACE, Architecture
+from anb_gym._errors import integer
+from anb_gym.benchmark import PREDICTED
+from anb_gym.cli._agents import add_agent, add_request, asked_for, load_agent, warn_if_unfinished
+from anb_gym.problems import AskPreference, Problem
+
+if TYPE_CHECKING:
+    from anb_gym.agents.agent import Agent
+    from anb_gym.agents.designs import Designs
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
+    design = commands.add_parser("design", help="let an agent design architectures")
+    add_agent(design)
+    design.add_argument("--n", type=int, default=1, metavar="N", help="how many; 1, which is the most probable")
+    add_request(design)
+    design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled; 0")
+    form = design.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    form.add_argument("--json", action="store_true", help="print JSON")
+    design.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    integer(options.n, 1, "--n")
+    integer(options.seed, 0, "--seed")
+    saved, agent = load_agent(options)
+    found = [record for designs in _designs(agent, options) for record in _records(designs)]
+    if options.json:
+        about = {"agent": saved.name, "id": saved.assignment.id, "evaluations": saved.done}
+        print(json.dumps({**about, "designs": found}, indent=2))
+    elif options.csv:
+        _print_csv(found)
+    else:
+        print(f"{saved.name} on {saved.assignment.id}, {saved.done:,} evaluations, seed {saved.assignment.seed}")
+        warn_if_unfinished(saved)
+        _print_tables(found)
+
+
+def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
+    """What is asked for: of every task that the agent knows if it knows several and none is named."""
+    from anb_gym.agents.designs import designs_for, evenly_spaced, judged
+
+    problem, asked = agent.problem, asked_for(agent.problem, options)
+    if not isinstance(problem, Problem):
+        for part in problem if not asked else [problem[asked["task"]]]:
+            yield judged(part, agent.design(options.n, task=part.task.name, seed=options.seed))
+    elif not isinstance(problem.ask, AskPreference):
+        yield judged(problem, agent.design(options.n, seed=options.seed))
+    elif not asked:
+        yield designs_for(agent, evenly_spaced(problem.ask, max(2, options.n))[: options.n], greedy=True)
+    else:
+        preferences = np.repeat(np.array([asked["preference"]], dtype=np.float64), options.n, axis=0)
+        yield designs_for(agent, preferences, greedy=options.n == 1, seed=options.seed)
+
+
+def _records(designs: Designs) -> Iterator[dict[str, Any]]:
+    """The designs, and the certified best once for each different thing that they are for."""
+    from anb_gym.agents.designs import certified, judged
+
+    yield from _rows("agent", designs)
+    n = len(designs)
+    first = np.arange(1)
+    if designs.request is not None:
+        shown = designs.problem.ask.shown(designs.request)["preference"]
+        first = np.sort(np.unique(shown, axis=0, return_index=True)[1])
+    request = None if designs.request is None else designs.request[first]
+    if n and (best := certified(designs.problem, request, len(first))) is not None:
+        yield from _rows("certified", judged(designs.problem, SPACE.from_index(best), request))
+
+
+def _rows(by: str, designs: Designs) -> Iterator[dict[str, Any]]:
+    problem, evaluation = designs.problem, designs.evaluation
+    shown = None if designs.request is None else problem.ask.shown(designs.request)["preference"].tolist()
+    for row, index in enumerate(SPACE.to_index(designs.choices).tolist()):
+        yield {
+            "by": by,
+            "task": problem.task.name,
+            **({} if shown is None else {"preference": shown[row]}),
+            "architecture": str(Architecture.from_index(index)),
+            "index": index,
+            "metrics": {name: float(evaluation.exact[name][row]) for name in problem.metrics},
+            **({} if problem.is_vector else {"reward": float(evaluation.reward[row])}),
+            **({} if evaluation.regret is None else {"regret": float(evaluation.regret[row])}),
+        }
+
+
+def _print_csv(found: list[dict[str, Any]]) -> None:
+    flat = [
+        {
+            **{key: value for key, value in record.items() if key != "metrics"},
+            **({"preference": _shown(record["preference"])} if "preference" in record else {}),
+            **record["metrics"],
+        }
+        for record in found
+    ]
+    names = dict.fromkeys(name for record in flat for name in record)
+    writer = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+
+
+def _print_tables(found: list[dict[str, Any]]) -> None:
+    from anb_gym.cli.evaluate import in_columns
+
+    for task in dict.fromkeys(record["task"] for record in found):
+        records = [record for record in found if record["task"] == task]
+        columns: dict[str, list[Any]] = {task: [record["by"] for record in records]}
+        if "preference" in records[0]:
+            columns["for"] = [_shown(record["preference"]) for record in records]
+        columns["architecture"] = [record["architecture"] for record in records]
+        for name in records[0]["metrics"]:
+            unit = PREDICTED.get(name, "")
+            columns[f"{name} ({unit})"] = [f"{record['metrics'][name]:,.2f}" for record in records]
+        for name in ("reward", "regret"):
+            if name in records[0]:
+                columns[name] = [f"{record[name]:.4f}" for record in records]
+        print(in_columns(columns, left=(task, "architecture")))
+
+
+def _shown(preference: Any) -> str:
+    """A preference as a text: weights, or a bound."""
+    return ",".join(f"{weight:.4g}" for weight in preference) if isinstance(preference, list) else f"{preference:.6g}"

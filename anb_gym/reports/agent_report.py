@@ -1,0 +1,225 @@
+"""The report of an agent's training: a learning curve as a picture, and one page that opens in any browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._files import write_atomically
+from anb_gym._types import FloatArray
+from anb_gym.agents.agent import Agent
+from anb_gym.agents.curves import curves, grid, window_of
+from anb_gym.agents.designs import Designs, certified, designs_for, designs_for_all, evenly_spaced, judged
+from anb_gym.agents.evaluations import Evaluations
+from anb_gym.agents.saving import Saved
+from anb_gym.agents.scores import Score
+from anb_gym.fronts import NoFrontError
+from anb_gym.pareto.fronts import front as front_rows
+from anb_gym.problems import AskPreference, AskWeights, Problem
+from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure
+from anb_gym.reports.drawing import to_png
+from anb_gym.reports.pages import render_page
+from anb_gym.reports.styles import metric_label
+from anb_gym.space import SPACE, Architecture, Indices
+
+#: The names of the files.
+CURVE: Final = "learning_curve.png"
+PAGE: Final = "report.html"
+#: Designs that the page lists, and preferences.
+_LISTED: Final = 10
+_PREFERENCES: Final = 11
+#: Preferences whose designs are drawn.
+_DRAWN: Final = 201
+
+Cell = dict[str, Any]
+
+
+def write_report(folder: Path, agent: Agent, saved: Saved, scores: Sequence[Score]) -> list[Path]:
+    """Writes ``learning_curve.png`` and ``report.html``.
+
+    Args:
+        folder: Where to.
+        agent: The trained agent.
+        saved: Its file, with the record of the training.
+        scores: What its policy is worth, see :func:`anb_gym.agents.score_agent`.
+
+    Returns:
+        The files.
+
+    Raises:
+        ModuleNotFoundError: The extra ``agents`` is not installed.
+        OSError: A file cannot be written.
+    """
+    record = saved.evaluations
+    assert record is not None
+    budget, name = len(record), saved.name
+    found = curves(record, grid(budget, N_POINTS), window_of(budget))
+    title = f"{name} on {saved.assignment.id}"
+    picture = to_png(learning_figure(found, agent.problem, title), dpi=150)
+    files = {folder / CURVE: picture, folder / PAGE: render(agent, saved, scores, picture).encode()}
+    for path, data in files.items():
+        write_atomically(path, data)
+    return list(files)
+
+
+def render(agent: Agent, saved: Saved, scores: Sequence[Score], picture: bytes) -> str:
+    """The text of the page, with the picture of the learning curve."""
+    record, assignment = saved.evaluations, saved.assignment
+    assert record is not None
+    about, front, sections = _designs(agent, record)
+    return render_page(
+        "agent.html",
+        agent=saved.name,
+        id=assignment.id,
+        subtitle=f"{len(record):,} evaluations of {record.n_unique:,} different architectures, "
+        f"seed {assignment.seed}, {record.seconds[-1]:,.1f} s",
+        learning=_embedded(picture),
+        policy_about=policy_about(scores),
+        policy=policy_table(scores),
+        designs_about=about,
+        front=None if front is None else _embedded(front),
+        designs=sections,
+        configuration=json.dumps({"arguments": assignment.arguments, "settings": saved.settings}, indent=2),
+        versions=json.dumps(saved.versions, indent=2),
+    )
+
+
+def policy_about(scores: Sequence[Score]) -> str:
+    """What the numbers of a table of scores mean."""
+    first = scores[0]
+    parts = []
+    if first.reward is not None:
+        parts.append("Mean reward and regret of what the policy designs, without measurement noise")
+    if first.coverage is not None:
+        parts.append("the share of the exact front's hypervolume that the designs cover together")
+    if first.violations is not None:
+        parts.append(
+            "the share that breaks its bound, and the median loss of accuracy, in points, of the others against the "
+            "certified optimum under the bound"
+        )
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}. Greedy designs take the most probable choices."
+
+
+def policy_table(scores: Sequence[Score]) -> dict[str, Any]:
+    """Scores as a table, see ``grid.html``."""
+    several = len({score.task for score in scores}) > 1
+    columns = {
+        "reward": [score.reward for score in scores],
+        "regret": [score.regret for score in scores],
+        "coverage": [score.coverage for score in scores],
+        "violations": [score.violations for score in scores],
+        "loss of accuracy": [score.loss for score in scores],
+    }
+    shown = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    rows = [
+        [
+            *([{"text": score.task}] if several else []),
+            {"text": "greedy" if score.greedy else "sampled"},
+            {"text": f"{score.designs:,}"},
+            {"text": f"{score.unique:,}"},
+            *({"text": number(values[row])} for values in shown.values()),
+        ]
+        for row, score in enumerate(scores)
+    ]
+    return {"head": [*(["task"] if several else []), "policy", "designs", "different", *shown], "rows": rows}
+
+
+def number(value: float | None) -> str:
+    """A number as tables show it."""
+    return "–" if value is None or not np.isfinite(value) else f"{value:.4f}"
+
+
+def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list[dict[str, Any]]]:
+    """What is said of designs, their picture if there is one, and tables of them."""
+    problem = agent.problem
+    if not isinstance(problem, Problem):
+        parts = list(designs_for_all(agent, 2, greedy=True))
+        tables = [_table(part, part.problem.task.name) for part in parts]
+        return (
+            "The greedy design for every task, and in grey beside each number that of the certified optimum.",
+            None,
+            tables,
+        )
+    states = SPACE.index_to_states(record.index)
+    evaluated = problem.benchmark.query_states(states, problem.metrics)
+    if isinstance(problem.ask, AskPreference):
+        drawn = designs_for(agent, evenly_spaced(problem.ask, _DRAWN), greedy=True)
+        listed = designs_for(agent, evenly_spaced(problem.ask, _PREFERENCES), greedy=True)
+        about = (
+            "Greedy designs for evenly spaced preferences, and in grey beside each number that of the certified best."
+        )
+        return about, _picture(problem, evaluated, drawn, "greedy designs"), [_table(listed)]
+    if problem.is_vector:
+        points = np.stack([evaluated[name] for name in problem.metrics], axis=1)
+        members = front_rows(points, problem.task.directions)
+        members = members[np.unique(record.index[members], return_index=True)[1]]
+        members = members[np.argsort(-points[members, 0])]
+        found = judged(problem, SPACE.from_index(record.index[members]))
+        listed = judged(problem, found.choices[np.unique(np.linspace(0, len(found) - 1, _LISTED).astype(int))])
+        about = f"The {len(found):,} architectures of the training that none other of it dominates; some of them:"
+        return about, _picture(problem, evaluated, found, "best of the training"), [_table(listed)]
+    greedy = next(designs_for_all(agent, 1, greedy=True))
+    exact = problem.score(evaluated)
+    order = np.unique(record.index, return_index=True)[1]
+    order = order[np.argsort(-exact[order], kind="stable")][:_LISTED]
+    best = judged(problem, SPACE.from_index(record.index[order]))
+    picture = _picture(problem, evaluated, best, f"best {len(best)} of the training")
+    about = "In grey beside each number that of the certified optimum."
+    return about, picture, [_table(greedy, "Greedy"), _table(best, "The best that it evaluated")]
+
+
+def _table(designs: Designs, title: str = "") -> dict[str, Any]:
+    """Designs as a table; beside each number that of the certified optimum."""
+    problem, evaluation = designs.problem, designs.evaluation
+    n = len(designs)
+    optima = certified(problem, designs.request, n)
+    best = None if optima is None else _metrics_of(problem, optima)
+    shown = [] if designs.request is None else preference_texts(designs)
+    head = [*(["preference"] if shown else []), "architecture", *map(metric_label, problem.metrics)]
+    numbers: dict[str, FloatArray] = {} if problem.is_vector else {"reward": evaluation.reward}
+    if evaluation.regret is not None:
+        numbers["regret"] = evaluation.regret
+    rows: list[list[Cell]] = []
+    for row, index in enumerate(SPACE.to_index(designs.choices).tolist()):
+        cells = [{"text": shown[row]}] if shown else []
+        cells.append({"text": str(Architecture.from_index(index))})
+        for name in problem.metrics:
+            beside = "" if best is None else f"{best[name][row]:,.2f}"
+            cells.append({"text": f"{evaluation.exact[name][row]:,.2f}", "range": beside})
+        cells += [{"text": number(values[row])} for values in numbers.values()]
+        rows.append(cells)
+    return {"title": title, "head": [*head, *numbers], "rows": rows}
+
+
+def preference_texts(designs: Designs) -> list[str]:
+    """What designs are for, as texts."""
+    preferences = designs.problem.ask.shown(designs.request)["preference"]
+    if isinstance(designs.problem.ask, AskWeights):
+        return [", ".join(f"{weight:.3g}" for weight in row) for row in preferences.tolist()]
+    return [f"{bound:,.5g}" for bound in preferences.tolist()]
+
+
+def _metrics_of(problem: Problem, indices: Indices) -> dict[str, FloatArray]:
+    return problem.benchmark.query_states(SPACE.index_to_states(indices), problem.metrics)
+
+
+def _picture(problem: Problem, evaluated: dict[str, FloatArray], designs: Designs, label: str) -> bytes | None:
+    """The designs under the exact front, if there is one of two metrics."""
+    try:
+        front = problem.front
+    except NoFrontError:
+        return None
+    if len(front.metrics) != 2:
+        return None
+    clouds = [np.stack([values[m] for m in front.metrics], axis=1) for values in (evaluated, designs.evaluation.exact)]
+    return to_png(designs_figure(front, clouds[0], clouds[1], label), dpi=110)
+
+
+def _embedded(png: bytes) -> str:
+    return base64.b64encode(png).decode("ascii")

@@ -1,0 +1,75 @@
+"""Agents that commands are tested with, as users have them: in a file of their own."""
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym._types import FloatArray
+from anb_gym.agents import Agent, ArchitectureAgent, Training
+from anb_gym.agents.designs import certified
+from anb_gym.problems import AskPreference, Problem
+from anb_gym.space import SPACE, Choices
+from tests.agents.toy_agent import Toy
+
+__all__ = ["Interrupted", "Oracle", "Picky", "Toy"]
+
+
+class Interrupted(Toy):
+    """Is interrupted after its third update, the first time, and saves after the second."""
+
+    def train(self, training: Training) -> None:
+        checkpoint, updates = training.checkpoint, training.done // 16
+
+        def interrupted(agent: Agent) -> None:
+            nonlocal updates
+            updates += 1
+            if "ANB_GYM_TEST_INTERRUPTS" not in os.environ:
+                return checkpoint(agent)
+            if updates < 4:
+                return checkpoint(agent, force=updates == 2)
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)  # at once, without a checkpoint
+            return None
+
+        training.checkpoint = interrupted  # type: ignore[method-assign,assignment]
+        super().train(training)
+
+
+class Picky(Toy):
+    """Wants a budget of one update at least."""
+
+    def train(self, training: Training) -> None:
+        if training.remaining < self.settings["batch_size"]:
+            raise ValueError(f"evaluations must be at least 16, one update, got {training.remaining}")
+        super().train(training)
+
+
+class Oracle(ArchitectureAgent):
+    """Designs the certified best for every preference."""
+
+    def train(self, training: Training) -> None:
+        while training.remaining:
+            training.evaluate(SPACE.sample(16, self.rng), training.draw(16))
+
+    def complete(self, choices: Choices, cells: FloatArray, rng: np.random.Generator, greedy: bool) -> Choices:
+        problem = self.problem
+        assert isinstance(problem, Problem)
+        request = problem.ask.at(cells[:, 0].copy()) if isinstance(problem.ask, AskPreference) else None
+        best = certified(problem, request, len(choices))
+        assert best is not None
+        return SPACE.from_index(best)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        pass
+
+
+#: Where they are.
+FILE = Path(__file__)
