@@ -21,7 +21,8 @@ class Curves:
         window: The evaluations before each over which rewards are averaged.
         reward: Their mean reward, ``float64`` (k,), or (k, objectives) for a vector reward.
         regret: ``float64`` (k,): the smallest regret so far where all episodes ask for the same, else the median of
-            the window; NaN where no optimum is certified.
+            those in the window that are finite, as that of an architecture that breaks a bound need not be; NaN if
+            there is none.
         unique: Different architectures so far, ``int64`` (k,).
         seconds: Wall seconds of the training, ``float64`` (k,).
     """
@@ -57,8 +58,8 @@ def curves(record: Evaluations, evaluations: NDArray[np.int64], window: int) -> 
     sums = np.concatenate([np.zeros((1, *record.reward.shape[1:])), np.cumsum(record.reward, axis=0)])
     counts = (evaluations - first).reshape(-1, *[1] * (record.reward.ndim - 1))
     if record.cells.shape[1]:
-        pairs = zip(first, evaluations, strict=True)
-        regret = np.array([np.median(record.regret[start:stop]) for start, stop in pairs])
+        windows = [record.regret[start:stop] for start, stop in zip(first, evaluations, strict=True)]
+        regret = np.array([_median(values[np.isfinite(values)]) for values in windows])
     else:
         regret = record.regret_so_far[evaluations - 1]
     new = np.zeros(len(record), dtype=np.int64)
@@ -71,3 +72,7 @@ def curves(record: Evaluations, evaluations: NDArray[np.int64], window: int) -> 
         unique=np.cumsum(new)[evaluations - 1],
         seconds=record.seconds[evaluations - 1],
     )
+
+
+def _median(values: FloatArray) -> float:
+    return float(np.median(values)) if len(values) else np.nan

@@ -12,7 +12,7 @@ from anb_gym._types import FloatArray
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import AskBound, AskPreference, Bounds, Evaluation, Problem, Request
-from anb_gym.rewards import Constrained
+from anb_gym.rewards import Bounded, Constrained
 from anb_gym.space import SPACE, Choices, Indices
 
 from .agent import Agent
@@ -120,30 +120,15 @@ def certified(problem: Problem, request: Request | None, n: int) -> Indices | No
     return front.indices[rows]
 
 
-def best_under(problem: Problem, bounds: FloatArray) -> FloatArray | None:
-    """The certified best accuracy of all architectures that meet each bound, ``float64`` (n,); None without a front.
-
-    Where nothing meets a bound it is NaN.
-    """
-    try:
-        front = problem.front
-    except NoFrontError:
-        return None
-    accuracy, metric = front.objectives.T  # best accuracy first, and so worst metric first
-    sign = 1.0 if DIRECTIONS[front.metrics[1]] == "max" else -1.0
-    row = np.searchsorted(np.maximum.accumulate(sign * metric), sign * bounds, side="left")
-    return np.append(accuracy, np.nan)[row]
-
-
 def bounds_of(designs: Designs) -> tuple[str, FloatArray] | None:
     """The bounded metric and the bound of each design, ``float64`` (n,); None without a bound."""
     problem, ask = designs.problem, designs.problem.ask
     if isinstance(ask, AskBound):
         assert isinstance(designs.request, Bounds)
         bounds = ask.parameters(designs.request)["bound"]
-        # Bounds are kept as places between the nadir and the ideal, so that they differ by a rounding.
+        # What a bound is kept as can differ from it by a rounding.
         return ask.metric, bounds * (1.0 - _ROUNDING if DIRECTIONS[ask.metric] == "max" else 1.0 + _ROUNDING)
-    for limit in (problem.constraint, problem.reward):
-        if isinstance(limit, Constrained):
-            return limit.performance, np.full(len(designs), limit.bound)
+    limit = problem.limit or problem.reward
+    if isinstance(limit, Constrained | Bounded):
+        return limit.performance, np.full(len(designs), limit.bound)
     return None

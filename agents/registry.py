@@ -40,7 +40,7 @@ def find(agent: str | type[Agent]) -> tuple[str, type[Agent]]:
         path = f"{agent.__module__}:{agent.__qualname__}"
         return known.get(path, path), agent
     name = agent if isinstance(agent, str) and ":" in agent else choose(agent, AGENTS, "agent")
-    found = load_class(AGENTS.get(name, name))
+    found = load_class(AGENTS.get(name, name), "agent")
     if not issubclass(found, Agent):
         raise ValueError(f"agent must be a subclass of anb_gym.agents.Agent, got {name!r}, which is none")
     return name, found

@@ -12,12 +12,12 @@ from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
-from anb_gym.metrics import DIRECTIONS
+from anb_gym.metrics import relative_violation
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.problems import AskWeights, Problem
 
 from .agent import Agent
-from .designs import Designs, best_under, bounds_of, designs_for_all
+from .designs import Designs, bounds_of, designs_for_all
 
 #: Designs that are sampled, or evenly spaced preferences that are designed for.
 N_DESIGNS: Final = 1001
@@ -128,9 +128,12 @@ def _under_bounds(designs: Designs) -> tuple[float | None, float | None]:
     """Loss of accuracy and share of broken bounds."""
     if (bounded := bounds_of(designs)) is None:
         return None, None
-    name, bounds = bounded
+    metric, bounds = bounded
     exact = designs.evaluation.exact
-    met = exact[name] >= bounds if DIRECTIONS[name] == "max" else exact[name] <= bounds
-    best = best_under(designs.problem, bounds)
-    lost = np.empty(0) if best is None else (best - exact["accuracy"])[met]
-    return float(np.median(lost)) if len(lost) else None, float((~met).mean())
+    met = relative_violation(metric, exact[metric], bounds) == 0.0
+    violations = float((~met).mean())
+    try:
+        best = designs.problem.best_under(bounds).accuracy
+    except ValueError:  # nothing meets a bound, or there is no front
+        return None, violations
+    return float(np.median((best - exact["accuracy"])[met])) if met.any() else None, violations

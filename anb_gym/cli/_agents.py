@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anb_gym._errors import one_line
+import numpy as np
+
+from anb_gym._errors import number, one_line
 from anb_gym._extras import needing, require
-from anb_gym.benchmark import PREDICTED
+from anb_gym.fronts.limits import check_met
 from anb_gym.metrics import DIRECTIONS, choose_metric
 from anb_gym.problems import AskBound, AskPreference, Problem, ProblemSet
 
@@ -72,7 +74,7 @@ def asked_for(problem: Problem | ProblemSet, options: argparse.Namespace) -> dic
     if not isinstance(problem.ask, AskPreference):
         _refuse(options, ("preference", "at_least", "at_most"), "an agent whose episodes ask for nothing")
         return {}
-    preference = _preference(problem.ask, options)
+    preference = _preference(problem, problem.ask, options)
     return {} if preference is None else {"preference": preference}
 
 
@@ -111,7 +113,7 @@ def _value(value: str, text: str, option: str) -> Any:
         raise ValueError(f"{option} must have a value in YAML, got {text!r}: {one_line(str(error))}") from None
 
 
-def _preference(ask: AskPreference, options: argparse.Namespace) -> Any:
+def _preference(problem: Problem, ask: AskPreference, options: argparse.Namespace) -> Any:
     """The preference that options name; None if they name none."""
     if not isinstance(ask, AskBound):
         _refuse(options, ("at_least", "at_most"), "an agent whose episodes ask for weights: give --preference")
@@ -122,13 +124,8 @@ def _preference(ask: AskPreference, options: argparse.Namespace) -> Any:
     bound = getattr(options, good)
     if bound is None:
         return None
-    unit, met = PREDICTED[ask.metric], bound <= ask.ideal if good == "at_least" else bound >= ask.ideal
-    if not met:  # NaN too
-        most = "at most" if good == "at_least" else "at least"
-        raise ValueError(
-            f"--{good.replace('_', '-')} must be {most} {ask.ideal:.10g} {unit}: no architecture has a better "
-            f"{ask.metric}, got {bound:g}"
-        )
+    option = f"--{good.replace('_', '-')}"
+    check_met(problem.front, np.array([number(bound, option)]), option)
     # Any bound beyond the nadir is met by the most accurate architecture of all.
     return max(bound, ask.nadir) if good == "at_least" else min(bound, ask.nadir)
 

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> None:
     else:
         print(f"{saved.name} on {saved.assignment.id}, {saved.done:,} evaluations, seed {saved.assignment.seed}")
         warn_if_unfinished(saved)
-        _print_tables(found)
+        _print_tables(found, "regret" if agent.problem.limit is None else "regret (points)")
 
 
 def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
@@ -86,6 +86,7 @@ def _records(designs: Designs) -> Iterator[dict[str, Any]]:
 def _rows(by: str, designs: Designs) -> Iterator[dict[str, Any]]:
     problem, evaluation = designs.problem, designs.evaluation
     shown = None if designs.request is None else problem.ask.shown(designs.request)["preference"].tolist()
+    regret = None if evaluation.regret is None else evaluation.regret.tolist()
     for row, index in enumerate(SPACE.to_index(designs.choices).tolist()):
         yield {
             "by": by,
@@ -95,7 +96,7 @@ def _rows(by: str, designs: Designs) -> Iterator[dict[str, Any]]:
             "index": index,
             "metrics": {name: float(evaluation.exact[name][row]) for name in problem.metrics},
             **({} if problem.is_vector else {"reward": float(evaluation.reward[row])}),
-            **({} if evaluation.regret is None else {"regret": float(evaluation.regret[row])}),
+            **({} if regret is None else {"regret": regret[row] if np.isfinite(regret[row]) else None}),
         }
 
 
@@ -114,7 +115,7 @@ def _print_csv(found: list[dict[str, Any]]) -> None:
     writer.writerows(flat)
 
 
-def _print_tables(found: list[dict[str, Any]]) -> None:
+def _print_tables(found: list[dict[str, Any]], regret: str) -> None:
     from anb_gym.cli.evaluate import in_columns
 
     for task in dict.fromkeys(record["task"] for record in found):
@@ -126,9 +127,9 @@ def _print_tables(found: list[dict[str, Any]]) -> None:
         for name in records[0]["metrics"]:
             unit = PREDICTED.get(name, "")
             columns[f"{name} ({unit})"] = [f"{record['metrics'][name]:,.2f}" for record in records]
-        for name in ("reward", "regret"):
+        for name, title in (("reward", "reward"), ("regret", regret)):
             if name in records[0]:
-                columns[name] = [f"{record[name]:.4f}" for record in records]
+                columns[title] = [None if record[name] is None else f"{record[name]:.4f}" for record in records]
         print(in_columns(columns, left=(task, "architecture")))
 
 

@@ -49,7 +49,7 @@ def learning_figure(found: Curves, problem: Problem | ProblemSet, title: str) ->
         low, high = regret[known].min(), regret[known].max()
         axes[1].set_ylim(low / 1.5, max(high, 3 * low) * 1.5)
         which = f"median of the last {found.window:,}" if problem.ask.n_cells else "best so far"
-        finish_axes(axes[1], ("regret", "evaluations"), f"Regret, {which}")
+        finish_axes(axes[1], (regret_label(problem), "evaluations"), f"Regret, {which}")
     for each in axes:
         each.set_xlim(0, found.evaluations[-1])
         each.xaxis.set_major_formatter("{x:,.0f}")
@@ -85,6 +85,11 @@ def designs_figure(front: CertifiedFront, evaluated: FloatArray, designs: FloatA
     finish_axes(axes, (metric_label(front.metrics[0]), metric_label(front.metrics[1])), "")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return figure
+
+
+def regret_label(problem: Problem | ProblemSet) -> str:
+    """What regret is called, with its unit: under a bound it is in points of accuracy."""
+    return "regret" if problem.limit is None else "regret (points)"
 
 
 def _draw_rewards(axes: Axes, found: Curves, problem: Problem | ProblemSet) -> None:

@@ -21,7 +21,7 @@ from anb_gym.agents.scores import Score
 from anb_gym.fronts import NoFrontError
 from anb_gym.pareto.fronts import front as front_rows
 from anb_gym.problems import AskPreference, AskWeights, Problem
-from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure
+from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure, regret_label
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.pages import render_page
 from anb_gym.reports.styles import metric_label
@@ -94,7 +94,8 @@ def policy_about(scores: Sequence[Score]) -> str:
     first = scores[0]
     parts = []
     if first.reward is not None:
-        parts.append("Mean reward and regret of what the policy designs, without measurement noise")
+        measures = "reward" if first.regret is None else "reward and regret"
+        parts.append(f"mean {measures} of what the policy designs, without measurement noise")
     if first.coverage is not None:
         parts.append("the share of the exact front's hypervolume that the designs cover together")
     if first.violations is not None:
@@ -165,9 +166,10 @@ def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list
         about = f"The {len(found):,} architectures of the training that none other of it dominates; some of them:"
         return about, _picture(problem, evaluated, found, "best of the training"), [_table(listed)]
     greedy = next(designs_for_all(agent, 1, greedy=True))
-    exact = problem.score(evaluated)
+    # Regret first: accuracy as a reward says nothing of a bound.
+    exact, regret = problem.score(evaluated), problem.regret(evaluated)
     order = np.unique(record.index, return_index=True)[1]
-    order = order[np.argsort(-exact[order], kind="stable")][:_LISTED]
+    order = order[np.lexsort((-exact[order], -exact[order] if regret is None else regret[order]))][:_LISTED]
     best = judged(problem, SPACE.from_index(record.index[order]))
     picture = _picture(problem, evaluated, best, f"best {len(best)} of the training")
     about = "In grey beside each number that of the certified optimum."
@@ -184,7 +186,7 @@ def _table(designs: Designs, title: str = "") -> dict[str, Any]:
     head = [*(["preference"] if shown else []), "architecture", *map(metric_label, problem.metrics)]
     numbers: dict[str, FloatArray] = {} if problem.is_vector else {"reward": evaluation.reward}
     if evaluation.regret is not None:
-        numbers["regret"] = evaluation.regret
+        numbers[regret_label(problem)] = evaluation.regret
     rows: list[list[Cell]] = []
     for row, index in enumerate(SPACE.to_index(designs.choices).tolist()):
         cells = [{"text": shown[row]}] if shown else []

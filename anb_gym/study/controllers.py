@@ -19,11 +19,12 @@ from anb_gym._errors import choose, integer
 from anb_gym.study.protocol import Brief, Controller
 
 
-def load_class(path: str) -> type[Any]:
+def load_class(path: str, argument: str = "controller") -> type[Any]:
     """The class at a path; of a file that was edited since, the class as it is now.
 
     Args:
         path: ``"module:Class"``, or ``"file.py:Class"`` with a path of a file.
+        argument: What errors call it.
 
     Raises:
         ValueError: The path has another form, or there is no such module, file or class. What the module itself
@@ -31,15 +32,16 @@ def load_class(path: str) -> type[Any]:
     """
     place, _, name = path.rpartition(":")
     if not place or not name.isidentifier():
-        raise ValueError(f"controller must be the name of a baseline, 'module:Class' or 'file.py:Class', got {path!r}")
-    source = source_of(path)
-    module = _load_module(place) if source is None else _load_file(Path(place), source)
+        known = "the name of a baseline" if argument == "controller" else "a name"
+        raise ValueError(f"{argument} must be {known}, 'module:Class' or 'file.py:Class', got {path!r}")
+    source = source_of(path, argument)
+    module = _load_module(place, argument) if source is None else _load_file(Path(place), source, argument)
     classes = [key for key, value in vars(module).items() if isinstance(value, type)]
     found: type[Any] = getattr(module, choose(name, classes, f"the class in {place}"))
     return found
 
 
-def source_of(path: str) -> str | None:
+def source_of(path: str, argument: str = "controller") -> str | None:
     """SHA-256 of the file of a controller ``"file.py:Class"``; None for one in a module, whose package has a version.
 
     Raises:
@@ -49,7 +51,7 @@ def source_of(path: str) -> str | None:
     if file.suffix != ".py":
         return None
     if not file.is_file():
-        raise ValueError(f"controller must be in a file that exists, there is no {str(file)!r}")
+        raise ValueError(f"{argument} must be in a file that exists, there is no {str(file)!r}")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -111,23 +113,23 @@ def check_settings(path: str, settings: Mapping[str, Any]) -> None:
         raise ValueError(f"{path} needs the setting {missing[0]!r}")
 
 
-def _load_module(name: str) -> ModuleType:
+def _load_module(name: str, argument: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         # A module that the controller imports and that is missing is another matter: its own error says more.
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise
-        raise ValueError(f"controller must be in a module that Python finds, there is no {name!r}") from None
+        raise ValueError(f"{argument} must be in a module that Python finds, there is no {name!r}") from None
 
 
 @cache
-def _load_file(path: Path, source: str) -> ModuleType:
+def _load_file(path: Path, source: str, argument: str) -> ModuleType:
     # A name of its own, so that two files of the same name, or a module of that name, do not meet.
     name = f"{path.stem}_{hashlib.sha256(f'{path.resolve()} {source}'.encode()).hexdigest()[:12]}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"controller must be in a Python file, got {str(path)!r}")
+        raise ValueError(f"{argument} must be in a Python file, got {str(path)!r}")
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up by name
     try:

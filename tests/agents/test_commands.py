@@ -16,13 +16,13 @@ import pytest
 
 import anb_gym
 from anb_gym.agents import load
-from anb_gym.agents.curves import grid
-from anb_gym.agents.designs import best_under, designs_for_all
+from anb_gym.agents.curves import curves, grid
+from anb_gym.agents.designs import designs_for_all
 from anb_gym.agents.scores import score_agent
 from anb_gym.cli import main
 from anb_gym.envs.families import make_problem
 from anb_gym.pareto import normalised_hypervolume
-from anb_gym.problems import AskBound, Problem
+from anb_gym.problems import Problem
 from anb_gym.reports.event_log import N_POINTS
 from tests.agents.command_agents import Oracle, Toy
 
@@ -42,6 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("toy", TOY, ID, ["--set", "batch_size=32"]),
         ("front", ORACLE, PREFERENCE, []),
         ("bound", ORACLE, BOUND, ["--arg", "reward=constrained"]),
+        ("new", ORACLE, "AccelNAS-VCK190-Bound-v0", []),
         ("transfer", TOY, "AccelNAS-Transfer-v0", ["--arg", "granularity=block"]),
     ):
         command = ["train", agent, id, "--evaluations", "600", "--seed", "1", "--out", str(folder / name), *more]
@@ -143,22 +144,10 @@ def test_the_certified_best_has_perfect_scores(trained: Path, capsys: pytest.Cap
     points = np.stack([found["accuracy"], found["vck190/throughput"]], axis=1)
     reference = anb_gym.calibration.front_scale(problem.task).reference_point
     assert score.coverage == normalised_hypervolume(points, problem.front.objectives, reference, ("max", "max"))
-    assert main(["evaluate", str(trained / "bound"), "--class", ORACLE, "--json"]) == 0
-    bounded = json.loads(capsys.readouterr().out)["scores"][0]
-    assert (bounded["loss"], bounded["violations"], bounded["regret"]) == (0.0, 0.0, None)
-
-
-@pytest.mark.parametrize(("id", "at_least"), [("AccelNAS-VCK190-Preference-v0", True), (BOUND, False)])
-def test_the_best_under_bounds_is_what_the_front_says(id: str, at_least: bool) -> None:
-    problem = make_problem(id, reward="constrained")
-    assert isinstance(problem, Problem)
-    assert isinstance(problem.ask, AskBound)
-    accuracy, metric = problem.front.objectives.T
-    bounds = np.concatenate([metric[[0, 5, -1]], np.random.default_rng(0).uniform(metric.min(), metric.max(), 50)])
-    expected = [accuracy[metric >= bound if at_least else metric <= bound].max() for bound in bounds]
-    np.testing.assert_array_equal(best_under(problem, bounds), expected)
-    beyond = np.array([metric.max() * 1.01 if at_least else metric.min() / 1.01])
-    assert np.isnan(best_under(problem, beyond)).all()
+    for name in ("bound", "new"):
+        assert main(["evaluate", str(trained / name), "--class", ORACLE, "--json"]) == 0
+        bounded = json.loads(capsys.readouterr().out)["scores"][0]
+        assert (bounded["loss"], bounded["violations"], bounded["regret"]) == (0.0, 0.0, None)
 
 
 def test_designs_stand_beside_the_certified_best(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +225,8 @@ def test_an_episode_of_a_preference(trained: Path, capsys: pytest.CaptureFixture
     ("arguments", "message"),
     [
         (["train", "nonsense", ID], "agent must be one of"),
+        (["train", "nowhere.py:Toy", ID], "agent must be in a file that exists, there is no 'nowhere.py'"),
+        (["train", "nowhere:Toy", ID], "agent must be in a module that Python finds, there is no 'nowhere'"),
         (["train", TOY, "AccelNAS-VCK19-v0"], "did you mean 'AccelNAS-VCK190-v0'"),
         (["train", TOY, ID, "--set", "batch_siz=3"], "did you mean 'batch_size'"),
         (["train", TOY, ID, "--set", "batch_size"], "--set must be name=value, got 'batch_size'"),
@@ -283,8 +274,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(
         ("front", ["--preference", "1,-0"], ""),
         ("front", ["--preference", "much"], "--preference must be weights such as 0.3,0.7, got 'much'"),
         ("front", ["--at-least", "3000"], "--at-least has no meaning for an agent whose episodes ask for weights"),
-        ("bound", ["--at-most", "1"], "--at-most must be at least 1.444349227 ms: no architecture has a better"),
-        ("bound", ["--at-most", "nan"], "--at-most must be at least 1.444349227 ms"),
+        (
+            "bound",
+            ["--at-most", "1"],
+            "none has a vck190/latency of at most 1.0 ms; the nearest that can be met is 1.44",
+        ),
+        ("bound", ["--at-most", "nan"], "--at-most must be a finite number, got nan"),
         ("bound", ["--at-least", "2"], "--at-least has no meaning for vck190/latency, of which a bound is --at-most"),
         ("transfer", ["--device", "vck19"], "did you mean 'vck190'"),
     ],
@@ -344,3 +339,20 @@ def test_a_training_is_not_given_up_for_want_of_a_picture(
     assert "no TensorBoard logs: the module 'tensorboard.compat.proto.event_pb2' is needed" in out
     assert "no report: the module 'matplotlib.figure' is needed and not installed" in out
     assert sorted(os.listdir(tmp_path / "a")) == [".training", "agent.npz"]
+
+
+def test_curves_are_those_of_the_record() -> None:
+    _, record = anb_gym.agents.train(Toy, "AccelNAS-VCK190-Bound-v0", 200, seed=0)
+    found = curves(record, np.array([1, 50, 200]), 40)
+    np.testing.assert_allclose(
+        found.reward, [record.reward[0], record.reward[10:50].mean(), record.reward[160:].mean()]
+    )
+    last = record.regret[160:]
+    assert np.isinf(last).any()
+    assert found.regret[-1] == np.median(last[np.isfinite(last)])
+    assert found.unique.tolist() == [1, *(len(np.unique(record.index[:n])) for n in (50, 200))]
+    for budget, points in ((1, 5), (7, 5), (600, 500), (10_000, 500)):
+        at = grid(budget, points)
+        assert len(at) <= points
+        assert at[-1] == budget
+        assert (np.diff(at) > 0).all()
