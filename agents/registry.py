@@ -16,6 +16,7 @@ AGENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "a2c": "anb_gym.agents.sb3:A2C",
         "dqn": "anb_gym.agents.sb3:DQN",
+        "gflownet": "anb_gym.agents.gflownet:GFlowNet",
         "maskable_ppo": "anb_gym.agents.sb3:MaskablePPO",
         "ppo": "anb_gym.agents.sb3:PPO",
         "qr_dqn": "anb_gym.agents.sb3:QRDQN",
