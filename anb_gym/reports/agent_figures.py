@@ -13,7 +13,7 @@ from anb_gym.pareto.fronts import staircase
 from anb_gym.problems import Problem, ProblemSet
 from anb_gym.reports.drawing import BACKGROUND, BACKGROUND_FRONT, FRONT, finish_axes, new_figure
 from anb_gym.reports.plots import FLOOR, logarithmic
-from anb_gym.reports.styles import PALETTE, metric_label
+from anb_gym.reports.styles import PALETTE, metric_label, styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,15 +89,16 @@ def designs_figure(front: CertifiedFront, evaluated: FloatArray, designs: FloatA
 
 def regret_label(problem: Problem | ProblemSet) -> str:
     """What regret is called, with its unit: under a bound it is in points of accuracy."""
+    if problem.is_vector:
+        return "hypervolume regret"
     return "regret" if problem.limit is None else "regret (points)"
 
 
 def _draw_rewards(axes: Axes, found: Curves, problem: Problem | ProblemSet) -> None:
     columns = found.reward.reshape(len(found.evaluations), -1).T
-    names = problem.metrics if isinstance(problem, Problem) and problem.is_vector else ("",)
-    for number, (column, name) in enumerate(zip(columns, names, strict=True)):
-        colour = PALETTE[number % len(PALETTE)]
-        axes.plot(found.evaluations, column, color=colour, linewidth=1.7, label=name or None)
+    names = problem.metrics if isinstance(problem, Problem) and problem.is_vector else ("reward",)
+    for (name, style), column in zip(styles(names).items(), columns[np.argsort(names)], strict=True):
+        axes.plot(found.evaluations, column, color=style.colour, linestyle=style.line, linewidth=1.7, label=name)
     scale = problem.scale if isinstance(problem, Problem) else problem.problems[0].scale
     if scale == "unit" and not problem.is_vector:
         axes.axhline(1.0, color=FRONT, linewidth=1.0, linestyle="--")
@@ -107,5 +108,5 @@ def _draw_rewards(axes: Axes, found: Curves, problem: Problem | ProblemSet) -> N
         axes.annotate("random architectures", (end, 0.0), (-4, 3), textcoords="offset points", ha="right", fontsize=8)
         axes.set_ylim(min(-0.1, columns.min() - 0.05), 1.12)
     if len(columns) > 1:
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     finish_axes(axes, ("reward", "evaluations"), f"Mean reward of the last {found.window:,}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,10 @@ from anb_gym.agents.curves import curves, grid, window_of
 from anb_gym.agents.designs import Designs, certified, designs_for, designs_for_all, evenly_spaced, judged
 from anb_gym.agents.evaluations import Evaluations
 from anb_gym.agents.saving import Saved
-from anb_gym.agents.scores import Score
+from anb_gym.agents.scores import Score, coverage
 from anb_gym.fronts import NoFrontError
 from anb_gym.pareto.fronts import front as front_rows
-from anb_gym.problems import AskPreference, AskWeights, Problem
+from anb_gym.problems import AskPreference, AskWeights, Problem, ProblemSet
 from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure, regret_label
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.pages import render_page
@@ -59,6 +60,8 @@ def write_report(folder: Path, agent: Agent, saved: Saved, scores: Sequence[Scor
     assert record is not None
     budget, name = len(record), saved.name
     found = curves(record, grid(budget, N_POINTS), window_of(budget))
+    if agent.problem.is_vector:
+        found = replace(found, regret=_uncovered(agent.problem, record, found.evaluations))
     title = f"{name} on {saved.assignment.id}"
     picture = to_png(learning_figure(found, agent.problem, title), dpi=150)
     files = {folder / CURVE: picture, folder / PAGE: render(agent, saved, scores, picture).encode()}
@@ -103,8 +106,8 @@ def policy_about(scores: Sequence[Score]) -> str:
             "the share that breaks its bound, and the median loss of accuracy, in points, of the others against the "
             "certified optimum under the bound"
         )
-    text = "; ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}. Greedy designs take the most probable choices."
+    text = "; ".join([*parts, "greedy designs take the most probable choices"])
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def policy_table(scores: Sequence[Score]) -> dict[str, Any]:
@@ -158,12 +161,12 @@ def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list
         return about, _picture(problem, evaluated, drawn, "greedy designs"), [_table(listed)]
     if problem.is_vector:
         points = np.stack([evaluated[name] for name in problem.metrics], axis=1)
-        members = front_rows(points, problem.task.directions)
+        members = _members(points, problem.task.directions)
         members = members[np.unique(record.index[members], return_index=True)[1]]
         members = members[np.argsort(-points[members, 0])]
         found = judged(problem, SPACE.from_index(record.index[members]))
         listed = judged(problem, found.choices[np.unique(np.linspace(0, len(found) - 1, _LISTED).astype(int))])
-        about = f"The {len(found):,} architectures of the training that none other of it dominates; some of them:"
+        about = f"Of the training, no architecture dominates these {len(found):,}, of which the table has at most ten."
         return about, _picture(problem, evaluated, found, "best of the training"), [_table(listed)]
     greedy = next(designs_for_all(agent, 1, greedy=True))
     # Regret first: accuracy as a reward says nothing of a bound.
@@ -174,6 +177,27 @@ def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list
     picture = _picture(problem, evaluated, best, f"best {len(best)} of the training")
     about = "In grey beside each number that of the certified optimum."
     return about, picture, [_table(greedy, "Greedy"), _table(best, "The best that it evaluated")]
+
+
+def _members(points: FloatArray, directions: Sequence[str]) -> Indices:
+    """The rows that none other dominates; of one objective the best."""
+    return front_rows(points, directions) if len(directions) > 1 else np.flatnonzero(points[:, 0] == points[:, 0].max())
+
+
+def _uncovered(problem: Problem | ProblemSet, record: Evaluations, evaluations: Indices) -> FloatArray:
+    """The share of the exact front's hypervolume that was not covered after so many evaluations; NaN without one."""
+    assert isinstance(problem, Problem)
+    metrics = problem.benchmark.query_states(SPACE.index_to_states(record.index), problem.metrics)
+    points = np.stack([metrics[name] for name in problem.metrics], axis=1)
+    missing, best, before = [], points[:0], 0
+    for stop in evaluations.tolist():
+        best = np.vstack([best, points[before:stop]])
+        best, before = best[_members(best, problem.task.directions)], stop
+        covered = coverage(problem, dict(zip(problem.metrics, best.T, strict=True)))
+        if covered is None:
+            return np.full(len(evaluations), np.nan)
+        missing.append(1.0 - covered)
+    return np.array(missing)
 
 
 def _table(designs: Designs, title: str = "") -> dict[str, Any]:

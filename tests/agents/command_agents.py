@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from anb_gym.problems import AskPreference, Problem
 from anb_gym.space import SPACE, Choices
 from tests.agents.toy_agent import Toy
 
-__all__ = ["Interrupted", "Oracle", "Picky", "Toy"]
+__all__ = ["Interrupted", "Oracle", "Picky", "Sampler", "Toy"]
 
 
 class Interrupted(Toy):
@@ -71,5 +70,8 @@ class Oracle(ArchitectureAgent):
         pass
 
 
-#: Where they are.
-FILE = Path(__file__)
+class Sampler(Oracle):
+    """Designs random architectures, whatever for."""
+
+    def complete(self, choices: Choices, cells: FloatArray, rng: np.random.Generator, greedy: bool) -> Choices:
+        return np.where(choices >= 0, choices, SPACE.sample(len(choices), rng)).astype(np.int8)

@@ -320,6 +320,16 @@ def test_damaged_files_are_named(trained: Path, tmp_path: Path, capsys: pytest.C
     assert "agent.npz" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("id", ["AccelNAS-VCK190-MO-v0", "AccelNAS-All-MO-v0", "AccelNAS-Accuracy-MO-v0"])
+def test_vector_rewards_have_reports_and_scores(id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", f"{FILE}:Sampler", id, "--evaluations", "64", "--out", str(tmp_path / "a")]) == 0
+    assert main(["evaluate", str(tmp_path / "a"), "--class", f"{FILE}:Sampler", "--json"]) == 0
+    out = capsys.readouterr().out
+    sampled = json.loads(out[out.index("{") :])["scores"][1]
+    assert (sampled["coverage"] is not None) == (id == "AccelNAS-VCK190-MO-v0")
+    assert "of which the table has at most ten" in (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+
+
 def test_folders_in_use_are_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", TOY, ID, "--evaluations", "700", "--seed", "1", "--out", str(trained / "toy")]) == 1
     assert "holds another training" in capsys.readouterr().err
