@@ -56,8 +56,8 @@ class BoundedCalibration(Calibration):
 def bounded_level(surrogate: str, metric: str, bounds: FloatArray) -> BoundedLevel:
     """The level under bounds of a device metric, arrays as these.
 
-    0 is the mean accuracy of random architectures that meet the bound, however few do, but at most :data:`LEAST` below
-    1, the certified best accuracy under the bound.
+    1 is the certified best accuracy under the bound, and 0 the mean accuracy of random architectures that meet it,
+    however few do, but at least :data:`LEAST` below the best.
 
     Args:
         surrogate: Family of the surrogates.

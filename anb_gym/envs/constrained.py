@@ -33,7 +33,8 @@ class ConstrainedBuildEnv(ArchitectureEnv):
 
     0 until the last step, then the accuracy, whether the bound is met or not. With `reward_scale="unit"` 1 is the
     constrained optimum, the certified best accuracy of all architectures that meet the bound, and 0 the mean accuracy
-    of random architectures that meet it (at most 1 point below); with `"raw"` it is in percent.
+    of random architectures that meet it (where that is less than a point below the best, a point below); with `"raw"`
+    it is in percent.
 
     `info["cost"]` is 0 at every step until the last, where it is the relative violation of the bound,
     `max(0, 1 - throughput / target)` or `max(0, latency / target - 1)`: 0 if the architecture meets it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -16,12 +15,12 @@ from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, ConstrainedOptima, NoFrontError
-from anb_gym.fronts.limits import check_met
 from anb_gym.noise import Noise, perturb
-from anb_gym.problems.asks import NOTHING, Ask, AskBound, AskPreference
+from anb_gym.problems.asks import NOTHING, Ask, AskPreference
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, bound_gauge, vector_gauge
-from anb_gym.rewards import Accuracy, Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
+from anb_gym.problems.limits import check_bounded, warn_if_unmet
+from anb_gym.rewards import Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
 from anb_gym.surrogates.store import FAMILIES, shipped_path
 from anb_gym.tasks import Task
@@ -88,12 +87,12 @@ class Problem:
                     f"got {reward!r}, which reads {', '.join(reward.metrics)}"
                 )
         if isinstance(self.limit, Bounded):
-            self._check_bounded(self.limit)
+            check_bounded(self, self.limit)
         # What cannot be measured is an error here, not in the middle of an episode.
         _ = self._gauge
         bound = self.constraint or (self.reward if self.ask == NOTHING else None)
         if isinstance(bound, Constrained):
-            self._warn_if_unmet(bound)
+            warn_if_unmet(self, bound)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -355,43 +354,12 @@ class Problem:
 
     def _best_accuracies(self, request: Any) -> FloatArray | float | None:
         """The best accuracies under the limits of episodes."""
-        if self.ask == NOTHING:
+        if self.ask == NOTHING or not isinstance(self.limit, Bounded):
             return self._best_accuracy
         try:
             return self.best_under(self._own_bounds(request)["bound"]).accuracy
         except NoFrontError:
             return None
-
-    def _check_bounded(self, limit: Bounded) -> None:
-        """Raises for a limit that is not the only bound, and for one that no architecture meets, if the front tells."""
-        if self.constraint is not None and not isinstance(self.reward, Accuracy):
-            raise ValueError(
-                f"reward must be the accuracy under the constraint {self.constraint!r}, got {self.reward!r}"
-            )
-        if isinstance(self.ask, AskBound) and self.ask.metric == limit.performance:
-            return
-        if self.ask != NOTHING:
-            raise ValueError(
-                f"ask must be nothing, or a bound of {limit.performance}, with {limit!r}, got {self.ask!r}"
-            )
-        try:
-            front = self.benchmark.front(limit.performance)
-        except NoFrontError:
-            return
-        check_met(front, np.array([limit.bound]), "target")
-
-    def _warn_if_unmet(self, bounded: Constrained) -> None:
-        """Warns of a bound that no architecture of the space meets, where the exact front tells."""
-        try:
-            best = self.benchmark.front(bounded.performance).ideal[-1]
-        except NoFrontError:
-            return
-        if relative_violation(bounded.performance, np.array(best), bounded.bound) > 0.0:
-            warnings.warn(
-                f"target: no architecture meets the bound {bounded.bound:,g} of {bounded.performance}; "
-                f"the best has {best:,.2f}",
-                stacklevel=4,
-            )
 
     def _checked(self, request: Any) -> Any:
         """A request, if it is there where episodes ask for something."""

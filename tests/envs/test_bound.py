@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import data_equivalence
 from ids import id_of
 
 from anb_gym import SPACE, Benchmark, make_problem
@@ -144,3 +145,25 @@ def test_bounds_outside_the_front(preference: Any) -> None:
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BoundBuildEnv(**({"task": "VCK190"} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments"),
+    [
+        (id_of("bound"), {"reward": "accuracy", "noise": True}),
+        (id_of("build"), {"reward": "bounded", "noise": True}),
+        (id_of("preference"), {"reward": "bounded"}),
+        (id_of("transfer"), {"reward": "bounded"}),
+        (id_of("edit"), {"reward": "bounded", "horizon": 7}),
+    ],
+)
+def test_copies_equal_single_environments(env_id: str, arguments: dict[str, Any]) -> None:
+    """Wherever accuracy under a bound can be the reward."""
+    if env_id != id_of("edit"):
+        arguments = {**arguments, "granularity": "block"}
+    ours, theirs = (gymnasium.make_vec(env_id, 3, vectorization_mode=mode, **arguments) for mode in (None, "sync"))
+    assert data_equivalence(ours.reset(seed=4), theirs.reset(seed=4))
+    for action in np.random.default_rng(0).integers(0, 36, size=(9, 3)):
+        results = [envs.step(action) for envs in (ours, theirs)]
+        assert data_equivalence(*results)
+    assert "cost" in results[0][-1] or env_id == id_of("edit")

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anb_gym.study.analysis.analyse import SEARCHED, Analysis, analyse
+from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import Curves
+from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.analysis.tables import score_matrices
 
 
@@ -50,6 +51,24 @@ def test_groups_are_tasks_of_one_measure_and_noise(analysis: Analysis) -> None:
     assert list(analysis.matrices) == ["hypervolume regret", "regret", "regret with noise"]
     assert analysis.aggregate["group"].unique().tolist() == list(analysis.matrices)
     assert {matrix.shape for matrix in analysis.matrices["regret"][60].values()} == {(4, 1)}
+
+
+@pytest.mark.parametrize(
+    ("reward", "group"),
+    [
+        ("product", "regret"),
+        ("constrained", "regret under a bound"),
+        ("bounded", "regret under a bound of what meets it"),
+    ],
+)
+def test_units_of_regret_are_not_mixed(reward: str, group: str) -> None:
+    judge = Judge("AccelNAS-VCK190-v0", {"reward": reward})
+    task = TaskAnalysis("task", judge, None, [50], {"regret": {}}, {})
+    assert task.group == group
+    assert task.bounded == (reward != "product")
+    assert judge.calibration is not None
+    unit = judge.calibration.best - judge.calibration.random_mean
+    assert (unit < 10.0) == (reward != "constrained")
 
 
 def test_matrices_are_of_shared_controllers_and_seeds() -> None:
