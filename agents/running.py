@@ -93,7 +93,7 @@ def train(
             assert saved.evaluations is not None
             training.restore(saved.evaluations)
         if saved is None or not saved.finished:
-            _learn(made, training)
+            learn(made, training)
             if save is not None:
                 save(made, training)
         return made, training.evaluations
@@ -134,15 +134,15 @@ def search(
     """Trains an agent in a study, see :class:`anb_gym.study.protocol.Searcher`."""
     training = Training(assignment, hours=hours, noise_seed=noise_seed, stopping=stopping)
     try:
-        _learn(agent(assignment, **settings), training)
+        learn(agent(assignment, **settings), training)
     except Exception as error:
         error.add_note(f"evaluation {training.done + 1}")
         raise
     return training.evaluations.index, training.evaluations.seconds
 
 
-def _learn(agent: Agent, training: Training) -> None:
-    """Trains an agent until the budget is spent.
+def learn(agent: Agent, training: Training) -> None:
+    """Trains an agent until the budget is spent, as :func:`train` does it.
 
     Raises:
         RuntimeError: The agent stopped before.

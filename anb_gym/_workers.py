@@ -36,7 +36,7 @@ class _Following:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if os.getpid() != self._owner:
-            _end_with(self._owner)
+            end_with(self._owner)
         return self._function(*args, **options)
 
 
@@ -52,7 +52,8 @@ def exists(process: int) -> bool:
 
 
 @cache
-def _end_with(owner: int) -> None:
+def end_with(owner: int) -> None:
+    """Makes this process end with another one."""
     threading.Thread(target=_watch, args=(owner,), name="end-with-owner", daemon=True).start()
 
 

@@ -72,23 +72,15 @@ def load_study(
         hours = fields["hours"].number("hours", longest_hours())
     if evaluations is None and hours is None:
         raise root.error("the field 'evaluations' or 'hours' is missing: a study needs a budget")
-    nodes, entries = [], []
-    for kind, names in (("controller", baselines), ("agent", agents)):
-        if f"{kind}s" in fields:
-            nodes += (listed := fields[f"{kind}s"].items(f"{kind}s"))
-            entries += [_controller(node, kind, names) for node in listed]
-    if not nodes:
-        raise root.error("the field 'controllers' or 'agents' is missing: a study needs somebody who searches")
-    controllers = _named(nodes, entries, "controllers and agents" if "agents" in fields else "controllers")
-    by_node = dict(zip(controllers, nodes, strict=True))
+    controllers, by_node = searchers(root, fields, baselines, agents)
     nodes = fields["tasks"].items("tasks")
     tasks = _named(nodes, [_task(node, list(controllers)) for node in nodes], "tasks")
     skipped = _incompatible(controllers, by_node, tasks, budget(evaluations, hours))
     study = StudyConfig(
-        _name(fields["name"]),
+        name_of(fields["name"]),
         tuple(controllers.values()),
         tuple(tasks.values()),
-        _seeds(fields["seeds"]),
+        seeds_of(fields["seeds"]),
         evaluations,
         hours,
         skipped,
@@ -99,8 +91,27 @@ def load_study(
             f"got {len(controllers)} x {len(tasks)} x {len(study.seeds):,}"
         )
     if not study.runs():
-        raise nodes[0].error(f"no controller can run on any task: {'; '.join(skipped.values())}")
+        raise next(iter(by_node.values())).error(f"no controller can run on any task: {'; '.join(skipped.values())}")
     return study
+
+
+def searchers(
+    root: Node, fields: Mapping[str, Node], baselines: Mapping[str, str], agents: Mapping[str, str]
+) -> tuple[dict[str, ControllerEntry], dict[str, Node]]:
+    """The entries of the fields ``controllers`` and ``agents`` of a file, and where they are, both by name.
+
+    Raises:
+        ConfigError: There is none, one has another form, or two have one name.
+    """
+    nodes, entries = [], []
+    for kind, names in (("controller", baselines), ("agent", agents)):
+        if f"{kind}s" in fields:
+            nodes += (listed := fields[f"{kind}s"].items(f"{kind}s"))
+            entries += [_controller(node, kind, names) for node in listed]
+    if not nodes:
+        raise root.error("the field 'controllers' or 'agents' is missing: somebody has to search")
+    found = _named(nodes, entries, "controllers and agents" if "agents" in fields else "controllers")
+    return found, dict(zip(found, nodes, strict=True))
 
 
 def _controller(node: Node, kind: str, names: Mapping[str, str]) -> ControllerEntry:
@@ -126,7 +137,7 @@ def _controller(node: Node, kind: str, names: Mapping[str, str]) -> ControllerEn
             raise ValueError(
                 f"{kind} {text!r} is none: list it under '{'controllers' if kind == 'agent' else 'agents'}'"
             )
-    name = _name(fields.pop("name")) if "name" in fields else _checked_name(where, default)
+    name = name_of(fields.pop("name")) if "name" in fields else _checked_name(where, default)
     settings = {key: value.data(key) for key, value in fields.items()}
     with node.located():
         sources.check_settings(path, settings)
@@ -138,7 +149,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
     where = fields.pop("id")
     with where.located():
         id = choose_id(where.text("id"))
-    name = _name(fields.pop("name")) if "name" in fields else id
+    name = name_of(fields.pop("name")) if "name" in fields else id
     noise = fields.pop("noise").boolean("noise") if "noise" in fields else False
     only = None
     if "controllers" in fields:
@@ -169,7 +180,8 @@ def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
     return named
 
 
-def _seeds(node: Node) -> tuple[int, ...]:
+def seeds_of(node: Node) -> tuple[int, ...]:
+    """Seeds: a list of them, or their number."""
     if isinstance(node.plain(), int):
         return tuple(range(node.integer("seeds, as a number of seeds,", 1, _MOST_SEEDS)))
     seeds = tuple(item.integer("seeds", 0, _LARGEST_SEED) for item in node.items("seeds"))
@@ -258,7 +270,8 @@ def _takes(entry: ControllerEntry, brief: Brief) -> bool:
         return False
 
 
-def _name(node: Node) -> str:
+def name_of(node: Node) -> str:
+    """A name that folders can have."""
     return _checked_name(node, node.text("name"))
 
 

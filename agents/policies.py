@@ -1,0 +1,356 @@
+"""Experiments that ask what agents have learned: agents x ids x budgets x seeds, each trained and then scored.
+
+A study asks what a search has found, an experiment of this kind what a policy designs, greedily and sampled, for all
+that episodes may ask for. Its file, such as ``configs/policies/quick.yaml``::
+
+    name: quick
+    evaluations: [1000, 10000]          # budgets, each a training of its own
+    seeds: 3                            # 0, 1 and 2; or a list
+    agents:
+      - preference_conditioned          # as in a study
+      - {name: wide, agent: ppo, n_envs: 64}
+    controllers:
+      - archive_evolution               # searches once; all that it evaluated is asked again for each preference
+    ids: [AccelNAS-VCK190-Preference-v0, AccelNAS-VCK190-Bound-v0]
+
+What is scored is the agent at the end of its budget: no checkpoint is chosen. A finished run is one file of JSON in
+``runs/``, so an experiment that was stopped goes on when it is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from anb_gym._errors import choose, one_line
+from anb_gym._extras import require
+from anb_gym._files import Fields, create, locked, read_object, remove_temporaries, write_atomically
+from anb_gym._workers import end_with
+from anb_gym.envs.families import FAMILIES, ids
+from anb_gym.problems import AskPreference, Problem
+from anb_gym.space import SPACE, Choices
+from anb_gym.study import runs as studies
+from anb_gym.study import study_file
+from anb_gym.study.config import ControllerEntry, Run, TaskEntry, file_name
+from anb_gym.study.controllers import is_agent, load_class, source_of
+from anb_gym.study.yaml_nodes import read
+
+from .agent import Agent, Assignment
+from .designs import judged
+from .running import learn
+from .scores import N_DESIGNS, Score, score, score_agent
+from .training import Training
+
+#: The file of all finished runs.
+FILE: Final = "results.json"
+_MOST: Final = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, see the module.
+
+    Attributes:
+        name: Its name.
+        entries: Agents and controllers.
+        ids: Environment ids.
+        evaluations: Budgets.
+        seeds: Seeds.
+        skipped: Pairs of an id and an entry that do not run, with the reason.
+    """
+
+    name: str
+    entries: Sequence[ControllerEntry]
+    ids: Sequence[str]
+    evaluations: Sequence[int]
+    seeds: Sequence[int]
+    skipped: Mapping[tuple[str, str], str]
+
+    def runs(self) -> list[PolicyRun]:
+        """All runs: small budgets first, and one seed of all before the next."""
+        return [
+            PolicyRun(entry, id, budget, seed)
+            for budget in self.evaluations
+            for seed in self.seeds
+            for id in self.ids
+            for entry in self.entries
+            if (id, entry.name) not in self.skipped
+        ]
+
+
+@dataclass(frozen=True)
+class PolicyRun:
+    """One training and its scores.
+
+    Attributes:
+        entry: The agent, or a controller whose archive is asked again.
+        id: The environment id.
+        evaluations: The budget.
+        seed: The seed.
+    """
+
+    entry: ControllerEntry
+    id: str
+    evaluations: int
+    seed: int
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What it is, data of JSON; with the file of a user's own agent."""
+        return {
+            "agent": self.entry.name,
+            "path": self.entry.path,
+            "settings": dict(self.entry.settings),
+            "source": source_of(self.entry.path),
+            "id": self.id,
+            "evaluations": self.evaluations,
+            "seed": self.seed,
+        }
+
+    @property
+    def file(self) -> Path:
+        """Its file in the folder of an experiment."""
+        return Path("runs", self.id, file_name(self.entry.name), f"{self.evaluations}-{self.seed}.json")
+
+
+def load_experiment(path: Path | str, baselines: Mapping[str, str], agents: Mapping[str, str]) -> Experiment:
+    """Reads an experiment's file and checks it; every agent is made once for every id and budget.
+
+    Args:
+        path: The YAML file.
+        baselines: Short names of controllers, from name to ``"module:Class"``.
+        agents: Short names of agents.
+
+    Raises:
+        OSError: The file cannot be read.
+        ConfigError: It is not such a file; the message says where and why.
+    """
+    root = read(Path(path))
+    known = ("name", "controllers", "agents", "ids", "evaluations", "seeds")
+    fields = root.fields(known, required=("name", "ids", "evaluations", "seeds"))
+    entries, nodes = study_file.searchers(root, fields, baselines, agents)
+    chosen = []
+    for item in fields["ids"].items("ids"):
+        with item.located():
+            chosen.append(choose(item.text("ids").removeprefix("anb_gym:"), ids(), "ids"))
+    budgets = [item.integer("evaluations", 1, _MOST) for item in fields["evaluations"].items("evaluations")]
+    for what, values in (("ids", chosen), ("evaluations", budgets)):
+        if len(set(values)) < len(values):
+            raise fields[what].error(f"{what} must differ from each other, got {values}")
+    skipped: dict[tuple[str, str], str] = {}
+    for name, entry in entries.items():
+        reasons = {id: _refusal(entry, id, min(budgets)) for id in chosen}
+        if all(reasons.values()):
+            raise nodes[name].error(f"{name!r} cannot run on any id: {next(iter(reasons.values()))}")
+        skipped |= {(id, name): reason for id, reason in reasons.items() if reason is not None}
+    seeds = study_file.seeds_of(fields["seeds"])
+    return Experiment(study_file.name_of(fields["name"]), tuple(entries.values()), chosen, budgets, seeds, skipped)
+
+
+def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1, progress: bool = False) -> Path:
+    """Carries out the runs of an experiment that a folder does not have yet, each in a process of its own.
+
+    Args:
+        experiment: The experiment.
+        folder: Where it is kept.
+        workers: How many runs at a time; -1 for one per core.
+        progress: Whether to show a progress bar on standard error.
+
+    Returns:
+        The file of all finished runs, see :func:`load_results`.
+
+    Raises:
+        ValueError: ``workers`` is out of range, the folder is in use, or holds a run of another agent of that name.
+        RuntimeError: An agent failed; the message says which. What is finished is kept.
+        OSError: A file cannot be written, or a process died.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
+        raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+    path = Path(folder)
+    create(path / ".experiment", b"")
+    tqdm = require("tqdm", "study").tqdm
+    with locked(path / ".experiment", "the experiment") as alone:
+        if alone:
+            remove_temporaries(path)
+        runs = experiment.runs()
+        todo = [run for run in runs if _finished(path, run) is None]
+        with tqdm(
+            total=len(runs), initial=len(runs) - len(todo), unit="run", file=sys.stderr, disable=not progress
+        ) as bar:
+            for run, found in _carried_out(todo, (os.cpu_count() or 1) if workers == -1 else workers):
+                write_atomically(path / run.file, (json.dumps(found, indent=1) + "\n").encode())
+                bar.update()
+        return collect(experiment, path)
+
+
+def collect(experiment: Experiment, folder: Path) -> Path:
+    """Writes the file of all runs of an experiment that are finished so far.
+
+    Raises:
+        ValueError: None is finished.
+    """
+    finished = [found for run in experiment.runs() if (found := _finished(folder, run)) is not None]
+    if not finished:
+        raise ValueError(f"folder must have a finished run of {experiment.name}, {folder} has none")
+    skipped = [{"id": id, "agent": name, "reason": reason} for (id, name), reason in experiment.skipped.items()]
+    content = {"name": experiment.name, "skipped": skipped, "runs": finished}
+    write_atomically(folder / FILE, (json.dumps(content) + "\n").encode())
+    return folder / FILE
+
+
+def carry_out(run: PolicyRun) -> dict[str, Any]:
+    """Trains and scores: the run's identity, its scores, and what it took.
+
+    Returns:
+        Data of JSON: the identity; ``scores``, see :class:`anb_gym.agents.scores.Score`; ``unique``, how many different
+        architectures were evaluated; ``seconds`` of wall time and ``cpu_seconds`` of the training; ``memory``, the
+        largest resident size of the process in MB.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    if is_agent(load_class(run.entry.path)):
+        agent: Agent = load_class(run.entry.path)(Assignment(run.id, run.evaluations, run.seed), **run.entry.settings)
+        training = Training(agent.assignment)
+        learn(agent, training)
+        index, scored = training.evaluations.index, partial(score_agent, agent)
+    else:
+        index = studies.execute(_search(run)).index
+        scored = partial(_asked_again, run, SPACE.from_index(index))
+    took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    return {
+        **run.identity,
+        "scores": [asdict(of) for of in scored()],
+        "unique": len(np.unique(index)),
+        **took,
+        "memory": _memory(),
+    }
+
+
+def load_results(path: Path | str) -> dict[str, Any]:
+    """The results of an experiment: ``name``, ``skipped`` and ``runs``, each as :func:`carry_out` returns it.
+
+    Args:
+        path: The folder of an experiment, or its file.
+
+    Raises:
+        ValueError: There are none, or they are damaged.
+    """
+    path = Path(path)
+    fields = read_object(path / FILE if path.is_dir() else path, ValueError)
+    for run in fields.items("runs", dict):
+        _check(Fields(run, path, ValueError))
+    return {"name": fields.get("name", str), "skipped": fields.get("skipped", list), "runs": fields.get("runs", list)}
+
+
+def _asked_again(run: PolicyRun, archive: Choices) -> list[Score]:
+    """The score of an archive whose best architecture answers each preference."""
+    problem = Assignment(run.id, 1, 0).problem
+    assert isinstance(problem, Problem)
+    assert isinstance(problem.ask, AskPreference)
+    states = np.unique(SPACE.to_states(archive), axis=0)
+    metrics = problem.measure(states)
+    request = problem.ask.at(np.linspace(0.0, 1.0, N_DESIGNS))
+    best = [int(problem.score(metrics, request[np.full(len(states), row)]).argmax()) for row in range(N_DESIGNS)]
+    return [score(judged(problem, SPACE.from_states(states[best]), request), greedy=True)]
+
+
+def _search(run: PolicyRun) -> Run:
+    """The run of a controller on the id with a vector reward of the same task."""
+    problem = Assignment(run.id, 1, 0).problem
+    assert isinstance(problem, Problem)
+    id = FAMILIES["vector_reward"].id_of(problem.task)
+    return Run(run.entry, TaskEntry(id, id), run.seed, run.evaluations, None)
+
+
+def _refusal(entry: ControllerEntry, id: str, evaluations: int) -> str | None:
+    """Why an entry does not take an id with so small a budget; None if it does."""
+    try:
+        assignment = Assignment(id, evaluations, 0)
+        found = load_class(entry.path)
+        if is_agent(found):
+            found(assignment, **entry.settings)
+        elif not isinstance(assignment.problem, Problem) or not isinstance(assignment.problem.ask, AskPreference):
+            raise ValueError("an archive can be asked again for preferences and bounds alone")
+    except ValueError as error:
+        return one_line(str(error))
+    return None
+
+
+def _carried_out(runs: Sequence[PolicyRun], workers: int) -> Iterator[tuple[PolicyRun, dict[str, Any]]]:
+    """Runs with their results, as they are finished."""
+    # A process for each: what it remembers, the memory that it takes and the global generators are its own.
+    with ProcessPoolExecutor(workers, get_context("spawn"), end_with, (os.getpid(),), max_tasks_per_child=1) as pool:
+        pending: dict[Future[dict[str, Any]], PolicyRun] = {}
+        waiting = list(reversed(runs))
+        try:
+            while pending or waiting:
+                while waiting and len(pending) < workers:
+                    run = waiting.pop()
+                    pending[pool.submit(carry_out, run)] = run
+                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                    run = pending.pop(future)
+                    yield run, _result(run, future.result)
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _result(run: PolicyRun, result: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    what = f"{run.entry.name!r} on {run.id} with {run.evaluations} evaluations and seed {run.seed}"
+    try:
+        return result()
+    except BrokenProcessPool as error:
+        raise OSError(f"the process of {what} died, such as for want of memory; finished runs are kept") from error
+    except Exception as error:
+        raise RuntimeError(f"{what} failed: {type(error).__name__}: {one_line(str(error))}") from error
+
+
+def _finished(folder: Path, run: PolicyRun) -> dict[str, Any] | None:
+    """The result of a run; None if it is not finished.
+
+    Raises:
+        ValueError: The file is damaged, or of another run.
+    """
+    file = folder / run.file
+    if not file.exists():
+        return None
+    fields = read_object(file, ValueError)
+    _check(fields)
+    for key, value in json.loads(json.dumps(run.identity)).items():
+        if fields.content.get(key) != value:
+            raise ValueError(
+                f"{file} is of another {key}, {fields.content.get(key)!r}, not {value!r}: choose another folder"
+            )
+    return dict(fields.content)
+
+
+def _check(fields: Fields) -> None:
+    for key, kind in (("agent", str), ("id", str), ("evaluations", int), ("seed", int), ("unique", int)):
+        fields.get(key, kind)
+    for key in ("seconds", "cpu_seconds", "memory"):
+        fields.get(key, float)
+    fields.items("scores", dict)
+
+
+def _memory() -> float:
+    """The largest resident size of this process, in MB; -1 where the system does not tell."""
+    with suppress(OSError, StopIteration):  # where it is that of the program alone, not of what it was forked from
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1e3
+    if sys.platform == "win32":
+        return -1.0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)

@@ -1,0 +1,118 @@
+"""Experiments train policies and score what they design; they go on where they stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anb_gym import make_problem
+from anb_gym.agents import policies
+from anb_gym.agents.policies import Experiment, PolicyRun, carry_out, load_experiment, load_results, run_experiment
+from anb_gym.baselines import BASELINES
+from anb_gym.problems import Problem
+from anb_gym.study.yaml_nodes import ConfigError
+
+TOY = Path(__file__).parent / "toy_agent.py"
+FILE = f"""
+name: small
+evaluations: [32]
+seeds: [4]
+agents:
+  - {{name: toy, agent: "{TOY}:Toy"}}
+controllers: [archive_evolution]
+ids: [AccelNAS-VCK190-Preference-v0, AccelNAS-Transfer-v0]
+"""
+
+
+def _load(folder: Path, text: str = FILE) -> Experiment:
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+    return load_experiment(folder / "small.yaml", {name: b.target for name, b in BASELINES.items()}, {})
+
+
+def test_runs_are_scored_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = _load(tmp_path)
+    assert list(experiment.skipped) == [("AccelNAS-Transfer-v0", "archive_evolution")]
+    runs = experiment.runs()
+    assert [(run.entry.name, run.id) for run in runs] == [
+        ("archive_evolution", "AccelNAS-VCK190-Preference-v0"),
+        ("toy", "AccelNAS-VCK190-Preference-v0"),
+        ("toy", "AccelNAS-Transfer-v0"),
+    ]
+    file = run_experiment(experiment, tmp_path / "out", workers=2)
+    found = load_results(file)
+    assert load_results(tmp_path / "out") == found
+    assert [run["agent"] for run in found["runs"]] == ["archive_evolution", "toy", "toy"]
+    assert found["runs"][0]["unique"] == 32
+    assert all(run["memory"] > 50 and run["cpu_seconds"] > 0 for run in found["runs"])
+    # Nothing is done twice.
+    monkeypatch.setattr(policies, "_carried_out", lambda runs, workers: iter(()) if not runs else pytest.fail("again"))
+    assert load_results(run_experiment(experiment, tmp_path / "out", workers=1)) == found
+    # A process of its own or this one: the seed decides.
+    again = carry_out(runs[1])
+    assert json.loads(json.dumps(again["scores"])) == found["runs"][1]["scores"]
+
+
+def test_an_archive_answers_as_well_as_it_can(tmp_path: Path) -> None:
+    """More evaluations make an archive that answers better, and its rewards are those of what it answers with."""
+    (entry,) = (entry for entry in _load(tmp_path).entries if entry.name == "archive_evolution")
+    rewards = []
+    for evaluations in (32, 400):
+        (score,) = carry_out(PolicyRun(entry, "AccelNAS-VCK190-Preference-v0", evaluations, 0))["scores"]
+        assert score["greedy"]
+        assert 0 < score["coverage"] < 1
+        rewards.append(score["reward"])
+    assert rewards[0] < rewards[1] < 1.0
+    problem = make_problem("AccelNAS-VCK190-Preference-v0")
+    assert isinstance(problem, Problem)
+
+
+def test_a_failure_names_the_run(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(
+        TOY.read_text(encoding="utf-8")
+        + "\n\nclass Fails(Toy):\n    def train(self, training):\n        raise ZeroDivisionError('by zero')\n",
+        encoding="utf-8",
+    )
+    experiment = _load(tmp_path, FILE.replace(f"{TOY}:Toy", "fails.py:Fails"))
+    with pytest.raises(RuntimeError, match=r"'toy' on AccelNAS-VCK190-Preference-v0 with 32 .*ZeroDivisionError"):
+        run_experiment(experiment, tmp_path / "out", workers=1)
+    kept = load_results(policies.collect(experiment, tmp_path / "out"))["runs"]
+    assert [run["agent"] for run in kept] == ["archive_evolution"]
+
+
+def test_another_agent_of_the_name_is_refused(tmp_path: Path) -> None:
+    experiment = _load(tmp_path)
+    run = experiment.runs()[1]
+    found: dict[str, Any] = {**carry_out(run), "settings": {"batch_size": 3}}
+    file = tmp_path / "out" / run.file
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(ValueError, match="another settings"):
+        run_experiment(experiment, tmp_path / "out", workers=1)
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match="'agent' is missing"):
+        run_experiment(experiment, tmp_path / "out", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("AccelNAS-Transfer-v0", "AccelNAS-Transfe-v0", r"small\.yaml:8: .*did you mean 'AccelNAS-Transfer-v0'"),
+        ("[32]", "[0]", "evaluations"),
+        ("[32]", "[32, 32]", "differ"),
+        ("seeds: [4]", "seeds: -1", "seeds"),
+        ("controllers: [archive_evolution]", "controllers: [random]", "random_search"),
+        ("AccelNAS-VCK190-Preference-v0, ", "AccelNAS-VCK190-MO-v0, ", "cannot run on any id"),
+        ("ids: [AccelNAS-VCK190-Preference-v0, ", "ids: [", "archive_evolution' cannot run on any id"),
+        ("name: small", "nam: small", "nam"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in FILE
+    with pytest.raises(ConfigError, match=message):
+        _load(tmp_path, FILE.replace(old, new, 1))
+
+
+def test_no_workers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="workers must be"):
+        run_experiment(_load(tmp_path), tmp_path / "out", workers=0)
