@@ -48,7 +48,8 @@ def _run(options: argparse.Namespace) -> None:
     arguments, settings = named_values(options.arg, "--arg"), named_values(options.set, "--set")
     check_reward(arguments.get("reward"))
     id = options.id.removeprefix("anb_gym:")
-    folder = options.out or Path("runs/agents") / file_name(f"{options.agent}-{id}-{options.seed}")
+    name = options.agent.replace("\\", "/").rpartition("/")[2].replace(":", "-")
+    folder = options.out or Path("runs/agents") / file_name(f"{name}-{id}-{options.seed}")
     with output(folder):
         _check_free(folder)
         log = _if_installed("TensorBoard logs", lambda: _event_log(folder / "tensorboard"))
