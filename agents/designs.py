@@ -14,6 +14,7 @@ from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import AskBound, AskPreference, Bounds, Evaluation, Problem, Request
 from anb_gym.rewards import Bounded, Constrained
 from anb_gym.space import SPACE, Choices, Indices
+from anb_gym.study.analysis.references import optima
 
 from .agent import Agent
 
@@ -111,13 +112,9 @@ def certified(problem: Problem, request: Request | None, n: int) -> Indices | No
         optimum = problem.optimum
         return None if optimum is None else np.repeat(optimum.indices[:1], n)
     try:
-        front = problem.front
+        return optima(problem, request).index
     except NoFrontError:
         return None
-    # Every reward that takes a preference never falls when a metric improves, so its optimum lies on the front.
-    metrics = dict(zip(front.metrics, front.objectives.T, strict=True))
-    rows = [int(problem.score(metrics, request[np.full(len(front), row)]).argmax()) for row in range(n)]
-    return front.indices[rows]
 
 
 def bounds_of(designs: Designs) -> tuple[str, FloatArray] | None:

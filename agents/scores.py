@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,8 @@ from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import relative_violation
 from anb_gym.pareto import normalised_hypervolume
-from anb_gym.problems import AskWeights, Problem
+from anb_gym.problems import AskWeights, Problem, ProblemSet
+from anb_gym.study.analysis.references import best_constants, contexts, policy_score
 
 from .agent import Agent
 from .designs import Designs, bounds_of, designs_for_all
@@ -28,12 +29,15 @@ class Score:
     """The worth of an agent's designs for one problem.
 
     Attributes:
-        task: The problem's task.
+        task: The problem's task; ``"all"`` for the mean over a set of problems.
         greedy: Whether they were the most probable ones, or sampled.
         designs: How many there were.
         unique: How many different ones.
         reward: Their mean reward, in the problem's scale; None for a vector reward.
         regret: Their mean regret; None where no optimum is certified, and under a bound, see ``loss``.
+        policy_score: What the policy has beyond the best constant, where the optimum of every episode has 1, see
+            :func:`anb_gym.study.analysis.references.policy_score`; None where all episodes ask for the same, in raw
+            scale, and without exact fronts.
         coverage: The share of the exact front's hypervolume that they cover together; None without preferences or a
             vector reward, or without an exact front.
         loss: Median points of accuracy by which those that meet their bound are below the certified optimum under it;
@@ -47,6 +51,7 @@ class Score:
     unique: int
     reward: float | None
     regret: float | None
+    policy_score: float | None
     coverage: float | None
     loss: float | None
     violations: float | None
@@ -56,7 +61,7 @@ def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
     """Scores an agent's policy, greedy and sampled.
 
     The greedy policy designs one architecture where nothing is drawn; where episodes ask for preferences, both
-    policies design one for each of n evenly spaced ones. Of a set of problems each is scored.
+    policies design one for each of n evenly spaced ones. Of a set of problems each is scored, and their mean.
 
     Args:
         agent: A trained agent.
@@ -71,11 +76,16 @@ def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
     integer(n, 2, "n")
-    return [
-        score(designs, greedy=greedy)
-        for greedy in (True, False)
-        for designs in designs_for_all(agent, n, greedy=greedy, seed=seed)
-    ]
+    constant = _best_constant(agent.problem, n)
+    scores = []
+    for greedy in (True, False):
+        parts = [score(designs, greedy=greedy) for designs in designs_for_all(agent, n, greedy=greedy, seed=seed)]
+        if isinstance(agent.problem, ProblemSet):
+            parts.append(_overall(parts))
+        if constant is not None and (reward := parts[-1].reward) is not None:
+            parts[-1] = replace(parts[-1], policy_score=policy_score(reward, constant))
+        scores += parts
+    return scores
 
 
 def score(designs: Designs, *, greedy: bool) -> Score:
@@ -94,6 +104,7 @@ def score(designs: Designs, *, greedy: bool) -> Score:
         unique=designs.n_unique,
         reward=None if problem.is_vector else float(evaluation.reward.mean()),
         regret=None if regret is None else float(regret.mean()),
+        policy_score=None,
         coverage=_coverage(designs),
         loss=loss,
         violations=violations,
@@ -115,6 +126,31 @@ def coverage(problem: Problem, metrics: Mapping[str, FloatArray]) -> float | Non
     points = np.stack([metrics[name] for name in front.metrics], axis=1)
     reference_point = front_scale(problem.task).reference_point
     return normalised_hypervolume(points, front.objectives, reference_point, front.directions)
+
+
+def _best_constant(problem: Problem | ProblemSet, n: int) -> float | None:
+    """The mean reward of the best constant over n contexts, if they differ and it is known."""
+    scale = problem.problems[0].scale if isinstance(problem, ProblemSet) else problem.scale
+    if problem.is_vector or not problem.ask.n_cells or scale != "unit":
+        return None
+    try:
+        return best_constants(problem, contexts(problem, n)).mean
+    except NoFrontError:
+        return None
+
+
+def _overall(parts: list[Score]) -> Score:
+    """The mean over the problems of a set."""
+    rewards = [part.reward for part in parts if part.reward is not None]
+    regrets = [part.regret for part in parts if part.regret is not None]
+    return replace(
+        parts[0],
+        task="all",
+        designs=sum(part.designs for part in parts),
+        unique=sum(part.unique for part in parts),
+        reward=float(np.mean(rewards)),
+        regret=float(np.mean(regrets)) if len(regrets) == len(parts) else None,
+    )
 
 
 def _coverage(designs: Designs) -> float | None:

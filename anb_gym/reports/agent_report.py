@@ -99,6 +99,11 @@ def policy_about(scores: Sequence[Score]) -> str:
     if first.reward is not None:
         measures = "reward" if first.regret is None else "reward and regret"
         parts.append(f"mean {measures} of what the policy designs, without measurement noise")
+    if any(score.policy_score is not None for score in scores):
+        parts.append(
+            "what the policy has beyond the best architecture that is the same for all, 0, where the certified optimum "
+            "for each has 1"
+        )
     if first.coverage is not None:
         parts.append("the share of the exact front's hypervolume that the designs cover together")
     if first.violations is not None:
@@ -116,6 +121,7 @@ def policy_table(scores: Sequence[Score]) -> dict[str, Any]:
     columns = {
         "reward": [score.reward for score in scores],
         "regret": [score.regret for score in scores],
+        "beyond the best constant": [score.policy_score for score in scores],
         "coverage": [score.coverage for score in scores],
         "violations": [score.violations for score in scores],
         "loss of accuracy": [score.loss for score in scores],

@@ -13,9 +13,10 @@ from anb_gym.agents import Agent, ArchitectureAgent, Training
 from anb_gym.agents.designs import certified
 from anb_gym.problems import AskPreference, Problem
 from anb_gym.space import SPACE, Choices
+from anb_gym.study.analysis.references import best_constants, contexts
 from tests.agents.toy_agent import Toy
 
-__all__ = ["Interrupted", "Oracle", "Picky", "Sampler", "Toy"]
+__all__ = ["Constant", "Interrupted", "Oracle", "Picky", "Sampler", "Toy"]
 
 
 class Interrupted(Toy):
@@ -68,6 +69,14 @@ class Oracle(ArchitectureAgent):
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         pass
+
+
+class Constant(Oracle):
+    """Designs the best architecture that is the same for 65 preferences."""
+
+    def complete(self, choices: Choices, cells: FloatArray, rng: np.random.Generator, greedy: bool) -> Choices:
+        best = best_constants(self.problem, contexts(self.problem, 65)).index[0]
+        return np.repeat(SPACE.from_index(np.array([best])), len(choices), axis=0)
 
 
 class Sampler(Oracle):

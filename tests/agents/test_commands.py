@@ -24,7 +24,8 @@ from anb_gym.envs.families import make_problem
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.problems import Problem
 from anb_gym.reports.event_log import N_POINTS
-from tests.agents.command_agents import Oracle, Toy
+from anb_gym.study.analysis.references import best_constants, contexts
+from tests.agents.command_agents import Constant, Oracle, Toy
 
 for extra in ("tensorboard", "matplotlib", "jinja2", "moocore", "yaml", "tqdm"):
     pytest.importorskip(extra)
@@ -42,6 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("toy", TOY, ID, ["--set", "batch_size=32"]),
         ("front", ORACLE, PREFERENCE, []),
         ("bound", ORACLE, BOUND, ["--arg", "reward=constrained"]),
+        ("constant", f"{FILE}:Constant", "AccelNAS-VCK190-Preference-v0", []),
         ("new", ORACLE, "AccelNAS-VCK190-Bound-v0", []),
         ("transfer", TOY, "AccelNAS-Transfer-v0", ["--arg", "granularity=block"]),
     ):
@@ -134,7 +136,7 @@ def test_scores_are_those_of_the_designs(trained: Path, capsys: pytest.CaptureFi
 
 def test_the_certified_best_has_perfect_scores(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     score = score_agent(load(trained / "front", Oracle))[0]
-    assert (score.reward, score.regret) == (1.0, 0.0)
+    assert (score.reward, score.regret, score.policy_score) == (1.0, 0.0, 1.0)
     problem = make_problem(PREFERENCE)
     assert isinstance(problem, Problem)
     assert score.coverage is not None
@@ -148,6 +150,19 @@ def test_the_certified_best_has_perfect_scores(trained: Path, capsys: pytest.Cap
         assert main(["evaluate", str(trained / name), "--class", ORACLE, "--json"]) == 0
         bounded = json.loads(capsys.readouterr().out)["scores"][0]
         assert (bounded["loss"], bounded["violations"], bounded["regret"]) == (0.0, 0.0, None)
+
+
+def test_policies_are_compared_with_the_best_constant(trained: Path) -> None:
+    constant, sampled = score_agent(load(trained / "constant", Constant), n=65)
+    assert constant.unique == sampled.unique == 1
+    assert constant.policy_score == pytest.approx(0.0, abs=1e-12)
+    *parts, overall = score_agent(load(trained / "transfer", Toy), n=65)[:9]
+    assert [part.policy_score for part in parts] == [None] * 8
+    assert overall.task == "all"
+    assert overall.reward == pytest.approx(np.mean([part.reward for part in parts]))
+    problem = make_problem("AccelNAS-Transfer-v0")
+    best = best_constants(problem, contexts(problem, 8)).mean
+    assert overall.policy_score == pytest.approx((overall.reward - best) / (1.0 - best))  # type: ignore[operator]
 
 
 def test_designs_stand_beside_the_certified_best(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
