@@ -117,14 +117,13 @@ def coverage(problem: Problem, metrics: Mapping[str, FloatArray]) -> float | Non
     Raises:
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
+    if len(problem.metrics) != 2:
+        return None
     try:
-        front = problem.front
+        front, reference_point = problem.front, front_scale(problem.task).reference_point
     except NoFrontError:
         return None
-    if len(front.metrics) < 2:
-        return None
     points = np.stack([metrics[name] for name in front.metrics], axis=1)
-    reference_point = front_scale(problem.task).reference_point
     return normalised_hypervolume(points, front.objectives, reference_point, front.directions)
 
 

@@ -26,9 +26,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Adds the command to the parser."""
     design = commands.add_parser("design", help="let an agent design architectures")
     add_agent(design)
-    design.add_argument("--n", type=int, default=1, metavar="N", help="how many; 1, which is the most probable")
+    design.add_argument("--n", type=int, default=1, metavar="N", help="how many, by default one, the most probable")
     add_request(design)
-    design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled; 0")
+    design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
     form = design.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
     form.add_argument("--json", action="store_true", help="print JSON")

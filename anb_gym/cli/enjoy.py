@@ -37,8 +37,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_request(enjoy)
     enjoy.add_argument("--video", type=Path, metavar="FILE", help=f"write it as {', '.join(_SUFFIXES)}")
     enjoy.add_argument("--sample", action="store_true", help="sample actions; by default the most probable are taken")
-    enjoy.add_argument("--seed", type=int, default=0, metavar="S", help="of the episode; 0")
-    enjoy.add_argument("--fps", type=float, default=4.0, metavar="N", help="steps per second; 4")
+    enjoy.add_argument("--seed", type=int, default=0, metavar="S", help="of the episode, by default 0")
+    enjoy.add_argument("--fps", type=float, default=4.0, metavar="N", help="steps per second, by default 4")
     enjoy.set_defaults(run=_run)
 
 

@@ -20,9 +20,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     evaluate = commands.add_parser("evaluate", help="score an agent's policy, greedy and sampled")
     add_agent(evaluate)
     evaluate.add_argument(
-        "--n", type=int, metavar="N", help="designs that are sampled, or evenly spaced preferences; 1,001"
+        "--n", type=int, metavar="N", help="designs that are sampled, or evenly spaced preferences, by default 1,001"
     )
-    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled; 0")
+    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
     evaluate.set_defaults(run=_run)
 

@@ -25,14 +25,18 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     train.add_argument("agent", metavar="AGENT", help="the name of one that ships, module:Class or file.py:Class")
     train.add_argument("id", metavar="ID", help="of the environment, such as AccelNAS-VCK190-v0")
     train.add_argument(
-        "--evaluations", type=int, default=10_000, metavar="N", help="architectures that may be measured; 10,000"
+        "--evaluations",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="architectures that may be measured, by default 10,000",
     )
-    train.add_argument("--seed", type=int, default=0, metavar="S", help="of all randomness; 0")
+    train.add_argument("--seed", type=int, default=0, metavar="S", help="of all randomness, by default 0")
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the agent; may be repeated"
     )
     train.add_argument(
-        "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the environment; the same"
+        "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the environment"
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="its folder, by default runs/agents/AGENT-ID-S")
     train.set_defaults(run=_run)

@@ -381,3 +381,16 @@ def test_curves_are_those_of_the_record() -> None:
         assert len(at) <= points
         assert at[-1] == budget
         assert (np.diff(at) > 0).all()
+
+
+@pytest.mark.parametrize("id", [ID, PREFERENCE, "AccelNAS-VCK190-MO-v0"])
+def test_without_an_exact_front_less_is_said(id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--arg", "surrogate=xgb", "--arg", "reward_scale=raw", "--evaluations", "32"]
+    assert main(["train", f"{FILE}:Sampler", id, *arguments, "--out", str(tmp_path / "a")]) == 0
+    assert main(["evaluate", str(tmp_path / "a"), "--class", f"{FILE}:Sampler", "--json"]) == 0
+    out = capsys.readouterr().out
+    score = json.loads(out[out.index("{") :])["scores"][1]
+    assert [score[name] for name in ("regret", "policy_score", "coverage", "loss")] == [None] * 4
+    assert main(["design", str(tmp_path / "a"), "--class", f"{FILE}:Sampler"]) == 0
+    assert "certified" not in capsys.readouterr().out
+    assert (tmp_path / "a" / "report.html").exists()
