@@ -41,9 +41,10 @@ from anb_gym._files import Fields, create, locked, read_object, remove_temporari
 from anb_gym._workers import end_with
 from anb_gym.envs.families import FAMILIES, ids
 from anb_gym.problems import AskPreference, Problem
-from anb_gym.space import SPACE, Choices
+from anb_gym.space import SPACE, Indices
 from anb_gym.study import runs as studies
 from anb_gym.study import study_file
+from anb_gym.study.analysis import references
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry, file_name
 from anb_gym.study.controllers import is_agent, load_class, source_of
 from anb_gym.study.yaml_nodes import read
@@ -227,7 +228,7 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
         index, scored = training.evaluations.index, partial(score_agent, agent)
     else:
         index = studies.execute(_search(run)).index
-        scored = partial(_asked_again, run, SPACE.from_index(index))
+        scored = partial(_asked_again, run, index)
     took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     return {
         **run.identity,
@@ -254,16 +255,14 @@ def load_results(path: Path | str) -> dict[str, Any]:
     return {"name": fields.get("name", str), "skipped": fields.get("skipped", list), "runs": fields.get("runs", list)}
 
 
-def _asked_again(run: PolicyRun, archive: Choices) -> list[Score]:
+def _asked_again(run: PolicyRun, archive: Indices) -> list[Score]:
     """The score of an archive whose best architecture answers each preference."""
     problem = Assignment(run.id, 1, 0).problem
     assert isinstance(problem, Problem)
     assert isinstance(problem.ask, AskPreference)
-    states = np.unique(SPACE.to_states(archive), axis=0)
-    metrics = problem.measure(states)
-    request = problem.ask.at(np.linspace(0.0, 1.0, N_DESIGNS))
-    best = [int(problem.score(metrics, request[np.full(len(states), row)]).argmax()) for row in range(N_DESIGNS)]
-    return [score(judged(problem, SPACE.from_states(states[best]), request), greedy=True)]
+    request = references.contexts(problem, N_DESIGNS)
+    answers = references.asked_again(problem, archive, request).index
+    return [score(judged(problem, SPACE.from_index(answers), request), greedy=True)]
 
 
 def _search(run: PolicyRun) -> Run:

@@ -26,6 +26,7 @@ from anb_gym.cli import (
     fit,
     front,
     leaderboard,
+    policies,
     proxy_search,
     query,
     reproduce,
@@ -40,7 +41,7 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
     *(train, evaluate, design, enjoy),
-    *(study, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
+    *(study, policies, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
 )
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (

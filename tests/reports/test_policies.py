@@ -1,0 +1,87 @@
+"""The page of an experiment with policies says what its runs say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("pandas")
+
+from anb_gym import make_problem
+from anb_gym.reports.policies import page, write_policies
+from anb_gym.study.analysis import references
+
+PREFERENCE, BOUND = "AccelNAS-VCK190-Preference-v0", "AccelNAS-VCK190-Bound-v0"
+
+
+def _run(agent: str, id: str, seed: int, reward: float, **values: Any) -> dict[str, Any]:
+    score = {"task": "VCK190", "designs": 1001, "unique": 40, "regret": None, "coverage": None, "loss": None}
+    score |= {"violations": None, "reward": reward, **values}
+    scores = [{**score, "greedy": True}, {**score, "greedy": False, "reward": reward - 0.1}]
+    took = {"unique": 900, "cpu_seconds": 2.0, "seconds": 3.0, "memory": 400.0}
+    return {"agent": agent, "id": id, "evaluations": 1000, "seed": seed, "scores": scores, **took}
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    runs = [
+        _run(agent, id, seed, base + 0.01 * seed, **({"coverage": base} if id == PREFERENCE else {}))
+        for agent, base in (("good", 0.95), ("bad_one", 0.5))
+        for id in (PREFERENCE, BOUND)
+        for seed in range(3)
+    ]
+    for run in runs:
+        if run["id"] == BOUND:
+            for score in run["scores"]:
+                score |= {"loss": 1.0 - score["reward"], "violations": 0.25}
+    only = _run("only_fronts", PREFERENCE, 0, 0.97, coverage=0.99)
+    return {
+        "name": "made up",
+        "skipped": [{"agent": "only_fronts", "id": BOUND, "reason": "a | b"}],
+        "runs": [*runs, only],
+    }
+
+
+def _table(lines: list[str], title: str) -> dict[str, list[str]]:
+    """Rows of the first table below a title, by their first cell."""
+    start = lines.index(title)
+    first = next(i for i in range(start, len(lines)) if lines[i].startswith("| agent"))
+    rows = {}
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[name] = cells
+    return rows
+
+
+def test_scores_lie_between_the_best_constant_and_the_optimum(results: dict[str, Any]) -> None:
+    rows = _table(page(results), "## Policy, greedy")
+    assert list(rows) == ["good", r"bad\_one", r"only\_fronts"]
+    problem = make_problem(PREFERENCE)
+    constant = references.best_constants(problem, references.contexts(problem, 1001), 1).mean
+    middle = references.policy_score(0.96, constant)  # of the seeds 0.95, 0.96 and 0.97
+    assert float(rows["good"][-1].strip("*")) == pytest.approx(middle, abs=6e-4)
+    assert rows[r"only\_fronts"][0] == "–"
+    assert rows[r"only\_fronts"][-1].startswith("**")
+    assert rows[r"bad\_one"][2] == "1.00"
+
+
+def test_tracks_are_apart(results: dict[str, Any]) -> None:
+    lines = page(results)
+    assert float(_table(lines, "## Front")["good"][-1]) == pytest.approx(0.05)
+    assert _table(lines, "## Front")[r"only\_fronts"][-1] == "**0.010**"
+    assert float(_table(lines, "## Constraint, loss")["good"][-1].strip("*")) == pytest.approx(0.04)
+    assert float(_table(lines, "## Constraint, violations")["good"][-1].strip("*")) == pytest.approx(0.25)
+    assert r"| only\_fronts | AccelNAS-VCK190-Bound-v0 | a \| b |" in lines
+    assert _table(lines, "## What it took")["good"] == ["1,000", "900", "40", "2.0", "3.0", "400"]
+
+
+def test_files_are_written(results: dict[str, Any], tmp_path: Path) -> None:
+    files = write_policies(results, tmp_path)
+    assert files[0] == tmp_path / "policies.md"
+    assert {path.name for path in files[1:]} == {
+        f"1000-{name}.png" for name in ("policy", "sampled", "front", "loss", "violations")
+    }
+    assert all(path.stat().st_size > 0 for path in files)
