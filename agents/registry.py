@@ -15,9 +15,11 @@ from .agent import Agent, Assignment
 AGENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "a2c": "anb_gym.agents.sb3:A2C",
+        "autoregressive_policy_gradient": "anb_gym.agents.autoregressive_policy_gradient:AutoregressivePolicyGradient",
         "dqn": "anb_gym.agents.sb3:DQN",
         "gflownet": "anb_gym.agents.gflownet:GFlowNet",
         "maskable_ppo": "anb_gym.agents.sb3:MaskablePPO",
+        "policy_gradient": "anb_gym.agents.policy_gradient:PolicyGradient",
         "ppo": "anb_gym.agents.sb3:PPO",
         "qr_dqn": "anb_gym.agents.sb3:QRDQN",
         "recurrent_ppo": "anb_gym.agents.sb3:RecurrentPPO",

@@ -63,8 +63,8 @@ def train(
         KeyboardInterrupt: It was interrupted; the same call goes on.
 
     Example:
-        >>> agent, evaluations = train("policy_gradient", "AccelNAS-VCK190-v0", 1000, seed=0)  # doctest: +SKIP
-        >>> len(evaluations), agent.design(greedy=True).shape  # doctest: +SKIP
+        >>> agent, evaluations = train("policy_gradient", "AccelNAS-VCK190-v0", 1000, seed=0)
+        >>> len(evaluations), agent.design(greedy=True).shape
         (1000, (1, 28))
     """
     assignment = Assignment(id, evaluations, seed, arguments)

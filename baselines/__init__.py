@@ -42,7 +42,6 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "random_search": Baseline(f"{__name__}.random_search:RandomSearch"),
         "regularized_evolution": Baseline(f"{__name__}.regularized_evolution:RegularizedEvolution", most=1),
         "reinforce": Baseline(f"{__name__}.reinforce:Reinforce", most=1),
-        "policy_gradient": Baseline(f"{__name__}.policy_gradient:PolicyGradient", most=1),
         "local_search": Baseline(f"{__name__}.local_search:LocalSearch", most=1),
         "tpe": Baseline(f"{__name__}.optuna_samplers:TPE", most=1),
         "nsga2": Baseline(f"{__name__}.pymoo_algorithms:NSGA2Controller", fewest=2),
