@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,7 +52,7 @@ from anb_gym.study.yaml_nodes import read
 from .agent import Agent, Assignment
 from .designs import judged
 from .running import learn
-from .scores import N_DESIGNS, Score, score, score_agent
+from .scores import N_DESIGNS, Score, best_constant, score, score_agent
 from .training import Training
 
 #: The file of all finished runs.
@@ -262,7 +262,11 @@ def _asked_again(run: PolicyRun, archive: Indices) -> list[Score]:
     assert isinstance(problem.ask, AskPreference)
     request = references.contexts(problem, N_DESIGNS)
     answers = references.asked_again(problem, archive, request).index
-    return [score(judged(problem, SPACE.from_index(answers), request), greedy=True)]
+    found = score(judged(problem, SPACE.from_index(answers), request), greedy=True)
+    constant = best_constant(problem, N_DESIGNS)
+    if constant is not None and found.reward is not None:
+        found = replace(found, policy_score=references.policy_score(found.reward, constant))
+    return [found]
 
 
 def _search(run: PolicyRun) -> Run:

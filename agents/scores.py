@@ -76,7 +76,7 @@ def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
     integer(n, 2, "n")
-    constant = _best_constant(agent.problem, n)
+    constant = best_constant(agent.problem, n)
     scores = []
     for greedy in (True, False):
         parts = [score(designs, greedy=greedy) for designs in designs_for_all(agent, n, greedy=greedy, seed=seed)]
@@ -127,7 +127,7 @@ def coverage(problem: Problem, metrics: Mapping[str, FloatArray]) -> float | Non
     return normalised_hypervolume(points, front.objectives, reference_point, front.directions)
 
 
-def _best_constant(problem: Problem | ProblemSet, n: int) -> float | None:
+def best_constant(problem: Problem | ProblemSet, n: int) -> float | None:
     """The mean reward of the best constant over n contexts, if they differ and it is known."""
     scale = problem.problems[0].scale if isinstance(problem, ProblemSet) else problem.scale
     if problem.is_vector or not problem.ask.n_cells or scale != "unit":

@@ -58,33 +58,22 @@ class Track:
         return f"{1.0 - value:.3f}" if self.score else number(value)
 
 
-def _of(run: Run, greedy: bool, key: str) -> FloatArray | None:
-    """A value of the scores of a run's tasks; None where it has none."""
-    found = [score[key] for score in run["scores"] if score["greedy"] is greedy]
-    return None if not found or any(value is None for value in found) else np.array(found, dtype=np.float64)
-
-
-def _missing(greedy: bool) -> Callable[[Run], float | None]:
-    """How much of the way from the best constant to the optimum of every context a policy misses."""
+def _of(key: str, greedy: bool = True) -> Callable[[Run], float | None]:
+    """A value of the scores of a run, that of all tasks together where there are several."""
 
     def value(run: Run) -> float | None:
-        rewards = _of(run, greedy, "reward")
-        if rewards is None or not _asks(run["id"]):
-            return None
-        return 1.0 - references.policy_score(float(rewards.mean()), known(run["id"])["constant"][1])
+        found: list[float | None] = [score[key] for score in run["scores"] if score["greedy"] is greedy]
+        return found[-1] if found else None
 
     return value
 
 
-def _uncovered(run: Run) -> float | None:
-    coverage = _of(run, True, "coverage")
-    return None if coverage is None else 1.0 - float(coverage.mean())
+def _missing(key: str, greedy: bool = True) -> Callable[[Run], float | None]:
+    """What such a value lacks to 1."""
 
-
-def _mean(key: str) -> Callable[[Run], float | None]:
     def value(run: Run) -> float | None:
-        found = _of(run, True, key)
-        return None if found is None else float(found.mean())
+        found = _of(key, greedy)(run)
+        return None if found is None else 1.0 - found
 
     return value
 
@@ -95,14 +84,14 @@ TRACKS: Final = (
         "Policy, greedy",
         "(reward - best constant) / (1 - best constant), of the mean unit reward of greedy designs for evenly spaced "
         "preferences, or for every task: 1 for the optimum of each, 0 for the best constant design. More is better.",
-        _missing(True),
+        _missing("policy_score"),
         "policy.png",
         score=True,
     ),
     Track(
         "Policy, sampled",
         "The same of designs that are sampled. More is better.",
-        _missing(False),
+        _missing("policy_score", greedy=False),
         "sampled.png",
         score=True,
     ),
@@ -111,20 +100,20 @@ TRACKS: Final = (
         "The share of the exact front's hypervolume that the greedy designs for evenly spaced preferences do not "
         "cover. They are a deterministic set, whose number is in the last table: expected returns of a stochastic "
         "policy are another quantity.",
-        _uncovered,
+        _missing("coverage"),
         "front.png",
     ),
     Track(
         "Constraint, loss",
         "Accuracy points that the median greedy design which meets its bound lies below the certified optimum under "
         "it. It says nothing without the next table.",
-        _mean("loss"),
+        _of("loss"),
         "loss.png",
     ),
     Track(
         "Constraint, violations",
         "The share of greedy designs that break their bound.",
-        _mean("violations"),
+        _of("violations"),
         "violations.png",
     ),
 )
@@ -263,9 +252,7 @@ def _costs(runs: Sequence[Run]) -> Iterator[str]:
                 float(np.median([run[key] for run in of_agent]))
                 for key in ("unique", "cpu_seconds", "seconds", "memory")
             )
-            designs = float(
-                np.median([score["unique"] for run in of_agent for score in run["scores"] if score["greedy"]])
-            )
+            designs = float(np.median([_of("unique")(run) for run in of_agent]))
             row = [f"{budget:,}", f"{unique:,.0f}", f"{designs:,.0f}", number(seconds), number(wall), f"{memory:,.0f}"]
             rows.append([plain(name), *row])
     yield "Medians: how many different architectures were evaluated, how many the policy designs greedily for all"
