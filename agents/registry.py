@@ -21,6 +21,7 @@ AGENTS: Final[Mapping[str, str]] = MappingProxyType(
         "maskable_ppo": "anb_gym.agents.sb3:MaskablePPO",
         "policy_gradient": "anb_gym.agents.policy_gradient:PolicyGradient",
         "ppo": "anb_gym.agents.sb3:PPO",
+        "ppo_lagrangian": "anb_gym.agents.lagrangian:PPOLagrangian",
         "qr_dqn": "anb_gym.agents.sb3:QRDQN",
         "recurrent_ppo": "anb_gym.agents.sb3:RecurrentPPO",
         "trpo": "anb_gym.agents.sb3:TRPO",

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from anb_gym._files import read_yaml, refusing
 from anb_gym.envs.families import ids
+from anb_gym.tasks import get_task
 
 #: Keys that only RL Zoo has a use for.
 _OF_THE_ZOO: Final = ("n_timesteps", "normalize")
@@ -44,7 +45,7 @@ def load_settings(path: Path, id: str) -> dict[str, Any]:
         if not isinstance(content, Mapping) or not all(isinstance(entry, Mapping) for entry in content.values()):
             raise ValueError("it must have an entry an id, each with settings by name")
         family = ids().get(id)
-        names = [id, *([family.id.format(task=_TUNED, version=0)] if family else []), "default"]
+        names = [id, *([family.id_of(get_task(_TUNED))] if family else []), "default"]
         found = next((content[name] for name in names if name in content), None)
         if found is None:
             raise ValueError(f"it must have an entry for {id!r}, or a default, got {', '.join(map(repr, content))}")

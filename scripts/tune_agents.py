@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from time import process_time
@@ -58,7 +59,8 @@ def tune(
     agent: str, config: Mapping[str, Any], storage: optuna.storages.BaseStorage, trials: int, table: Path
 ) -> dict[str, Any]:
     """Searches the settings of one agent, and returns the best."""
-    space, problems = config["agents"][agent], config["problems"]
+    space = config["agents"][agent]
+    problems = space.get("problems", config["problems"])
 
     def objective(trial: Trial) -> float:
         return run(trial, agent, settings_of(space, draw(trial, space["search"])), problems, config["seeds"])
@@ -92,7 +94,8 @@ def confirm(agent: str, config: Mapping[str, Any], study: optuna.Study, table: P
         key = f"confirmed {trial.number}"
         if key not in study.user_attrs:
             settings = settings_of(space, chosen(space["search"], trial.params))
-            study.set_user_attr(key, trainings(agent, settings, config["problems"], confirmation["seeds"]))
+            problems = space.get("problems", config["problems"])
+            study.set_user_attr(key, trainings(agent, settings, problems, confirmation["seeds"]))
             print(agent, key, study.user_attrs[key], flush=True)
     write_table(table, study.trials, study.user_attrs)
     winner = max(best, key=lambda trial: fmean(study.user_attrs[f"confirmed {trial.number}"]))
@@ -125,7 +128,8 @@ def trainings(
 
 def score(agent: str, settings: Mapping[str, Any], problem: Mapping[str, Any], seed: int) -> float:
     """Trains once: the mean of the rewards of greedy designs and of sampled ones."""
-    trained, _ = train(agent, problem["id"], problem["evaluations"], seed=seed, settings=settings)
+    arguments = problem.get("arguments", {})
+    trained, _ = train(agent, problem["id"], problem["evaluations"], seed=seed, arguments=arguments, settings=settings)
     return (reward(trained, greedy=True) + reward(trained, greedy=False)) / 2.0
 
 
@@ -133,6 +137,8 @@ def reward(agent: Agent, greedy: bool) -> float:
     """The mean reward of an agent's designs, for preferences that are evenly spread."""
     problem = agent.problem
     assert isinstance(problem, Problem)
+    if problem.constraint is not None:  # accuracy and cost as one number
+        problem = replace(problem, reward=problem.constraint, constraint=None)
     ask, repeats = problem.ask, 1 if greedy else SAMPLES
     if not isinstance(ask, AskPreference):
         designs = agent.design(1 if greedy else PREFERENCES * SAMPLES, greedy=greedy)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import anb_gym
-from anb_gym.agents import Agent, Training, load, saving, train
+from anb_gym.agents import Agent, Assignment, Training, load, make_agent, saving, train
 from anb_gym.space import SPACE
 
 torch = pytest.importorskip("torch")
@@ -103,3 +103,65 @@ def test_acts_as_it_designs_whatever_it_learned_by(name: str, arguments: dict[st
         assert info["action_mask"][action]
         seen, _, over, _, info = env.step(action)
     assert info["index"] == SPACE.to_index(agent.design(preference=[0.25, 0.75]))[0]
+
+
+def test_architectures_are_completed_as_they_were_begun() -> None:
+    begun = SPACE.sample(6, np.random.default_rng(0))
+    begun[:, 9:] = -1
+    for name in ("ppo", "dqn"):
+        for granularity in ("choice", "block", "network")[: 3 if name == "ppo" else 2]:
+            settings = {**SETTINGS[name], "env_kwargs": {"granularity": granularity}}
+            agent: Any = make_agent(name, Assignment(ID, 64, 0), settings)
+            whole = agent.complete(begun, np.empty((1, 0)), np.random.default_rng(0), False)
+            np.testing.assert_array_equal(whole[:, :9], begun[:, :9])
+            assert ((whole >= 0) & (whole < SPACE.cardinalities)).all()
+
+
+@pytest.mark.parametrize("name", ["maskable_ppo", "a2c", "dqn"])
+def test_learns_to_edit(name: str) -> None:
+    settings = {k: v for k, v in SETTINGS[name].items() if k != "env_kwargs"}
+    agent, evaluations = train(name, EDIT, 100, seed=0, settings=settings)
+    assert len(evaluations) == 100
+    assert agent.settings["gamma"] == 0.9
+    assert agent.design(2, seed=1).shape == (2, 28)
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "given", "message"),
+    [
+        ("ppo", "AccelNAS-CPU-MO-v0", {}, "id must have a scalar reward for PPO, got 'AccelNAS-CPU-MO-v0'"),
+        ("recurrent_ppo", EDIT, {}, "show all that there is to remember"),
+        ("dqn", ID, {"env_kwargs": {"granularity": "network"}}, "granularity must be 'choice' or 'block' for DQN"),
+        ("ppo", ID, {"n_envs": 1000, "batch_size": 1000}, "evaluations must be at least 1000 for PPO.*got 999"),
+        ("dqn", ID, {"learning_starts": 30000}, "evaluations must be at least 4286 for DQN"),
+        ("ppo", ID, {"learning_rat": 0.1}, "did you mean 'learning_rate'"),
+        ("ppo", ID, {"learning_rate": "lin_x"}, "learning_rate must be a positive number, or such as 'lin_0.001'"),
+        ("ppo", ID, {"gamma": 1.5}, r"gamma must lie in 0\.\.1, got 1\.5"),
+        ("ppo", ID, {"n_envs": 0}, "n_envs must be an integer of at least 1, got 0"),
+        (
+            "ppo",
+            ID,
+            {"n_envs": 8, "n_steps": 2, "batch_size": 5},
+            r"batch_size must divide n_envs \* n_steps = 16, got 5",
+        ),
+        ("ppo", ID, {"env_kwargs": {"granularty": "block"}}, "did you mean 'granularity'"),
+    ],
+)
+def test_bad_input_is_named(name: str, id: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_agent(name, Assignment(id, 999, 0), given)
+
+
+def test_damaged_states_are_refused() -> None:
+    agent = make_agent("dqn", Assignment(ID, 64, 0), VALUES)
+    state = agent.state()
+    name = next(name for name in state if name.startswith("policy."))
+    for changed, message in [
+        ({k: v for k, v in state.items() if k != name}, "is missing"),
+        ({**state, name: state[name][:1]}, "must be float32 of shape"),
+        ({**state, "more": np.zeros(1)}, "the array 'more' is unknown"),
+        ({**state, "buffer.rewards": np.zeros((3, 4), dtype=np.float32)}, "as many rows each"),
+        ({**state, "optimizer.99.step": np.zeros((), dtype=np.float32)}, "is of no parameter"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            make_agent("dqn", Assignment(ID, 64, 0), VALUES).restore(changed)
