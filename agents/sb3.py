@@ -27,18 +27,19 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose, integer, number, positive
+from anb_gym._errors import choose
 from anb_gym._extras import needing
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
 from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.rules import Interface, Rules
 from anb_gym.envs.families import PREFIX
-from anb_gym.space import SPACE, Choices
+from anb_gym.space import Choices
 
 from .agent import Agent, ArchitectureAgent, Assignment
+from .picking import complete_network, pick
 from .training import BudgetSpent, Training
-from .zoo import load_settings, settings_file
+from .zoo import SCHEDULES, check_settings, load_settings, settings_file
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -52,14 +53,6 @@ _NO_SETTINGS: Final = {
     "use_sde", "sde_sample_freq", "rollout_buffer_class", "rollout_buffer_kwargs",
     "replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage",
 }  # fmt: skip
-#: Settings by the values that they may have, where the algorithm has them.
-_INTEGERS: Final = (
-    "n_envs", "n_steps", "batch_size", "n_epochs", "buffer_size", "train_freq", "gradient_steps",
-    "target_update_interval", "segment",
-)  # fmt: skip
-_FRACTIONS: Final = ("gamma", "gae_lambda", "tau", "exploration_fraction", "exploration_initial_eps",
-                     "exploration_final_eps")  # fmt: skip
-_SCHEDULES: Final = ("learning_rate", "clip_range", "clip_range_vf")
 #: What a budget of steps has to be larger than: SB3's `learn` ends when the budget of evaluations is spent.
 _ENDLESS: Final = 2**60
 
@@ -96,7 +89,7 @@ class SB3Agent(ArchitectureAgent):
         for name in given:
             choose(name, known, f"a setting of {self.zoo}")
         resolved = {**known, **given}
-        _check(resolved)
+        check_settings(resolved)
         # Environments that edit have no granularity, and show observations of one kind.
         builds = assignment.rules is not None
         env_kwargs = resolved["env_kwargs"] if builds else {}
@@ -184,7 +177,7 @@ class SB3Agent(ArchitectureAgent):
         taken = inspect.signature(self._class().__init__).parameters
         # Some of the algorithms write into what they are given.
         arguments = deepcopy({name: value for name, value in self.settings.items() if name in taken}) | replaced
-        for name in _SCHEDULES:
+        for name in SCHEDULES:
             if isinstance(text := arguments.get(name), str):
                 arguments[name] = _falling(float(text.removeprefix("lin_")))
         model: BaseAlgorithm = self._class()(env=envs, seed=self._seed(0), device="cpu", **arguments)
@@ -213,7 +206,7 @@ class SB3Agent(ArchitectureAgent):
         if self.assignment.rules is not None:
             return super().act(observations, masks, rng=rng, greedy=greedy)
         logits, _ = self._logits(np.asarray(observations), None)
-        return _picked(logits, self._allowed(np.asarray(masks, dtype=bool)), rng, greedy, self._exploration)
+        return pick(logits, self._allowed(np.asarray(masks, dtype=bool)), rng, greedy, self._exploration)
 
     def _design(self, options: Any, greedy: bool, rng: np.random.Generator) -> Choices:
         return (Agent if self.assignment.rules is None else ArchitectureAgent)._design(self, options, greedy, rng)
@@ -228,12 +221,12 @@ class SB3Agent(ArchitectureAgent):
             span = slice(step * tables.choices_per_step, (step + 1) * tables.choices_per_step)
             logits, memory = self._logits(observations, memory)
             if tables.table is None:
-                made = _completed(logits, made, rng, greedy)
+                made = complete_network(logits, made, rng, greedy)
                 break
             possible = self._allowed(np.broadcast_to(tables.masks[step].astype(bool), logits.shape))
             given = made[:, None, span]
             agrees = ((tables.table[step] == given) | (given < 0)).all(axis=2)
-            actions = _picked(logits, possible & agrees, rng, greedy, self._exploration)
+            actions = pick(logits, possible & agrees, rng, greedy, self._exploration)
             made[:, span] = tables.choose(step, actions)
             rules.encoding.write(observations, span.start, made[:, span])
         return made
@@ -447,72 +440,8 @@ def _distribution_logits(found: Any) -> Any:
     return torch.cat([part.logits for part in (parts if isinstance(parts, list) else [parts])], dim=1)
 
 
-def _picked(
-    logits: FloatArray, allowed: NDArray[np.bool_], rng: np.random.Generator, greedy: bool, exploration: float | None
-) -> NDArray[np.int64]:
-    """Actions by their logits, ``int64`` (n,).
-
-    Args:
-        logits: ``float64`` (n, actions).
-        allowed: ``bool`` (n, actions), at least one in each row.
-        rng: Source of what is sampled.
-        greedy: Whether to take the largest.
-        exploration: The share of rows that take any action, the others taking the largest; None to sample all.
-    """
-    logits = np.where(allowed, logits, -np.inf)
-    if not greedy:
-        noise = rng.gumbel(size=logits.shape)
-        if exploration is None:
-            logits = logits + noise
-        else:
-            explores = rng.random((len(logits), 1)) < exploration
-            logits = np.where(explores & allowed, noise, np.where(explores, -np.inf, logits))
-    picked: NDArray[np.int64] = logits.argmax(axis=1)
-    return picked
-
-
-def _completed(logits: FloatArray, choices: Choices, rng: np.random.Generator, greedy: bool) -> Choices:
-    """Choices by the logits (n, 71) of all their options, where they are open."""
-    made = choices.copy()
-    ends = np.cumsum(SPACE.cardinalities)
-    for place, options in enumerate(np.split(logits, ends[:-1], axis=1)):
-        picked = _picked(options, np.ones(options.shape, dtype=bool), rng, greedy, None)
-        made[:, place] = np.where(made[:, place] < 0, picked, made[:, place])
-    return made
-
-
 def _falling(start: float) -> Any:
     """A schedule that falls from a value to 0."""
     from stable_baselines3.common.utils import LinearSchedule
 
     return LinearSchedule(start, 0.0, 1.0)
-
-
-def _check(settings: Mapping[str, Any]) -> None:
-    """Checks the values of settings.
-
-    Raises:
-        ValueError: One is out of range.
-    """
-    for name in _INTEGERS:
-        if name in settings:
-            integer(settings[name], 1, name)
-    for name in _FRACTIONS:
-        if name in settings and not 0.0 <= number(settings[name], name) <= 1.0:
-            raise ValueError(f"{name} must lie in 0..1, got {settings[name]!r}")
-    for name in _SCHEDULES:
-        if (value := settings.get(name)) is None:
-            continue
-        text = value.removeprefix("lin_") if isinstance(value, str) else value
-        try:
-            positive(float(text), name)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must be a positive number, or such as 'lin_0.001', got {value!r}") from None
-    if not isinstance(settings["env_kwargs"], Mapping):
-        raise ValueError(f"env_kwargs must be a dict, got {settings['env_kwargs']!r}")
-    for name in settings["env_kwargs"]:
-        choose(name, ("granularity", "observation"), "a name in env_kwargs")
-    if {"n_steps", "batch_size"} <= settings.keys() and "buffer_size" not in settings:
-        steps = settings["n_envs"] * settings["n_steps"]
-        if steps % settings["batch_size"]:
-            raise ValueError(f"batch_size must divide n_envs * n_steps = {steps}, got {settings['batch_size']}")

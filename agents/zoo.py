@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from anb_gym._errors import choose, integer, number, positive
 from anb_gym._files import read_yaml, refusing
 from anb_gym.envs.families import ids
 from anb_gym.tasks import get_task
@@ -27,6 +28,14 @@ from anb_gym.tasks import get_task
 _OF_THE_ZOO: Final = ("n_timesteps", "normalize")
 #: The task on which settings are tuned: ids without an entry have the settings of its id of the same family.
 _TUNED: Final = "CPU"
+#: Settings by the values that they may have, where the algorithm has them.
+_INTEGERS: Final = (
+    "n_envs", "n_steps", "batch_size", "n_epochs", "buffer_size", "train_freq", "gradient_steps",
+    "target_update_interval", "segment",
+)  # fmt: skip
+_FRACTIONS: Final = ("gamma", "gae_lambda", "tau", "exploration_fraction", "exploration_initial_eps",
+                     "exploration_final_eps")  # fmt: skip
+SCHEDULES: Final = ("learning_rate", "clip_range", "clip_range_vf")
 
 
 def settings_file(algorithm: str) -> Path:
@@ -52,3 +61,33 @@ def load_settings(path: Path, id: str) -> dict[str, Any]:
         if found.get("normalize"):
             raise ValueError(f"normalize must be false: rewards have the unit scale, got {found['normalize']!r}")
         return {name: value for name, value in found.items() if name not in _OF_THE_ZOO}
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Checks the values of settings.
+
+    Raises:
+        ValueError: One is out of range.
+    """
+    for name in _INTEGERS:
+        if name in settings:
+            integer(settings[name], 1, name)
+    for name in _FRACTIONS:
+        if name in settings and not 0.0 <= number(settings[name], name) <= 1.0:
+            raise ValueError(f"{name} must lie in 0..1, got {settings[name]!r}")
+    for name in SCHEDULES:
+        if (value := settings.get(name)) is None:
+            continue
+        text = value.removeprefix("lin_") if isinstance(value, str) else value
+        try:
+            positive(float(text), name)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a positive number, or such as 'lin_0.001', got {value!r}") from None
+    if not isinstance(settings["env_kwargs"], Mapping):
+        raise ValueError(f"env_kwargs must be a dict, got {settings['env_kwargs']!r}")
+    for name in settings["env_kwargs"]:
+        choose(name, ("granularity", "observation"), "a name in env_kwargs")
+    if {"n_steps", "batch_size"} <= settings.keys() and "buffer_size" not in settings:
+        steps = settings["n_envs"] * settings["n_steps"]
+        if steps % settings["batch_size"]:
+            raise ValueError(f"batch_size must divide n_envs * n_steps = {steps}, got {settings['batch_size']}")

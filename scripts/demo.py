@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
 from anb_gym._files import write_atomically
-from anb_gym.agents.ppo import SETTINGS, Evaluations, train_ppo
+from anb_gym.agents import Agent, Assignment, make_agent, train
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import calibration
@@ -38,6 +38,29 @@ from anb_gym.tasks import get_task
 TASK: Final = get_task("VCK190")
 BENCHMARK: Final = Benchmark()
 PACKAGES: Final = ("anb_gym", "gymnasium", "numpy", "stable_baselines3", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What a search had evaluated, in order.
+
+    Attributes:
+        index: ``int64`` (n,), positions in the search space.
+        metrics: ``float64`` (n,) by name.
+        reward: ``float64`` (n,), in unit scale.
+    """
+
+    index: NDArray[np.int64]
+    metrics: Mapping[str, NDArray[np.float64]]
+    reward: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def best(self) -> int:
+        """The position of the first evaluation with the largest reward."""
+        return int(self.reward.argmax())
 
 
 @dataclass(frozen=True)
@@ -63,23 +86,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="demo.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results (default: demo)")
-    parser.add_argument("--evaluations", type=int, default=5120, help="of either search, a multiple of 64")
+    parser.add_argument("--evaluations", type=int, default=5120, help="of either search")
     parser.add_argument("--seed", type=int, default=0, help="of both searches")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
     options = parser.parse_args(arguments)
-    if options.evaluations < 1 or options.evaluations % SETTINGS.n_envs:
-        parser.error(f"--evaluations must be a positive multiple of {SETTINGS.n_envs}, got {options.evaluations}")
     if options.seed < 0:
         parser.error(f"--seed must not be negative, got {options.seed}")
-    if options.threads < 1:
-        parser.error(f"--threads must be positive, got {options.threads}")
+    try:
+        make_agent("ppo", Assignment(TASK.id, options.evaluations, options.seed))
+    except ValueError as error:
+        parser.error(f"--{error}")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--output must be a folder, got {options.output}: {error.strerror}")
 
     began = time.perf_counter()
-    _, agent = train_ppo(TASK.id, options.evaluations, seed=options.seed, threads=options.threads)
+    ppo, found = train("ppo", TASK.id, options.evaluations, seed=options.seed, progress=True)
+    agent = evaluate(found.index)
     random = random_search(options.evaluations, options.seed)
     reference = evaluate(np.array([EFFICIENTNET_B0.index]))
     searches = {"random search": random, "PPO agent": agent, "EfficientNet-B0": reference}
@@ -94,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = {
         "pareto.png": to_png(figure(searches, rows)),
         "evaluations.csv": to_csv(searches),
-        "summary.json": to_json(summary(options, rows)),
+        "summary.json": to_json(summary(options, ppo, rows)),
     }
     for name, content in files.items():
         write_atomically(options.output / name, content)
@@ -102,14 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{time.perf_counter() - began:.0f} s")
 
 
-def evaluate(index: NDArray[np.int64]) -> Evaluations:
+def evaluate(index: NDArray[np.int64]) -> Search:
     """Scores architectures as the task's environment does."""
     reward = make_reward("product", TASK)
     metrics = BENCHMARK.query(index, TASK.metrics)
-    return Evaluations(index, metrics, calibration(reward, BENCHMARK.surrogate).to_unit(reward(metrics)))
+    return Search(index, metrics, calibration(reward, BENCHMARK.surrogate).to_unit(reward(metrics)))
 
 
-def random_search(evaluations: int, seed: int) -> Evaluations:
+def random_search(evaluations: int, seed: int) -> Search:
     """Runs random search for a number of evaluations, all in one batch."""
     problem = Brief(n_objectives=1, budget=evaluations)
     controller = RandomSearch(problem, np.random.default_rng(seed), batch_size=evaluations)
@@ -119,7 +142,7 @@ def random_search(evaluations: int, seed: int) -> Evaluations:
     return result
 
 
-def best_row(name: str, search: Evaluations) -> Row:
+def best_row(name: str, search: Search) -> Row:
     """The line of a search's best architecture, or of its only one."""
     i = search.best
     metrics = {metric: float(values[i]) for metric, values in search.metrics.items()}
@@ -145,7 +168,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def figure(searches: Mapping[str, Evaluations], rows: Sequence[Row]) -> Figure:
+def figure(searches: Mapping[str, Search], rows: Sequence[Row]) -> Figure:
     """The networks of the table, above the scatter of the searches."""
     whole = new_figure(7.4, 6.6)
     whole.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr, call-arg]
@@ -166,7 +189,7 @@ def draw_networks(onto: SubFigure, rows: Sequence[Row]) -> None:
     onto.supxlabel(key, fontsize="x-small", color="#6b7178")
 
 
-def draw_searches(onto: SubFigure, searches: Mapping[str, Evaluations]) -> None:
+def draw_searches(onto: SubFigure, searches: Mapping[str, Search]) -> None:
     """Draws the scatter, with the line along which the reward equals that of the agent's best."""
     (background, random), (name, agent), (mark, reference) = searches.items()
     clouds = [np.column_stack([search.metrics[m] for m in TASK.metrics]) for search in (random, agent, reference)]
@@ -192,7 +215,7 @@ def draw_searches(onto: SubFigure, searches: Mapping[str, Evaluations]) -> None:
     )
 
 
-def to_csv(searches: Mapping[str, Evaluations]) -> bytes:
+def to_csv(searches: Mapping[str, Search]) -> bytes:
     """All evaluations, one per line, in order."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -205,14 +228,13 @@ def to_csv(searches: Mapping[str, Evaluations]) -> bytes:
     return text.getvalue().encode()
 
 
-def summary(options: argparse.Namespace, rows: Sequence[Row]) -> dict[str, Any]:
+def summary(options: argparse.Namespace, ppo: Agent, rows: Sequence[Row]) -> dict[str, Any]:
     """The table with everything that is needed to get it again."""
     return {
         "environment": TASK.id,
         "evaluations": options.evaluations,
         "seed": options.seed,
-        "threads": options.threads,
-        "ppo": asdict(SETTINGS),
+        "ppo": ppo.settings,
         "results": [asdict(row) for row in rows],
         "surrogate": BENCHMARK.surrogate,
         "artefacts": {metric: BENCHMARK.load(metric).checksum for metric in TASK.metrics},

@@ -1,7 +1,8 @@
 """Searches settings of agents with Optuna, as configs/agents/search.yaml says, and goes on where it stopped.
 
-The trials are kept in ``--out``, a table of them in ``configs/agents/results``, and the best settings are printed as an
-entry of the agent's file. Ctrl-C loses the trial that is running.
+The trials are kept in ``--out``, a table of them in ``configs/agents/results``, and the best settings become the
+``default`` of the agent's file, with the number of evaluations that the search has cost. Ctrl-C loses the trial that is
+running.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from anb_gym._files import read_yaml, write_atomically
 from anb_gym.agents import Agent, train
+from anb_gym.agents.registry import find
 from anb_gym.problems import AskPreference, Problem
 from anb_gym.space import SPACE
 
@@ -32,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs" / "agents"
 #: Preferences that a training is scored by, and designs that are sampled for each, or in all without preferences.
 PREFERENCES, SAMPLES = 33, 8
+#: Steps of an episode.
+EPISODES = {"choice": 28, "block": 7, "network": 1}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for agent in options.agents or config["agents"]:
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(options.out / f"{agent}.log")))
-        best = tune(agent, config, storage, options.trials, options.results / f"{agent}.csv")
-        print(f"{agent}:\n{yaml.safe_dump(best, sort_keys=False, default_flow_style=None, width=110)}", flush=True)
+        best, found = tune(agent, config, storage, options.trials, options.results / f"{agent}.csv")
+        write_settings(find(agent)[1].zoo, best, found)  # type: ignore[attr-defined]
 
 
 def tune(
     agent: str, config: Mapping[str, Any], storage: optuna.storages.BaseStorage, trials: int, table: Path
-) -> dict[str, Any]:
-    """Searches the settings of one agent, and returns the best."""
+) -> tuple[dict[str, Any], str]:
+    """Searches the settings of one agent: the best, and what the search was."""
     space = config["agents"][agent]
     problems = space.get("problems", config["problems"])
 
@@ -72,6 +76,8 @@ def tune(
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=6),
     )
+    if not study.trials and table.exists():
+        study.add_trials(read_table(table, space["search"]))
     done = [t for t in study.trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     # A sampler that goes on must not draw again what it drew before.
     study.sampler = optuna.samplers.TPESampler(seed=len(done), n_startup_trials=8)
@@ -82,24 +88,35 @@ def tune(
         write_table(table, study.trials)
 
     study.optimize(objective, n_trials=max(0, trials - len(done)), callbacks=[show])
-    return confirm(agent, config, study, table)
+    best = confirm(agent, config, study, table)
+    tried = [t for t in study.trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    cost = study.user_attrs.get("evaluations", 0) + sum(t.user_attrs.get("evaluations", 0) for t in tried)
+    ids = " and ".join(problem["id"] for problem in problems)
+    return best, f"{len(tried)} trials, {cost:,} evaluations on {ids}"
 
 
 def confirm(agent: str, config: Mapping[str, Any], study: optuna.Study, table: Path) -> dict[str, Any]:
-    """Trains the best trials again with other seeds; returns the settings of the best of these."""
+    """Trains the best trials again with other seeds and budgets; returns the settings of the best of these."""
     space, confirmation = config["agents"][agent], config["confirmation"]
+    problems = space.get("problems", confirmation["problems"])
     complete = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: -(trial.value or 0.0))
-    best = complete[: confirmation["trials"]]
-    for trial in best:
-        key = f"confirmed {trial.number}"
-        if key not in study.user_attrs:
+    best = complete[: space.get("confirmed", confirmation["trials"])]
+    for trial in best if len(best) > 1 else []:
+        if (key := confirmed(trial)) not in study.user_attrs:
             settings = settings_of(space, chosen(space["search"], trial.params))
-            problems = space.get("problems", config["problems"])
-            study.set_user_attr(key, trainings(agent, settings, problems, confirmation["seeds"]))
+            scores = [score(agent, settings, problem, seed) for seed in confirmation["seeds"] for problem in problems]
+            cost = sum(problem["evaluations"] for problem in problems) * len(confirmation["seeds"])
+            study.set_user_attr("evaluations", study.user_attrs.get("evaluations", 0) + cost)
+            study.set_user_attr(key, [round(value, 4) for value in scores])
             print(agent, key, study.user_attrs[key], flush=True)
     write_table(table, study.trials, study.user_attrs)
-    winner = max(best, key=lambda trial: fmean(study.user_attrs[f"confirmed {trial.number}"]))
+    winner = max(best, key=lambda trial: fmean(study.user_attrs.get(confirmed(trial), [0.0])))
     return settings_of(space, chosen(space["search"], winner.params))
+
+
+def confirmed(trial: FrozenTrial) -> str:
+    """The name under which a study keeps what a trial scored again."""
+    return f"scores of trial {trial.number} again"
 
 
 def run(
@@ -117,13 +134,6 @@ def run(
         if trial.should_prune():
             raise optuna.TrialPruned
     return fmean(scores)
-
-
-def trainings(
-    agent: str, settings: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], seeds: Sequence[int]
-) -> list[float]:
-    """The scores of trainings on all problems with all seeds."""
-    return [round(score(agent, settings, problem, seed), 4) for seed in seeds for problem in problems]
 
 
 def score(agent: str, settings: Mapping[str, Any], problem: Mapping[str, Any], seed: int) -> float:
@@ -177,22 +187,66 @@ def settings_of(space: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str
     return settings
 
 
-def write_table(path: Path, trials: Sequence[FrozenTrial], confirmed: Mapping[str, Any] | None = None) -> None:
+def write_settings(zoo: str, settings: Mapping[str, Any], found: str) -> None:
+    """Makes settings the default of an agent's file; its other entries stay."""
+    path = CONFIGS / f"{zoo}.yaml"
+    _, _, others = path.read_text(encoding="utf-8").partition("\n\n")
+    entry = {"n_timesteps": 10000 * EPISODES[settings["env_kwargs"]["granularity"]], **settings}
+    lines = yaml.safe_dump(entry, sort_keys=False, default_flow_style=None, width=110).splitlines()
+    head = [f"# Found by scripts/tune_agents.py: {found}.", "default:", *(f"  {line}" for line in lines)]
+    write_atomically(path, ("\n".join(head) + "\n" + (f"\n{others}" if others else "")).encode())
+
+
+def write_table(path: Path, trials: Sequence[FrozenTrial], known: Mapping[str, Any] | None = None) -> None:
     """Writes the trials that are over as a table."""
     names = sorted({name for trial in trials for name in trial.params})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "score", "scores", "confirmed", "evaluations", "seconds", *names])
+    writer.writerow(["trial", "state", "score", "scores", "again", "evaluations", "seconds", *names])
     for trial in trials:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
-        attributes, again = trial.user_attrs, (confirmed or {}).get(f"confirmed {trial.number}", [])
+        attributes, again = trial.user_attrs, (known or {}).get(confirmed(trial), [])
         value = "" if trial.value is None or trial.state is TrialState.PRUNED else f"{trial.value:.4f}"
         row = [trial.number, trial.state.name.lower(), value, " ".join(map(str, attributes.get("scores", [])))]
         row += [" ".join(map(str, again)), attributes.get("evaluations"), attributes.get("seconds")]
         params = [trial.params.get(name, "") for name in names]
         writer.writerow([*row, *(f"{p:.4g}" if isinstance(p, float) else p for p in params)])
     write_atomically(path, text.getvalue().encode())
+
+
+def read_table(path: Path, search: Mapping[str, Any]) -> list[FrozenTrial]:
+    """The trials of a table, where those that Optuna kept are lost."""
+    trials = []
+    for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))):
+        params = {
+            name: row[name] if isinstance(values, list) else type(values["low"])(row[name])
+            for name, values in search.items()
+        }
+        scores = [float(value) for value in row["scores"].split()]
+        trials.append(
+            optuna.trial.create_trial(
+                state=TrialState[row["state"].upper()],
+                value=fmean(scores),
+                params=params,
+                distributions={name: distribution(values) for name, values in search.items()},
+                user_attrs={"scores": scores, "evaluations": int(row["evaluations"]), "seconds": float(row["seconds"])},
+                intermediate_values={step: fmean(scores[: step + 1]) for step in range(len(scores))},
+            )
+        )
+    return trials
+
+
+def distribution(values: Any) -> optuna.distributions.BaseDistribution:
+    """The values that something may have, as Optuna knows them."""
+    if isinstance(values, list):
+        return optuna.distributions.CategoricalDistribution([json.dumps(value) for value in values])
+    kind = (
+        optuna.distributions.IntDistribution
+        if isinstance(values["low"], int)
+        else optuna.distributions.FloatDistribution
+    )
+    return kind(values["low"], values["high"], log=values.get("log", False))
 
 
 if __name__ == "__main__":

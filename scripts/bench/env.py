@@ -10,7 +10,6 @@ Stable-Baselines3 trains in the recommended settings, on the native environment 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -23,10 +22,19 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from anb_gym.agents.ppo import SETTINGS
 from anb_gym.envs.sb3 import make_vec_env
 
 REFERENCE = "CartPole-v1"
+#: Copies and settings of PPO that the README recommends.
+COPIES = 64
+SETTINGS: dict[str, Any] = {
+    "n_steps": 28,
+    "batch_size": 448,
+    "gamma": 1.0,
+    "gae_lambda": 1.0,
+    "learning_rate": 1e-3,
+    "ent_coef": 0.005,
+}
 
 
 def main() -> None:
@@ -90,14 +98,13 @@ def compare_training(env_id: str, rounds: int) -> None:
         return gymnasium.make(env_id, disable_env_checker=True)
 
     torch.set_num_threads(1)
-    copies, n_steps = SETTINGS.n_envs, SETTINGS.n_steps
-    settings = {name: value for name, value in asdict(SETTINGS).items() if name != "n_envs"}
+    copies, n_steps = COPIES, SETTINGS["n_steps"]
     environments: dict[str, VecEnv] = {
         "make_vec_env": make_vec_env(env_id, copies),
         "DummyVecEnv": DummyVecEnv([make] * copies),
     }
     agents = {
-        name: PPO("MlpPolicy", envs, seed=0, device="cpu", **settings).learn(copies * n_steps)
+        name: PPO("MlpPolicy", envs, seed=0, device="cpu", **SETTINGS).learn(copies * n_steps)
         for name, envs in environments.items()
     }
     for title, updates, run in (
