@@ -133,7 +133,7 @@ def test_learns_to_edit(name: str) -> None:
         ("recurrent_ppo", EDIT, {}, "show all that there is to remember"),
         ("dqn", ID, {"env_kwargs": {"granularity": "network"}}, "granularity must be 'choice' or 'block' for DQN"),
         ("ppo", ID, {"n_envs": 1000, "batch_size": 1000}, "evaluations must be at least 1000 for PPO.*got 999"),
-        ("dqn", ID, {"learning_starts": 30000}, "evaluations must be at least 4286 for DQN"),
+        ("dqn", ID, {"learning_starts": 30000}, "evaluations must be at least 1072 for DQN"),
         ("ppo", ID, {"learning_rat": 0.1}, "did you mean 'learning_rate'"),
         ("ppo", ID, {"learning_rate": "lin_x"}, "learning_rate must be a positive number, or such as 'lin_0.001'"),
         ("ppo", ID, {"gamma": 1.5}, r"gamma must lie in 0\.\.1, got 1\.5"),

@@ -18,7 +18,7 @@ for package in ("torch", "stable_baselines3", "sb3_contrib", "yaml"):
 
 NAMES = [name for name, path in AGENTS.items() if path.startswith("anb_gym.agents.sb3:")]
 #: Names of algorithms in RL Zoo, with steps enough for an update.
-STEPS = {"ppo": 64, "ppo_lstm": 448, "maskable_ppo": 448, "trpo": 64, "a2c": 64, "dqn": 128, "qrdqn": 128}
+STEPS = {"ppo": 64, "ppo_lstm": 224, "maskable_ppo": 224, "trpo": 64, "a2c": 64, "dqn": 128, "qrdqn": 128}
 #: RL Zoo trains and enjoys by the files, in one process; an algorithm that it has not is added as its manual says.
 ZOO = """
 import sys
