@@ -8,11 +8,12 @@ samples of the distribution itself, `climbs` all that local search with restarts
 `marginal` is the largest error of a probability of an option. `log Z` is given as learned, by importance sampling with
 the agent's own distribution, with the share of its samples that is effective, and by annealing.
 
-Then the best thousand different architectures of each agent after equal evaluations: their mean reward; the mean
-number of choices, of 28, in which two differ; how many are better than all their 43 neighbours; how many there are
-with a reward of at least 0.95 no two of which are nearer than 5. And whether such a set holds what another
-family of surrogates prefers: the regret of its best member as that family sees it, and how many choices the hundred
-best that this family knows differ from the nearest member.
+Then what agents found after equal evaluations: how many different architectures with a reward of at least 0.95
+(`good`), and how many of these there are no two of which differ in fewer than 5 choices (`modes`). Of the best thousand
+different ones their mean reward, the mean number of choices, of 28, in which two differ, how many are better than all
+their 43 neighbours, and the modes among them. And whether such a set holds what another family of surrogates prefers:
+the regret of its best member as that family sees it, and in how many choices the hundred best that this family knows
+differ from the nearest member, on average.
 """
 
 from __future__ import annotations
@@ -207,14 +208,24 @@ def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained]
     judges = {family: replace(problem, surrogate=family) for family in problem.judges}
     preferred = {family: _preferred(judge) for family, judge in judges.items()}
     print(f"\n{id}, the best {N_BEST:,} of {evaluations:,} evaluations, {len(trained)} seeds: means")
-    names = ["reward", "distance", "optima", "modes", *(f"{what} {f}" for f in judges for what in ("regret", "far"))]
+    names = [
+        "good",
+        "modes",
+        "reward",
+        "distance",
+        "optima",
+        "of modes",
+        *(f"{what} {f}" for f in judges for what in ("regret", "far")),
+    ]
     print(f"{'':24}" + " ".join(f"{name:>11}" for name in names))
     for name in compared:
         rows = []
         for seed, of in enumerate(trained):
             choices, reward = (of.choices, of.reward) if name == "gflownet" else _evaluated(name, id, evaluations, seed)
-            best = _best(choices, reward)
-            row = [float(score(problem, best).mean()), _distance(best), _optima(problem, best), _modes(problem, best)]
+            good = _best(choices[reward >= GOOD], reward[reward >= GOOD])
+            best = _best(choices, reward)[:N_BEST]
+            row = [float(len(good)), _modes(good), float(score(problem, best).mean()), _distance(best)]
+            row += [_optima(problem, best), _modes(best[score(problem, best) >= GOOD])]
             for family, judge in judges.items():
                 row.append(1.0 - float(score(judge, best).max()))
                 row.append(float(distances(preferred[family], best).mean()))
@@ -233,9 +244,9 @@ def _evaluated(name: str, id: str, evaluations: int, seed: int) -> tuple[Choices
 
 
 def _best(choices: Choices, reward: FloatArray) -> Choices:
-    """The best thousand different architectures, the best first."""
+    """The different architectures, the best first."""
     _, first = np.unique(SPACE.to_index(choices), return_index=True)
-    return choices[first[np.argsort(-reward[first], kind="stable")][:N_BEST]]
+    return choices[first[np.argsort(-reward[first], kind="stable")]]
 
 
 def _distance(choices: Choices) -> float:
@@ -251,14 +262,15 @@ def _optima(problem: Problem, choices: Choices) -> float:
     return float(sum(r > score(problem, SPACE.neighbours(row)).max() for r, row in zip(reward, choices, strict=True)))
 
 
-def _modes(problem: Problem, choices: Choices) -> float:
-    """How many good ones there are no two of which are near: taken one after the other, the best first."""
-    good = choices[score(problem, choices) >= GOOD]
-    modes = good[:1]
-    for row in good:
-        if (modes != row).sum(axis=1).min() >= APART:
-            modes = np.concatenate([modes, row[None]])
-    return float(len(modes))
+def _modes(choices: Choices) -> float:
+    """How many there are no two of which are near: taken one after the other, if none that is taken is near."""
+    near = np.zeros(len(choices), dtype=bool)
+    modes = 0
+    for row in range(len(choices)):
+        if not near[row]:
+            modes += 1
+            near[row:] |= (choices[row:] != choices[row]).sum(axis=1) < APART
+    return float(modes)
 
 
 def _preferred(judge: Problem) -> Choices:
