@@ -15,7 +15,7 @@ module              what it has
 ``leaderboard``     ``leaderboard.md`` and what ships beside it
 ``tasks``           ``tasks.md``: how hard tasks are
 ``html_report``     ``report.html``: a study in one file
-``interactive``     the figures in it
+``interactive``     the figures in it, which ``figures.js`` draws
 ``plots``           figures of a study, fit for a paper
 ``pictures``        all of them, as files
 ``agent_report``    ``report.html`` of an agent's training, and its learning curve

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from anb_gym._extras import require
 from anb_gym._files import write_atomically
-from anb_gym.reports.interactive import front_figure, trajectory_figure
-from anb_gym.reports.pages import render_page
+from anb_gym.reports.interactive import figures_data, front_figure, trajectory_figure
+from anb_gym.reports.pages import packed, plotly, render_page
 from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.config import file_name
@@ -45,18 +44,20 @@ def render(results: Results, analysis: Analysis) -> str:
     """The text of the report."""
     look = styles(analysis.summary["controller"])
     groups = [group for group, matrices in analysis.matrices.items() if any(matrices.values())]
+    figures = {place: figure for task in analysis.tasks.values() for place, figure in _figures(task, look)}
     return render_page(
         "report.html",
         name=results.name,
         subtitle=f"{len(look)} controllers, {len(analysis.tasks)} tasks, {len(results.runs):,} runs, "
         f"{len(results.table):,} evaluations",
-        plotly=require("plotly.offline", "study").get_plotlyjs(),
         groups=[_group(analysis, group, look) for group in groups],
         tasks=[_task(analysis, task, look) for task in analysis.tasks.values()],
         failed=_records(results.description.get("failed", []), ["task", "controller", "seed", "evaluation", "error"]),
         skipped=_records(results.description.get("skipped", []), ["task", "controller", "reason"]),
         configuration=json.dumps(results.configuration, indent=2),
         versions=json.dumps(results.versions, indent=2),
+        figures=packed(figures_data(figures)),
+        plotly=plotly(),
     )
 
 
@@ -75,17 +76,23 @@ def _group(analysis: Analysis, group: str, look: Mapping[str, Style]) -> dict[st
 def _task(analysis: Analysis, task: TaskAnalysis, look: Mapping[str, Style]) -> dict[str, Any]:
     rows = analysis.summary[analysis.summary["task"] == task.name]
     pairs = analysis.pairwise[analysis.pairwise["task"] == task.name]
-    anchor = file_name(task.name)
     return {
         "name": task.name,
-        "anchor": f"task-{anchor}",
+        "anchor": file_name(task.name),
         "about": _about(task),
-        "trajectory": _embed(trajectory_figure(task, look), f"trajectory-{anchor}"),
-        "front": _embed(front_figure(task, look), f"front-{anchor}") if task.judge.front is not None else None,
+        "front": task.judge.front is not None,
         "sections": list(_sections(task, rows, look)),
         "budget": f"{task.budgets[-1]:,}",
         "pairwise": _pairwise(pairs[pairs["evaluations"] == task.budgets[-1]], look),
     }
+
+
+def _figures(task: TaskAnalysis, look: Mapping[str, Style]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The figures of a task, each with the id of its place on the page."""
+    anchor = file_name(task.name)
+    yield f"trajectory-{anchor}", trajectory_figure(task, look)
+    if task.judge.front is not None:
+        yield f"front-{anchor}", front_figure(task, look)
 
 
 def _about(task: TaskAnalysis) -> str:
@@ -188,16 +195,3 @@ def _interval(low: float, high: float) -> str:
 
 def _number(value: float) -> str:
     return "–" if not np.isfinite(value) else f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
-
-
-def _embed(figure: Any, anchor: str) -> str:
-    """A figure as HTML that needs plotly.js on the page."""
-    config = {
-        "displaylogo": False,
-        "responsive": True,
-        "showSendToCloud": False,  # nothing leaves the page
-        "plotlyServerURL": "",
-        "toImageButtonOptions": {"format": "svg"},
-    }
-    html: str = figure.to_html(full_html=False, include_plotlyjs=False, div_id=anchor, config=config)
-    return html

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -28,3 +31,18 @@ def render_page(template: str, **content: Any) -> str:
     )
     text: str = environment.get_template(template).render(**content)
     return text
+
+
+def packed(text: str) -> str:
+    """A text as gzip in base64, which a page unpacks by ``figures.js``. Equal texts give equal bytes."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
+
+
+@cache
+def plotly() -> str:
+    """The library that draws figures in the browser, :func:`packed`.
+
+    Raises:
+        ModuleNotFoundError: The extra ``study`` is not installed.
+    """
+    return packed(require("plotly.offline", "study").get_plotlyjs())

@@ -55,12 +55,6 @@ def metric_label(metric: str) -> str:
     return f"{metric} ({PREDICTED[metric]})" if metric in PREDICTED else metric
 
 
-def transparent(colour: str, alpha: float) -> str:
-    """A colour ``#rrggbb`` as CSS with an opacity."""
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
-
-
 def literal(name: str) -> str:
     """A name of which matplotlib takes nothing for mathematics, on one line."""
     return one_line(name).replace("$", r"\$")
