@@ -103,6 +103,12 @@ def test_the_report_is_one_file(folder: Path) -> None:
     assert 'src="http' not in text
 
 
+def test_pages_that_ship_have_at_most_three_megabytes() -> None:
+    pages = [*(Path(__file__).parents[2] / "docs").rglob("*.html")]
+    assert pages
+    assert all(page.stat().st_size <= 3_000_000 for page in pages)
+
+
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results.parquet").write_text("nothing")
     assert main(["leaderboard", str(tmp_path)]) == 1
