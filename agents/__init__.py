@@ -19,6 +19,7 @@ __getattr__, __dir__ = submodules(
         "registry": ("AGENTS", "make_agent"),
         "running": ("load", "train"),
         "saving": ("AgentError",),
+        "pretraining": ("load_pretrained",),
         "scores": ("Score", "score_agent"),
         "training": ("BudgetSpent", "Training"),
     },

@@ -22,6 +22,7 @@ AGENTS: Final[Mapping[str, str]] = MappingProxyType(
         "policy_gradient": "anb_gym.agents.policy_gradient:PolicyGradient",
         "ppo": "anb_gym.agents.sb3:PPO",
         "ppo_lagrangian": "anb_gym.agents.lagrangian:PPOLagrangian",
+        "preference_conditioned": "anb_gym.agents.preference_conditioned:PreferenceConditioned",
         "qr_dqn": "anb_gym.agents.sb3:QRDQN",
         "recurrent_ppo": "anb_gym.agents.sb3:RecurrentPPO",
         "trpo": "anb_gym.agents.sb3:TRPO",

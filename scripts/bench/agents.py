@@ -6,6 +6,8 @@ sampled architectures. PPO trains in the README's settings, once on each task: i
 evaluations and after all of its own, and the mean reward that it samples. `--compared` adds other agents with the
 budgets of `policy_gradient`, such as `autoregressive_policy_gradient`: what the dependence between choices is worth.
 
+`front`: `preference_conditioned` on every device metric, see preferences.py.
+
 Seconds are process time; limit the threads of BLAS to one (OPENBLAS_NUM_THREADS=1) for those of one core.
 """
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="agents of each kind")
     parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
     parser.add_argument("--evaluations", type=int, default=20_000, help="budget of the trainings of at most 2 s")
+    parser.add_argument("--front-evaluations", type=int, default=200_000, help="budget of the trainings for a front")
     parser.add_argument("--peer-evaluations", type=int, default=5120, help="PPO's budget; 0 for no PPO")
     parser.add_argument("--compared", nargs="*", default=[], metavar="AGENT", help="agents measured beside")
     arguments = parser.parse_args()
@@ -166,8 +169,17 @@ def _print(name: str, task: str, row: Row) -> None:
     print(f"{name:32} {task:16} {figures}", flush=True)
 
 
+def whole_fronts(arguments: argparse.Namespace) -> None:
+    """Prints the figures of one policy for a whole front, on tasks of a device."""
+    from preferences import fronts
+
+    tasks = [task for task in arguments.tasks if task != "Accuracy"]
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    fronts(tasks, seeds, arguments.front_evaluations, arguments.peer_evaluations)
+
+
 #: What is measured, by name; one function each.
-POINTS: Final[Mapping[str, Callable[[argparse.Namespace], None]]] = {"scalar": scalar_tasks}
+POINTS: Final[Mapping[str, Callable[[argparse.Namespace], None]]] = {"scalar": scalar_tasks, "front": whole_fronts}
 
 
 if __name__ == "__main__":
