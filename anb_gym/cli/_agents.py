@@ -12,18 +12,19 @@ import numpy as np
 
 from anb_gym._errors import number, one_line
 from anb_gym._extras import needing, require
-from anb_gym.fronts.limits import check_met
 from anb_gym.metrics import DIRECTIONS, choose_metric
-from anb_gym.problems import AskBound, AskPreference, Problem, ProblemSet
 
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.saving import Saved
+    from anb_gym.problems import AskPreference, Problem, ProblemSet
 
 
-def add_agent(parser: argparse.ArgumentParser, help: str = "the folder of a training, or its agent.npz") -> None:
+def add_agent(parser: argparse.ArgumentParser) -> None:
     """Adds the saved agent that a command needs, and what it has to be."""
-    parser.add_argument("agent", metavar="DIR", help=help)
+    parser.add_argument(
+        "agent", metavar="DIR|DEVICE", help="the folder of a training, or a device or metric whose agent ships trained"
+    )
     parser.add_argument("--class", dest="found", metavar="AGENT", help="where an agent of one's own is: file.py:Class")
     parser.add_argument("--id", help="the environment that it must have been trained on")
     parser.add_argument(
@@ -31,17 +32,26 @@ def add_agent(parser: argparse.ArgumentParser, help: str = "the folder of a trai
     )
 
 
-def load_agent(options: argparse.Namespace) -> tuple[Saved, Agent]:
+def load_agent(options: argparse.Namespace, kind: str = "weights") -> tuple[Saved, Agent]:
     """The saved agent that options name, and what its file says.
+
+    Args:
+        options: Those of :func:`add_agent`.
+        kind: What the agent of a device can be asked for, see :data:`anb_gym.agents.pretraining.KINDS`.
 
     Raises:
         ValueError: There is none, it is damaged, or another than the options ask for.
     """
     with needing("agents"):
-        from anb_gym.agents import AGENTS, AgentError, load, saving
+        from anb_gym.agents import AGENTS, AgentError, load, pretraining, saving
     path = Path(options.agent)
     if not path.exists():
-        raise AgentError(f"DIR must be the folder of a training, there is no {path}; anb-gym train makes one")
+        try:
+            path = pretraining.pretrained_path(options.agent, kind)
+        except ValueError as error:
+            raise AgentError(
+                f"DIR must be the folder of a training, or a device or metric whose agent ships: {error}"
+            ) from None
     saved = saving.read(path)
     if saved.name not in AGENTS and options.found is None:
         raise AgentError(f"name --class to use {path}, whose agent does not ship, such as --class {saved.name}")
@@ -58,12 +68,19 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="METRIC", help="of an agent for several: a device is its throughput")
 
 
+def kind_asked_for(options: argparse.Namespace) -> str:
+    """What the agent of a device is to be asked for: a bound if one is given, else weights."""
+    return "weights" if options.at_least is None and options.at_most is None else "bound"
+
+
 def asked_for(problem: Problem | ProblemSet, options: argparse.Namespace) -> dict[str, Any]:
     """The options of ``reset`` that say what the command line asks for; none if it asks for nothing.
 
     Raises:
         ValueError: The command line asks for what the episodes of this problem do not, or for the impossible.
     """
+    from anb_gym.problems import AskPreference, ProblemSet
+
     if isinstance(problem, ProblemSet):
         _refuse(options, ("preference", "at_least", "at_most"), "an agent whose episodes ask for a task")
         if options.device is None:
@@ -115,6 +132,9 @@ def _value(value: str, text: str, option: str) -> Any:
 
 def _preference(problem: Problem, ask: AskPreference, options: argparse.Namespace) -> Any:
     """The preference that options name; None if they name none."""
+    from anb_gym.fronts.limits import check_met
+    from anb_gym.problems import AskBound
+
     if not isinstance(ask, AskBound):
         _refuse(options, ("at_least", "at_most"), "an agent whose episodes ask for weights: give --preference")
         return None if options.preference is None else _weights(options.preference)

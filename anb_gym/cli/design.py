@@ -7,26 +7,33 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from anb_gym import SPACE, Architecture
 from anb_gym._errors import integer
 from anb_gym.benchmark import PREDICTED
-from anb_gym.cli._agents import add_agent, add_request, asked_for, load_agent, warn_if_unfinished
-from anb_gym.problems import AskPreference, Problem
+from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
 
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.designs import Designs
+
+#: Preferences that are designed for if none is given.
+_PREFERENCES: Final = 11
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     design = commands.add_parser("design", help="let an agent design architectures")
     add_agent(design)
-    design.add_argument("--n", type=int, default=1, metavar="N", help="how many, by default one, the most probable")
+    design.add_argument(
+        "--n",
+        type=int,
+        metavar="N",
+        help="how many, by default the most probable one, or one for each of 11 preferences",
+    )
     add_request(design)
     design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
     form = design.add_mutually_exclusive_group()
@@ -36,9 +43,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
-    integer(options.n, 1, "--n")
+    if options.n is not None:
+        integer(options.n, 1, "--n")
     integer(options.seed, 0, "--seed")
-    saved, agent = load_agent(options)
+    saved, agent = load_agent(options, kind_asked_for(options))
     found = [record for designs in _designs(agent, options) for record in _records(designs)]
     if options.json:
         about = {"agent": saved.name, "id": saved.assignment.id, "evaluations": saved.done}
@@ -54,18 +62,20 @@ def _run(options: argparse.Namespace) -> None:
 def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
     """What is asked for: of every task that the agent knows if it knows several and none is named."""
     from anb_gym.agents.designs import designs_for, evenly_spaced, judged
+    from anb_gym.problems import AskPreference, Problem
 
-    problem, asked = agent.problem, asked_for(agent.problem, options)
+    problem, asked, n = agent.problem, asked_for(agent.problem, options), options.n or 1
     if not isinstance(problem, Problem):
         for part in problem if not asked else [problem[asked["task"]]]:
-            yield judged(part, agent.design(options.n, task=part.task.name, seed=options.seed))
+            yield judged(part, agent.design(n, task=part.task.name, seed=options.seed))
     elif not isinstance(problem.ask, AskPreference):
-        yield judged(problem, agent.design(options.n, seed=options.seed))
+        yield judged(problem, agent.design(n, seed=options.seed))
     elif not asked:
-        yield designs_for(agent, evenly_spaced(problem.ask, max(2, options.n))[: options.n], greedy=True)
+        n = options.n or _PREFERENCES
+        yield designs_for(agent, evenly_spaced(problem.ask, max(2, n))[:n], greedy=True)
     else:
-        preferences = np.repeat(np.array([asked["preference"]], dtype=np.float64), options.n, axis=0)
-        yield designs_for(agent, preferences, greedy=options.n == 1, seed=options.seed)
+        preferences = np.repeat(np.array([asked["preference"]], dtype=np.float64), n, axis=0)
+        yield designs_for(agent, preferences, greedy=n == 1, seed=options.seed)
 
 
 def _records(designs: Designs) -> Iterator[dict[str, Any]]:

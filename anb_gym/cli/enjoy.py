@@ -17,7 +17,7 @@ import numpy as np
 from anb_gym._errors import integer
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
-from anb_gym.cli._agents import add_agent, add_request, asked_for, load_agent, warn_if_unfinished
+from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
 from anb_gym.cli._options import output
 from anb_gym.envs.families import PREFIX
 
@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.video.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"--video must name a file that ends in {', '.join(_SUFFIXES)}, got {str(options.video)!r}")
     with output(options.video.parent, argument="--video"):
-        saved, agent = load_agent(options)
+        saved, agent = load_agent(options, kind_asked_for(options))
         warn_if_unfinished(saved)
         frames = list(_frames(agent, "rgb_array", options))
         write_video(options.video, frames, options.fps)
@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     """Draws the episode in place in a terminal; elsewhere prints its end."""
-    saved, agent = load_agent(options)
+    saved, agent = load_agent(options, kind_asked_for(options))
     print(f"{saved.name} on {saved.assignment.id}, {saved.done:,} evaluations, seed {saved.assignment.seed}")
     warn_if_unfinished(saved)
     moving, frame = sys.stdout.isatty(), ""

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anb_gym._extras import needing
@@ -28,17 +29,22 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
-    saved, agent = load_agent(options)
     with needing("agents"):
+        from anb_gym.agents.pretraining import KINDS
         from anb_gym.agents.scores import N_DESIGNS, score_agent
-    scores = score_agent(agent, N_DESIGNS if options.n is None else options.n, options.seed)
-    if options.json:
+    found = []
+    # A device has an agent of each kind.
+    for kind in KINDS if not Path(options.agent).exists() else ["weights"]:
+        saved, agent = load_agent(options, kind)
+        scores = score_agent(agent, N_DESIGNS if options.n is None else options.n, options.seed)
         about = {"agent": saved.name, "id": saved.assignment.id, "evaluations": saved.done}
-        print(json.dumps({**about, "scores": [asdict(score) for score in scores]}, indent=2))
-        return
-    print(f"{saved.name} on {saved.assignment.id}, {saved.done:,} evaluations, seed {saved.assignment.seed}")
-    warn_if_unfinished(saved)
-    print(table(scores))
+        found.append({**about, "scores": [asdict(score) for score in scores]})
+        if not options.json:
+            print(f"{saved.name} on {saved.assignment.id}, {saved.done:,} evaluations, seed {saved.assignment.seed}")
+            warn_if_unfinished(saved)
+            print(table(scores))
+    if options.json:
+        print(json.dumps(found[0] if len(found) == 1 else found, indent=2))
 
 
 def table(scores: Sequence[Score]) -> str:

@@ -52,6 +52,7 @@ def learning_figure(found: Curves, problem: Problem | ProblemSet, title: str) ->
         finish_axes(axes[1], (regret_label(problem), "evaluations"), f"Regret, {which}")
     for each in axes:
         each.set_xlim(0, found.evaluations[-1])
+        each.locator_params(axis="x", nbins=5)
         each.xaxis.set_major_formatter("{x:,.0f}")
     figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
     return figure

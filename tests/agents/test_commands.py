@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_the_page_is_one_small_file_that_opens_offline(trained: Path) -> None:
         text = (folder / "report.html").read_text(encoding="utf-8")
         assert len(text) < 1_000_000
         assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=['\"](?!data:)", text)
-        assert "http" not in text
+        assert "://" not in text
         picture = re.search(r'src="data:image/png;base64,([^"]+)"', text)
         assert picture is not None
         assert base64.b64decode(picture[1]) == (folder / "learning_curve.png").read_bytes()
@@ -253,7 +254,7 @@ def test_an_episode_of_a_preference(trained: Path, capsys: pytest.CaptureFixture
         (["train", TOY, ID, "--evaluations", "0"], "evaluations must be an integer of at least 1, got 0"),
         (["train", TOY, ID, "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
         (["train", f"{FILE}:Picky", ID, "--evaluations", "7"], "evaluations must be at least 16, one update, got 7"),
-        (["evaluate", "nowhere"], "DIR must be the folder of a training, there is no nowhere"),
+        (["evaluate", "nowhere"], "DIR must be the folder of a training, or a device or metric whose agent ships: "),
         (["design", "nowhere", "--n", "0"], "--n must be an integer of at least 1, got 0"),
         (["enjoy", "nowhere", "--video", "film.avi"], "--video must name a file that ends in .gif, .webp, .mp4, got"),
         (["enjoy", "nowhere", "--video", f"{FILE}/a.gif"], f"cannot write into {FILE}: {FILE} is not a folder; name"),
@@ -348,6 +349,12 @@ def test_vector_rewards_have_reports_and_scores(id: str, tmp_path: Path, capsys:
 def test_folders_in_use_are_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", TOY, ID, "--evaluations", "700", "--seed", "1", "--out", str(trained / "toy")]) == 1
     assert "holds another training" in capsys.readouterr().err
+    fcntl = pytest.importorskip("fcntl")
+    with (trained / "toy" / ".training").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        command = ["train", TOY, ID, "--evaluations", "600", "--seed", "1", "--set", "batch_size=32", "--out"]
+        assert main([*command, str(trained / "toy")]) == 1
+        assert "another process works on a training in" in capsys.readouterr().err
     (tmp_path / "thesis.tex").touch()
     assert main(["train", TOY, ID, "--out", str(tmp_path)]) == 1
     assert f"--out must be a folder of its own, {tmp_path} holds other files" in capsys.readouterr().err
@@ -394,3 +401,61 @@ def test_without_an_exact_front_less_is_said(id: str, tmp_path: Path, capsys: py
     assert main(["design", str(tmp_path / "a"), "--class", f"{FILE}:Sampler"]) == 0
     assert "certified" not in capsys.readouterr().out
     assert (tmp_path / "a" / "report.html").exists()
+
+
+def test_a_device_is_answered_by_the_agent_that_ships(capsys: pytest.CaptureFixture[str]) -> None:
+    front = anb_gym.Benchmark().front("vck190/throughput")
+    assert main(["design", "vck190", "--at-least", "3000", "--json"]) == 0
+    agent, best = json.loads(capsys.readouterr().out)["designs"]
+    assert agent["metrics"]["vck190/throughput"] >= 3000.0
+    assert best["metrics"]["accuracy"] == front.best_under(3000.0).accuracy[0]
+    assert 0.0 <= best["metrics"]["accuracy"] - agent["metrics"]["accuracy"] < 0.5
+    assert main(["design", "vck190/latency", "--preference", "0.3,0.7", "--json"]) == 0
+    agent, best = json.loads(capsys.readouterr().out)["designs"]
+    assert (agent["task"], best["preference"]) == ("VCK190-Latency", [0.3, 0.7])
+    assert agent["regret"] < 0.05
+    assert main(["design", "cpu", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["designs"]) == 22
+    assert main(["enjoy", "vck190", "--at-least", "3000"]) == 0
+    assert "vck190/throughput: 3," in capsys.readouterr().out
+
+
+def test_the_agents_of_a_device_are_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "a100", "--n", "65", "--json"]) == 0
+    weights, bound = json.loads(capsys.readouterr().out)
+    assert (weights["id"], bound["id"]) == ("AccelNAS-A100-Preference-v0", "AccelNAS-A100-Bound-v0")
+    assert weights["scores"][0]["coverage"] > 0.9
+    assert bound["scores"][0]["violations"] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["design", "vck19", "--at-least", "3000"], "did you mean 'vck190'"),
+        (["design", "VCK190"], "DIR must be the folder of a training, or a device or metric whose agent ships: "),
+        (["evaluate", "accuracy"], "got 'accuracy'"),
+        (["design", "vck190", "--at-least", "30000"], "the nearest that can be met is 4927.008"),
+        (["design", "vck190", "--at-most", "3"], "of which a bound is --at-least"),
+        (["design", "vck190", "--preference", "0.5,0.5", "--at-least", "3000"], "--preference has no meaning"),
+        (["design", "vck190", "--id", "AccelNAS-VCK190-v0"], "id must be 'AccelNAS-VCK190-Preference-v0'"),
+    ],
+)
+def test_what_no_shipped_agent_does_is_named(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+
+
+def test_shipped_agents_need_numpy_and_gymnasium_alone() -> None:
+    code = """
+import sys
+sys.modules |= dict.fromkeys("torch scipy pandas matplotlib moocore yaml tqdm jinja2 tensorboard PIL".split())
+from anb_gym.cli import main
+sys.exit(main(["design", "vck190", "--at-least", "3000"]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("\n") == 4
