@@ -78,6 +78,11 @@ def tune(
     )
     if not study.trials and table.exists():
         study.add_trials(read_table(table, space["search"]))
+    if "start" in space:  # settings known to be good are among the trials
+        start = {
+            name: json.dumps(v) if isinstance(space["search"][name], list) else v for name, v in space["start"].items()
+        }
+        study.enqueue_trial(start, skip_if_exists=True)
     done = [t for t in study.trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     # A sampler that goes on must not draw again what it drew before.
     study.sampler = optuna.samplers.TPESampler(seed=len(done), n_startup_trials=8)

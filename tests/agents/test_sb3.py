@@ -122,7 +122,7 @@ def test_learns_to_edit(name: str) -> None:
     settings = {k: v for k, v in SETTINGS[name].items() if k != "env_kwargs"}
     agent, evaluations = train(name, EDIT, 100, seed=0, settings=settings)
     assert len(evaluations) == 100
-    assert agent.settings["gamma"] == 0.9
+    assert agent.settings["gamma"] < 1.0
     assert agent.design(2, seed=1).shape == (2, 28)
 
 
