@@ -42,7 +42,14 @@ N_BEST, APART, GOOD, N_JUDGED = 1000, 5, 0.95, 100
 #: Architectures behind a correlation.
 N_HELD_OUT = 3000
 #: Agents whose sets are compared.
-COMPARED = ("random_search", "regularized_evolution", "local_search", "policy_gradient", "gflownet")
+COMPARED = (
+    "random_search",
+    "regularized_evolution",
+    "local_search",
+    "policy_gradient",
+    "autoregressive_policy_gradient",
+    "gflownet",
+)
 
 
 def main() -> None:
@@ -217,7 +224,7 @@ def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained]
         "of modes",
         *(f"{what} {f}" for f in judges for what in ("regret", "far")),
     ]
-    print(f"{'':24}" + " ".join(f"{name:>11}" for name in names))
+    print(f"{'':32}" + " ".join(f"{name:>11}" for name in names))
     for name in compared:
         rows = []
         for seed, of in enumerate(trained):
@@ -230,7 +237,7 @@ def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained]
                 row.append(1.0 - float(score(judge, best).max()))
                 row.append(float(distances(preferred[family], best).mean()))
             rows.append(row)
-        print(f"{name:24}" + " ".join(f"{fmean(column):11.4f}" for column in zip(*rows, strict=True)))
+        print(f"{name:32}" + " ".join(f"{fmean(column):11.4f}" for column in zip(*rows, strict=True)))
 
 
 def _evaluated(name: str, id: str, evaluations: int, seed: int) -> tuple[Choices, FloatArray]:

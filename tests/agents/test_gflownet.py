@@ -197,3 +197,21 @@ def test_bad_settings(settings: Mapping[str, Any], message: str) -> None:
 def test_takes_one_reward() -> None:
     with pytest.raises(ValueError, match="scalar reward"):
         gflownet.GFlowNet(Assignment("AccelNAS-CPU-MO-v0", 10, 0))
+
+
+def test_figures_of_diversity() -> None:
+    bench, rng = load_script("bench/gflownet"), np.random.default_rng(0)
+    choices = SPACE.sample(40, rng)
+    pairs = (choices[:, None] != choices).sum(axis=2)
+    assert bench._distance(choices) == pytest.approx(pairs.sum() / (40 * 39))
+    near = np.concatenate([choices[:1], SPACE.neighbours(choices[0])])  # all of them within 2 of each other
+    assert bench._modes(near) == 1.0
+    assert bench._modes(np.concatenate([near, choices[1:]])) == bench._modes(choices)
+    modes = [choices[0]]
+    for row in choices:
+        modes += [row] if min((row != of).sum() for of in modes) >= bench.APART else []
+    assert bench._modes(choices) == len(modes)
+    problem = anb_gym.make_problem(ID)
+    assert problem.optimum is not None
+    optimum = SPACE.from_index(problem.optimum.indices[:1])
+    assert bench._optima(problem, np.concatenate([optimum, SPACE.neighbours(optimum[0])[:3]])) == 1.0
