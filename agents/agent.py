@@ -49,8 +49,8 @@ class Assignment:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        integer(self.evaluations, 1, "evaluations")
-        integer(self.seed, 0, "seed")
+        object.__setattr__(self, "evaluations", integer(self.evaluations, 1, "evaluations"))
+        object.__setattr__(self, "seed", integer(self.seed, 0, "seed"))
         if not isinstance(self.arguments, Mapping):
             raise ValueError(f"arguments must be a dict, got {self.arguments!r}")
         object.__setattr__(self, "id", self.id.removeprefix(PREFIX) if isinstance(self.id, str) else self.id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from anb_gym._files import create, locked, remove_temporaries, writing_into
+from anb_gym._files import create, locked, refusing, remove_temporaries, writing_into
 from anb_gym._types import FloatArray
 from anb_gym.space import Indices
 
@@ -75,6 +75,7 @@ def train(
         saved: saving.Saved | None = None
         if folder is not None:
             path = Path(folder)
+            saving.check(made, name=name)  # now, not when it has learned
             stack.enter_context(writing_into(path))
             if create(path / LOCK, b""):
                 stack.callback(_remove_unused, path)
@@ -87,10 +88,11 @@ def train(
 
         training = Training(assignment, save=save, watch=watch, progress=progress)
         if saved is not None:
-            made.restore(saved.state)
-            saving.set_generator(made.rng, saved.generators["agent"])
-            saving.set_generator(training.rng, saved.generators["training"])
             assert saved.evaluations is not None
+            with refusing(path / saving.FILE, saving.AgentError):
+                made.restore(saved.state)
+                saving.set_generator(made.rng, saved.generators["agent"])
+                saving.set_generator(training.rng, saved.generators["training"])
             training.restore(saved.evaluations)
         if saved is None or not saved.finished:
             learn(made, training)
@@ -118,7 +120,7 @@ def load(path: Path | str, agent: str | type[Agent] | None = None, *, id: str | 
     if id is not None and assignment.id != id.removeprefix("anb_gym:"):
         raise saving.AgentError(f"id must be {assignment.id!r}, which {path} was trained on, got {id!r}")
     for name, value in arguments.items():
-        if (had := assignment.argument(name)) != value:
+        if _plain(had := assignment.argument(name)) != _plain(value):
             raise saving.AgentError(f"{name} must be {had!r}, which {path} was trained with, got {value!r}")
     return saved.make(agent)
 
@@ -183,6 +185,11 @@ def _present(path: Path, name: str, agent: Agent) -> saving.Saved | None:
     if saved.evaluations is None or "training" not in saved.generators:
         raise saving.AgentError(f"{path} holds no record of its training, so that cannot go on: choose another folder")
     return saved
+
+
+def _plain(value: Any) -> Any:
+    """A value as files have it, so that a tuple equals a list."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _shown(assignment: Assignment) -> dict[str, Any]:

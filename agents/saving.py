@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from anb_gym._files import Fields, parse_json, read_arrays, refusing, take_array, write_atomically
 from anb_gym.benchmark import Benchmark
 from anb_gym.problems import Problem
+from anb_gym.space import SPACE
 from anb_gym.study.problems import check_reward
 
 from .agent import Agent, Assignment
@@ -100,14 +101,37 @@ def encode(agent: Agent, training: Training | None, *, name: str) -> bytes:
         agent: The agent.
         training: Its training, whose record goes into the file; None to leave it out of a trained one.
         name: The agent's, see :func:`anb_gym.agents.registry.find`.
+
+    Raises:
+        ValueError: It could not be read again, see :func:`check`, or its state has other arrays than of numbers.
     """
-    assignment = agent.assignment
     arrays: dict[str, NDArray[Any]] = {f"state/{key}": np.asarray(array) for key, array in agent.state().items()}
     arrays["generator/agent"] = generator_state(agent.rng)
     if training is not None:
         arrays["generator/training"] = generator_state(training.rng)
         record = training.evaluations
         arrays |= {f"evaluations/{field.name}": getattr(record, field.name) for field in fields(record)}
+    for key, array in arrays.items():
+        if array.dtype.kind not in "biufU":
+            raise ValueError(f"{key} of {name} must be an array of numbers, got one of {array.dtype}")
+    manifest = check(agent, name=name) | {
+        "done": agent.assignment.evaluations if training is None else training.done,
+        "versions": _versions(agent),
+        "checksum": _checksum(arrays),
+    }
+    buffer = io.BytesIO()
+    content: dict[str, Any] = {"manifest": np.array(json.dumps(manifest)), **arrays}
+    np.savez_compressed(buffer, **content)
+    return buffer.getvalue()
+
+
+def check(agent: Agent, *, name: str) -> dict[str, Any]:
+    """What the manifest of a saved agent says of it, which is data that can be read again.
+
+    Raises:
+        ValueError: It cannot: an argument or a setting is no data of JSON, has more than 64 bits, or names code.
+    """
+    assignment = agent.assignment
     manifest = {
         "format": _FORMAT,
         "agent": name,
@@ -116,14 +140,12 @@ def encode(agent: Agent, training: Training | None, *, name: str) -> bytes:
         "evaluations": assignment.evaluations,
         "seed": assignment.seed,
         "settings": dict(agent.settings),
-        "done": assignment.evaluations if training is None else training.done,
-        "versions": _versions(agent),
-        "checksum": _checksum(arrays),
     }
-    buffer = io.BytesIO()
-    content: dict[str, Any] = {"manifest": np.array(json.dumps(manifest)), **arrays}
-    np.savez_compressed(buffer, **content)
-    return buffer.getvalue()
+    where = "an agent that is saved"
+    with refusing(where, ValueError):
+        read: dict[str, Any] = parse_json(json.dumps(manifest), where, ValueError)
+        check_reward(read["arguments"].get("reward"))
+        return read
 
 
 def save(path: Path, agent: Agent, training: Training | None, *, name: str) -> None:
@@ -168,15 +190,20 @@ def read(path: Path | str) -> Saved:
         generators = {name: take_array(groups["generator"], name, "uint64", (6,)) for name in list(groups["generator"])}
         if "agent" not in generators:
             raise ValueError("the array 'generator/agent' is missing")
+        record = _evaluations(groups["evaluations"], assignment) if groups["evaluations"] else None
+        done = content.get("done", int)
+        if not 0 <= done <= assignment.evaluations or (record is not None and len(record) != done):
+            recorded = "none" if record is None else f"{len(record):,}"
+            raise ValueError(f"{done:,} of {assignment.evaluations:,} evaluations are done, {recorded} are recorded")
         return Saved(
             name=content.get("agent", str),
             assignment=assignment,
             settings=content.get("settings", dict),
-            done=content.get("done", int),
+            done=done,
             versions=content.get("versions", dict),
             state=groups["state"],
             generators=generators,
-            evaluations=_evaluations(groups["evaluations"], assignment) if groups["evaluations"] else None,
+            evaluations=record,
         )
 
 
@@ -206,8 +233,10 @@ def _evaluations(arrays: dict[str, NDArray[Any]], assignment: Assignment) -> Eva
     regret = arrays.pop("regret", np.empty(0))  # which may be NaN
     if regret.dtype != np.float64 or regret.shape != (n,):
         raise ValueError(f"the array 'evaluations/regret' must be float64 of shape ({n},)")
+    index = take_array(arrays, "index", "int64", (n,))
+    SPACE.index_to_states(index)  # which refuses what is no architecture
     return Evaluations(
-        index=take_array(arrays, "index", "int64", (n,)),
+        index=index,
         reward=take_array(arrays, "reward", "float64", (n,) if dim is None else (n, dim)),
         regret=regret,
         cells=take_array(arrays, "cells", "float64", (n, assignment.problem.ask.n_cells)),

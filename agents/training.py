@@ -233,7 +233,7 @@ class Training:
     def _affordable(self, states: States) -> int:
         """How many of these evaluations the budget covers."""
         n = min(len(states), self.remaining)
-        if self._hours is None:
+        if self._hours is None or n == 0:
             return n
         spent = np.cumsum(gpu_hours(states))
         self._hours, affordable = self._hours - float(spent[-1]), int(np.searchsorted(spent, self._hours, side="right"))

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _discard_output()
         return 1
-    except (ValueError, ModuleNotFoundError, OSError) as error:
+    except (ValueError, ModuleNotFoundError, OSError, MemoryError) as error:
         where = ""
         try:
             if sys.stdout is not None:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError:  # it is led to a full disk
             _discard_output()
             where = ": standard output" if isinstance(error, OSError) and error.filename is None else ""
-        print(f"anb-gym: {one_line(str(error))}{where}", file=sys.stderr)
+        print(f"anb-gym: {one_line(str(error)) or 'out of memory'}{where}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("anb-gym: interrupted; run the same command again to go on", file=sys.stderr)

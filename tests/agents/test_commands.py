@@ -253,6 +253,8 @@ def test_an_episode_of_a_preference(trained: Path, capsys: pytest.CaptureFixture
         (["train", TOY, ID, "--arg", "reward=module:Mine"], "reward must be a name in files"),
         (["train", TOY, ID, "--evaluations", "0"], "evaluations must be an integer of at least 1, got 0"),
         (["train", TOY, ID, "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
+        (["train", TOY, ID, "--seed", str(2**64)], "seed must be finite and of at most 64 bits"),
+        (["train", "policy_gradient", ID, "--set", f"n_policies={10**12}"], "Unable to allocate"),
         (["train", f"{FILE}:Picky", ID, "--evaluations", "7"], "evaluations must be at least 16, one update, got 7"),
         (["evaluate", "nowhere"], "DIR must be the folder of a training, or a device or metric whose agent ships: "),
         (["design", "nowhere", "--n", "0"], "--n must be an integer of at least 1, got 0"),

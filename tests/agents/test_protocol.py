@@ -1,12 +1,14 @@
 """Agents train within their budget, go on where they stopped, and are saved without loss."""
 
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 import anb_gym
 from anb_gym.agents import Agent, AgentError, Assignment, Training, load, saving, train
 from anb_gym.envs.core.observations import OBSERVATIONS, make_encoding
+from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE
 from tests.agents.toy_agent import Toy
 
@@ -39,6 +42,12 @@ def test_every_evaluation_is_counted_and_recorded(id: str) -> None:
         np.testing.assert_array_equal(evaluations.reward, found.reward)
         np.testing.assert_array_equal(evaluations.regret, found.regret)
         assert evaluations.regret_so_far[-1] == found.regret.min()
+
+
+def test_no_architectures_cost_nothing() -> None:
+    training = Training(Assignment(ID, 10, 0), hours=100.0)
+    assert len(training.evaluate(np.empty((0, 28), dtype=np.int8)).reward) == 0
+    assert training.done == 0
 
 
 def test_noise_is_the_environments() -> None:
@@ -153,6 +162,76 @@ def test_saved_agents_are_whole(tmp_path: Path) -> None:
         load(tmp_path, Toy)
     with pytest.raises(AgentError, match="nowhere"):
         load(tmp_path / "nowhere", Toy)
+
+
+def _forge(path: Path, manifest: Mapping[str, Any] = MappingProxyType({}), **arrays: NDArray[Any]) -> None:
+    """Changes a saved agent, with the checksum that fits."""
+    with np.load(path, allow_pickle=False) as read:
+        content = {**read, **arrays}
+    told = json.loads(content.pop("manifest").item())
+    told |= {**manifest, "checksum": saving._checksum(content)}
+    np.savez_compressed(path, manifest=np.array(json.dumps(told)), **content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"manifest": {"done": 9}}, "9 of 16 evaluations are done, 16 are recorded"),
+        ({"manifest": {"done": -1}}, "-1 of 16"),
+        ({"manifest": {"done": 17}}, "17 of 16"),
+        ({"manifest": {"evaluations": 15}}, "16 of 15"),
+        ({"evaluations/index": np.full(16, -1)}, "index"),
+        ({"generator/training": np.full(6, 2**64 - 1, dtype=np.uint64)}, "too large"),
+        ({"state/sums": np.full((2, 2), "a")}, "sums must be numbers"),
+    ],
+)
+def test_a_training_does_not_go_on_from_the_impossible(tmp_path: Path, change: Any, message: str) -> None:
+    class Careful(Toy):
+        def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+            if state["sums"].dtype.kind == "U":
+                raise ValueError("sums must be numbers")
+
+    train(Careful, ID, 16, seed=0, folder=tmp_path)
+    _forge(tmp_path / "agent.npz", **change)
+    with pytest.raises(AgentError, match=rf"agent\.npz: .*{message}"):
+        train(Careful, ID, 16, seed=0, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seed": 2**64}, "seed must be finite and of at most 64 bits"),
+        ({"arguments": {"target": 10**30}}, "arguments.target"),
+        ({"arguments": {"target": np.int64(3000)}}, "int64 is not JSON"),
+        ({"arguments": {"reward": Accuracy()}}, "not JSON"),
+        ({"settings": {"batch_size": np.int64(16)}}, "int64 is not JSON"),
+    ],
+)
+def test_what_could_not_be_read_again_is_refused_at_once(tmp_path: Path, given: Any, message: str) -> None:
+    class Untrained(Toy):
+        def train(self, training: Training) -> None:
+            raise AssertionError
+
+    with pytest.raises(ValueError, match=message):
+        train(Untrained, ID, 16, **{"seed": 0, "folder": tmp_path, **given})
+    assert not _files(tmp_path)
+
+
+def test_states_are_arrays_of_numbers(tmp_path: Path) -> None:
+    class Sloppy(Toy):
+        def state(self) -> dict[str, NDArray[Any]]:
+            return {"sums": np.array([{}, None])}
+
+    with pytest.raises(ValueError, match="state/sums of .* must be an array of numbers, got one of object"):
+        train(Sloppy, ID, 16, seed=0, folder=tmp_path)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    arguments = {"reward": "weighted", "weights": (0.5, 0.5)}
+    for _ in range(2):  # trained, then read
+        agent, _ = train(Toy, ID, np.int32(16), seed=np.int64(3), arguments=arguments, folder=tmp_path)  # type: ignore[arg-type]
+    assert type(agent.assignment.seed) is type(agent.assignment.evaluations) is int
+    load(tmp_path, Toy, **arguments)
 
 
 def test_files_do_not_say_what_code_is_run(tmp_path: Path) -> None:
