@@ -63,7 +63,10 @@ class PreferenceConditioned(ArchitectureAgent):
     bin can be one that was lucky. All is numpy: neither training nor acting needs torch.
 
     Mechanisms and settings were chosen by hand, while looking at the tasks CPU, VCK190, TPUv3 and A100 with a few
-    seeds; half or twice a setting changes little.
+    seeds; half or twice a setting changes little. With 200,000 evaluations and 6 s of one core the greedy designs for
+    1,001 weights cover 0.9996 to 0.9999 of the exact hypervolume of every device metric, and those for 200 bounds meet
+    all and lose nothing in the median; with 20,000 evaluations 0.998 to 0.999, and 0.954 of TPUv3, whose other basin
+    explorers have to find (medians of five seeds, ``scripts/bench/agents.py``).
 
     Args:
         assignment: What it is to learn.
