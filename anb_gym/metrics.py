@@ -56,6 +56,11 @@ def choose_metric(value: object, options: Collection[str], argument: str) -> str
         return choose(value, options, argument, by_device)
 
 
+def readable(metric: str, value: float) -> str:
+    """A value as a text: two decimals of an accuracy, six digits of a device metric, as of bounds beside it."""
+    return f"{value:,.2f}" if metric == "accuracy" else f"{value:,.6g}"
+
+
 def relative_violation(metric: str, values: FloatArray, bound: FloatArray | float) -> FloatArray:
     """By what part of the bound a metric misses it, 0 where it is met: 0.1 for 90 images/s of 100, or 110 ms of 100."""
     excess: FloatArray = (values - bound) / bound

@@ -15,6 +15,7 @@ from anb_gym import SPACE, Architecture
 from anb_gym._errors import integer
 from anb_gym.benchmark import PREDICTED
 from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
+from anb_gym.metrics import readable
 
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
@@ -114,7 +115,7 @@ def _print_csv(found: list[dict[str, Any]]) -> None:
     flat = [
         {
             **{key: value for key, value in record.items() if key != "metrics"},
-            **({"preference": _shown(record["preference"])} if "preference" in record else {}),
+            **({"preference": _exactly(record["preference"])} if "preference" in record else {}),
             **record["metrics"],
         }
         for record in found
@@ -136,13 +137,18 @@ def _print_tables(found: list[dict[str, Any]], regret: str) -> None:
         columns["architecture"] = [record["architecture"] for record in records]
         for name in records[0]["metrics"]:
             unit = PREDICTED.get(name, "")
-            columns[f"{name} ({unit})"] = [f"{record['metrics'][name]:,.2f}" for record in records]
+            columns[f"{name} ({unit})"] = [readable(name, record["metrics"][name]) for record in records]
         for name, title in (("reward", "reward"), ("regret", regret)):
             if name in records[0]:
                 columns[title] = [None if record[name] is None else f"{record[name]:.4f}" for record in records]
         print(in_columns(columns, left=(task, "architecture")))
 
 
+def _exactly(preference: Any) -> str:
+    """A preference as a text that is read as the same, so that what meets a bound does so in a table, too."""
+    return ",".join(map(repr, preference)) if isinstance(preference, list) else repr(preference)
+
+
 def _shown(preference: Any) -> str:
     """A preference as a text: weights, or a bound."""
-    return ",".join(f"{weight:.4g}" for weight in preference) if isinstance(preference, list) else f"{preference:.6g}"
+    return ",".join(f"{weight:.4g}" for weight in preference) if isinstance(preference, list) else f"{preference:,.6g}"

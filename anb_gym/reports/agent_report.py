@@ -20,6 +20,7 @@ from anb_gym.agents.evaluations import Evaluations
 from anb_gym.agents.saving import Saved
 from anb_gym.agents.scores import Score, coverage
 from anb_gym.fronts import NoFrontError
+from anb_gym.metrics import readable
 from anb_gym.pareto.fronts import front as front_rows
 from anb_gym.problems import AskPreference, AskWeights, Problem, ProblemSet
 from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure, regret_label
@@ -222,8 +223,8 @@ def _table(designs: Designs, title: str = "") -> dict[str, Any]:
         cells = [{"text": shown[row]}] if shown else []
         cells.append({"text": str(Architecture.from_index(index))})
         for name in problem.metrics:
-            beside = "" if best is None else f"{best[name][row]:,.2f}"
-            cells.append({"text": f"{evaluation.exact[name][row]:,.2f}", "range": beside})
+            beside = "" if best is None else readable(name, best[name][row])
+            cells.append({"text": readable(name, evaluation.exact[name][row]), "range": beside})
         cells += [{"text": number(values[row])} for values in numbers.values()]
         rows.append(cells)
     return {"title": title, "head": [*head, *numbers], "rows": rows}
@@ -234,7 +235,7 @@ def preference_texts(designs: Designs) -> list[str]:
     preferences = designs.problem.ask.shown(designs.request)["preference"]
     if isinstance(designs.problem.ask, AskWeights):
         return [", ".join(f"{weight:.3g}" for weight in row) for row in preferences.tolist()]
-    return [f"{bound:,.5g}" for bound in preferences.tolist()]
+    return [f"{bound:,.6g}" for bound in preferences.tolist()]
 
 
 def _metrics_of(problem: Problem, indices: Indices) -> dict[str, FloatArray]:

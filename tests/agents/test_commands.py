@@ -205,6 +205,17 @@ def test_designs_for_a_preference_and_under_a_bound(trained: Path, capsys: pytes
         assert best["metrics"]["accuracy"] == agent["metrics"]["accuracy"] == accuracy[latency <= bound].max()
 
 
+def test_what_meets_a_bound_is_seen_to_meet_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["design", "vck190/latency", "--at-most", "1.446"]) == 0  # the best has 1.4459 ms
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row[:2] == ["certified", "1.446"]
+    assert float(row[4]) <= 1.446
+    assert main(["design", "vck190/latency", "--at-most", "1.446", "--csv"]) == 0
+    assert main(["design", "cpu/throughput", "--at-least", "1202.4436001", "--csv"]) == 0
+    *_, head, _, best = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert dict(zip(head, best, strict=True))["preference"] == "1202.4436001"
+
+
 def test_designs_for_a_device(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["design", str(trained / "transfer"), "--class", TOY, "--json"]
     assert main([*command, "--device", "zcu102/latency"]) == 0
