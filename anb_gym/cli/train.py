@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from contextlib import nullcontext
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,8 +45,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("agents"):
-        from anb_gym.agents import saving
-        from anb_gym.agents.running import train
+        from anb_gym.agents import running, saving
         from anb_gym.agents.scores import score_agent
         from anb_gym.study.config import file_name
         from anb_gym.study.problems import check_reward
@@ -56,9 +56,10 @@ def _run(options: argparse.Namespace) -> None:
     folder = options.out or Path("runs/agents") / file_name(f"{name}-{id}-{options.seed}")
     with output(folder):
         _check_free(folder)
-        log = _if_installed("TensorBoard logs", lambda: _event_log(folder / "tensorboard"))
-        with log or nullcontext():
-            agent, record = train(
+        logs = folder / "tensorboard"
+        log = _if_installed("TensorBoard logs", lambda: _event_log(logs))
+        with _unless_nothing_stays(logs), log or nullcontext():
+            agent, record = running.train(
                 options.agent,
                 id,
                 options.evaluations,
@@ -98,6 +99,19 @@ def _check_free(folder: Path) -> None:
         names = {path.name for path in folder.iterdir()}
         if names and not names & ours:
             raise ValueError(f"--out must be a folder of its own, {folder} holds other files; name another folder")
+
+
+@contextmanager
+def _unless_nothing_stays(logs: Path) -> Iterator[None]:
+    """Removes the logs of a training that fails before its first checkpoint, so that its folder is free again."""
+    with needing("agents"):
+        from anb_gym.agents import running, saving
+    try:
+        yield
+    except BaseException:
+        if not any((logs.parent / name).exists() for name in (saving.FILE, running.LOCK)):
+            shutil.rmtree(logs, ignore_errors=True)
+        raise
 
 
 def _event_log(folder: Path) -> EventLog:

@@ -374,6 +374,18 @@ def test_folders_in_use_are_refused(trained: Path, tmp_path: Path, capsys: pytes
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_is_free_after_a_training_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    command = ["train", TOY, ID, "--evaluations", "40", "--out", str(tmp_path / "a" / "b")]
+    with monkeypatch.context() as patch:
+        patch.setattr("anb_gym.agents.saving.save", full)
+        assert main(command) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert main(command) == 0
+
+
 def test_a_training_is_not_given_up_for_want_of_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
