@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -55,6 +56,9 @@ _NO_SETTINGS: Final = {
 }  # fmt: skip
 #: What a budget of steps has to be larger than: SB3's `learn` ends when the budget of evaluations is spent.
 _ENDLESS: Final = 2**60
+
+#: Held by the thread that uses the global generators.
+_GENERATORS: Final = threading.RLock()
 
 
 class SB3Agent(ArchitectureAgent):
@@ -390,16 +394,17 @@ class QRDQN(_ValueAgent):
 
 @contextmanager
 def global_generators() -> Iterator[None]:
-    """Gives the global generators back as they were: SB3 seeds and uses them."""
+    """Gives the global generators back as they were: SB3 seeds and uses them, so one thread at a time may."""
     import torch
 
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
-        torch.set_rng_state(before[2])
+    with _GENERATORS:
+        before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])  # noqa: NPY002
+            torch.set_rng_state(before[2])
 
 
 def _state() -> Any:

@@ -1,6 +1,7 @@
 """Agents of Stable-Baselines3: exact budgets, trainings that go on to the bit, designs at any granularity."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_global_generators_and_threads_are_left_alone() -> None:
     train("ppo", ID, 16, seed=0, settings=PPO)[0].design(2, greedy=False)
     after = random.random(), np.random.random(), torch.rand(1).item(), torch.get_num_threads()  # noqa: NPY002
     assert after == before
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    def learned(seed: int) -> list[int]:
+        return train("ppo", ID, 64, seed=seed, settings=PPO)[1].index.tolist()
+
+    seeds = range(4)
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(learned, seeds))
+    assert together == [learned(seed) for seed in seeds]
 
 
 @pytest.mark.parametrize("name", NAMES)
