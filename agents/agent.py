@@ -164,6 +164,9 @@ class Agent(ABC):
 
         Returns:
             ``int64`` (n,), or (n, 28) for the granularity ``"network"``.
+
+        Raises:
+            ValueError: The observations or masks have another shape than those that it has learned with.
         """
 
     @abstractmethod
@@ -278,7 +281,8 @@ class ArchitectureAgent(Agent):
     ) -> NDArray[np.int64]:
         rules = self.assignment.rules
         assert rules is not None
-        observations = np.asarray(observations)
+        observations = rows(observations, rules.encoding.space.shape, "observations")
+        rows(masks, rules.transition.masks.shape[1:], "masks")
         made, n_cells = rules.encoding.read(observations), self.problem.ask.n_cells
         cells = observations[:, observations.shape[1] - n_cells :].astype(np.float64)
         choices = self.complete(made, cells, rng, greedy)
@@ -293,6 +297,19 @@ class ArchitectureAgent(Agent):
     def _design(self, options: Sequence[Mapping[str, Any]], greedy: bool, rng: np.random.Generator) -> Choices:
         request = requests(self.problem, options, rng)
         return self.complete(blank(len(options)), every_row(self.problem.ask.cells(request), len(options)), rng, greedy)
+
+
+def rows(array: NDArray[Any], shape: tuple[int, ...], argument: str) -> NDArray[Any]:
+    """An array whose rows have a shape.
+
+    Raises:
+        ValueError: They have another: it is of one episode, or of an environment with another interface.
+    """
+    array = np.asarray(array)
+    if array.ndim == 0 or array.shape[1:] != shape:
+        wanted = ", ".join(["n", *map(str, shape)])
+        raise ValueError(f"{argument} must be of shape ({wanted}), as the agent has learned with, got {array.shape}")
+    return array
 
 
 def blank(n: int) -> Choices:

@@ -85,7 +85,7 @@ class Saved:
         if agent is None and self.name not in AGENTS:
             raise AgentError(f"agent must be given for {self.name!r}, which does not ship, such as agent={self.name!r}")
         name, found = find(self.name if agent is None else agent)
-        if agent is not None and self.name in AGENTS and name != self.name:
+        if agent is not None and _class_name(name) != _class_name(self.name):
             raise AgentError(f"agent must be {self.name!r}, as it was saved, got {name!r}")
         with refusing(f"the saved agent {self.name!r}", AgentError):
             made = make_agent(found if self.name not in AGENTS else name, self.assignment, self.settings)
@@ -225,6 +225,11 @@ def set_generator(rng: np.random.Generator, words: NDArray[np.uint64]) -> None:
         "has_uint32": has,
         "uinteger": uinteger,
     }
+
+
+def _class_name(agent: str) -> str:
+    """The name of an agent's class, wherever it is; agents that ship have names of their own."""
+    return agent.rpartition(":")[2].rpartition(".")[2]
 
 
 def _evaluations(arrays: dict[str, NDArray[Any]], assignment: Assignment) -> Evaluations:

@@ -78,6 +78,24 @@ def test_acts_as_it_designs(granularity: str, observation: str) -> None:
     assert info["index"] == SPACE.to_index(agent.design(preference=[0.25, 0.75]))[0]
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"observation": "tokens"}, r"observations must be of shape \(n, 100\), .* got \(2, 28\)"),
+        ({"granularity": "block"}, r"masks must be of shape \(n, 4\), .* got"),
+        ({"granularity": "network"}, r"masks must be of shape \(n, 4\)"),
+    ],
+)
+def test_acts_only_with_what_it_has_learned_with(other: Mapping[str, Any], message: str) -> None:
+    agent, _ = train(Toy, ID, 16, seed=0)
+    envs = gymnasium.make_vec(f"anb_gym:{ID}", 2, **other)
+    seen, infos = envs.reset(seed=0)
+    with pytest.raises(ValueError, match=message):
+        agent.act(seen, infos["action_mask"], rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"observations must be of shape \(n, 100\)"):
+        agent.act(seen[0], infos["action_mask"][0], rng=np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_observations_are_read_as_they_were_written(observation: str) -> None:
     encoding = make_encoding(observation, 2, True)
@@ -238,6 +256,9 @@ def test_files_do_not_say_what_code_is_run(tmp_path: Path) -> None:
     train(Toy, ID, 16, seed=0, folder=tmp_path)
     with pytest.raises(AgentError, match="agent must be given"):
         load(tmp_path)
+    for other in ("policy_gradient", Dies):
+        with pytest.raises(AgentError, match=r"agent must be '.*Toy', as it was saved, got '.*(policy_gradient|Dies)'"):
+            load(tmp_path, other)
 
 
 def test_another_task_or_granularity_is_refused(tmp_path: Path) -> None:
