@@ -30,7 +30,7 @@ def _rewards(choices: Choices, id: str = ID) -> FloatArray:
 
 @pytest.mark.parametrize("id", [ID, "AccelNAS-A100-v0", "AccelNAS-Accuracy-v0"])
 def test_it_learns(id: str) -> None:
-    """Measured over thirty seeds: median regret 0 to 0.008 after 1,000 evaluations; 0 after 20,000."""
+    """Measured over forty seeds: median regret 0 to 0.009 after 1,000 evaluations; over ten, 0 after 20,000."""
     trained = [train("policy_gradient", id, 1000, seed=seed) for seed in range(5)]
     assert np.median([evaluations.regret.min() for _, evaluations in trained]) < 0.015
     assert min(evaluations.n_unique for _, evaluations in trained) > 900
