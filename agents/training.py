@@ -93,6 +93,11 @@ class Training:
         return self.assignment.evaluations - self.done
 
     @property
+    def is_noisy(self) -> bool:
+        """Whether measuring an architecture again tells more: every evaluation has measurement noise of its own."""
+        return self.assignment.noisy and self._noise_seed is None
+
+    @property
     def seconds(self) -> float:
         """Wall seconds of the training so far, those before it was restored included."""
         return self._before + perf_counter() - self._began
