@@ -8,6 +8,9 @@ budgets of `policy_gradient`, such as `autoregressive_policy_gradient`: what the
 
 `front`: `preference_conditioned` on every device metric, see preferences.py.
 
+Some of these tasks were seen when settings were chosen: of `policy_gradient` the CPU's, and the others to compare; of
+`preference_conditioned` CPU, VCK190, TPUv3 and A100. `--first-seed 1000` takes seeds not looked at then.
+
 Seconds are process time; limit the threads of BLAS to one (OPENBLAS_NUM_THREADS=1) for those of one core.
 """
 

@@ -58,18 +58,20 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["CPU", "VCK190", "TPUv3"], help="names of tasks as in ids")
     parser.add_argument("--evaluations", nargs="+", type=int, default=[10_000, 50_000], help="budgets")
     parser.add_argument("--seeds", type=int, default=3, help="agents of each kind")
+    parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
     parser.add_argument("--temperature", type=float, default=0.01, help="of the GFlowNet")
     parser.add_argument(
         "--compared", nargs="*", default=COMPARED, help="agents and controllers whose sets are compared"
     )
     arguments = parser.parse_args()
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     for task in arguments.tasks:
         id = f"AccelNAS-{task}-v0"
         for evaluations in arguments.evaluations:
-            trained = [_gflownet(id, evaluations, seed, arguments.temperature) for seed in range(arguments.seeds)]
+            trained = [_gflownet(id, evaluations, seed, arguments.temperature) for seed in seeds]
             print_distribution(id, arguments.temperature, trained)
             if arguments.compared:
-                print_diversity(id, arguments.compared, trained)
+                print_diversity(id, arguments.compared, trained, seeds)
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def _marginals(choices: Choices) -> FloatArray:
 # --- the diversity ---------------------------------------------------------------------------------------------------
 
 
-def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained]) -> None:
+def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained], seeds: Sequence[int]) -> None:
     """Compares the best thousand architectures of agents and controllers after equal evaluations."""
     problem, evaluations = anb_gym.make_problem(id), len(trained[0].reward)
     assert isinstance(problem, Problem)
@@ -227,7 +229,7 @@ def print_diversity(id: str, compared: Sequence[str], trained: Sequence[Trained]
     print(f"{'':32}" + " ".join(f"{name:>11}" for name in names))
     for name in compared:
         rows = []
-        for seed, of in enumerate(trained):
+        for seed, of in zip(seeds, trained, strict=True):
             choices, reward = (of.choices, of.reward) if name == "gflownet" else _evaluated(name, id, evaluations, seed)
             good = _best(choices[reward >= GOOD], reward[reward >= GOOD])
             best = _best(choices, reward)[:N_BEST]
