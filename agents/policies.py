@@ -60,6 +60,10 @@ FILE: Final = "results.json"
 _MOST: Final = 2**31 - 1
 
 
+class FailedError(ValueError):
+    """Agents of an experiment failed."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """An experiment, see the module.
@@ -175,7 +179,7 @@ def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1
 
     Raises:
         ValueError: ``workers`` is out of range, the folder is in use, or holds a run of another agent of that name.
-        RuntimeError: An agent failed; the message says which. What is finished is kept.
+        FailedError: Agents failed; the message says how many and where the first. The other runs are finished.
         OSError: A file cannot be written, or a process died.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
@@ -191,9 +195,15 @@ def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1
         with tqdm(
             total=len(runs), initial=len(runs) - len(todo), unit="run", file=sys.stderr, disable=not progress
         ) as bar:
+            failures = []
             for run, found in _carried_out(todo, (os.cpu_count() or 1) if workers == -1 else workers):
-                write_atomically(path / run.file, (json.dumps(found, indent=1) + "\n").encode())
+                if isinstance(found, FailedError):
+                    failures.append(found)
+                else:
+                    write_atomically(path / run.file, (json.dumps(found, indent=1) + "\n").encode())
                 bar.update()
+        if failures:
+            raise FailedError(f"{len(failures)} of {len(runs)} runs failed, the first: {failures[0]}") from failures[0]
         return collect(experiment, path)
 
 
@@ -291,8 +301,8 @@ def _refusal(entry: ControllerEntry, id: str, evaluations: int) -> str | None:
     return None
 
 
-def _carried_out(runs: Sequence[PolicyRun], workers: int) -> Iterator[tuple[PolicyRun, dict[str, Any]]]:
-    """Runs with their results, as they are finished."""
+def _carried_out(runs: Sequence[PolicyRun], workers: int) -> Iterator[tuple[PolicyRun, dict[str, Any] | FailedError]]:
+    """Runs with their results, or why they failed, as they are finished."""
     # A process for each: what it remembers, the memory that it takes and the global generators are its own.
     with ProcessPoolExecutor(workers, get_context("spawn"), end_with, (os.getpid(),), max_tasks_per_child=1) as pool:
         pending: dict[Future[dict[str, Any]], PolicyRun] = {}
@@ -310,14 +320,16 @@ def _carried_out(runs: Sequence[PolicyRun], workers: int) -> Iterator[tuple[Poli
                 future.cancel()
 
 
-def _result(run: PolicyRun, result: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _result(run: PolicyRun, result: Callable[[], dict[str, Any]]) -> dict[str, Any] | FailedError:
     what = f"{run.entry.name!r} on {run.id} with {run.evaluations} evaluations and seed {run.seed}"
     try:
         return result()
     except BrokenProcessPool as error:
         raise OSError(f"the process of {what} died, such as for want of memory; finished runs are kept") from error
     except Exception as error:
-        raise RuntimeError(f"{what} failed: {type(error).__name__}: {one_line(str(error))}") from error
+        failed = FailedError(f"{what}: {type(error).__name__}: {one_line(str(error))}")
+        failed.__cause__ = error
+        return failed
 
 
 def _finished(folder: Path, run: PolicyRun) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from anb_gym import make_problem
 from anb_gym.agents import policies
 from anb_gym.agents.policies import Experiment, PolicyRun, carry_out, load_experiment, load_results, run_experiment
 from anb_gym.baselines import BASELINES
+from anb_gym.cli import main
 from anb_gym.problems import Problem
 from anb_gym.study.yaml_nodes import ConfigError
 
@@ -67,17 +68,20 @@ def test_an_archive_answers_as_well_as_it_can(tmp_path: Path) -> None:
     assert isinstance(problem, Problem)
 
 
-def test_a_failure_names_the_run(tmp_path: Path) -> None:
+def test_a_failure_names_the_run_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "fails.py").write_text(
         TOY.read_text(encoding="utf-8")
         + "\n\nclass Fails(Toy):\n    def train(self, training):\n        raise ZeroDivisionError('by zero')\n",
         encoding="utf-8",
     )
-    experiment = _load(tmp_path, FILE.replace(f"{TOY}:Toy", "fails.py:Fails"))
-    with pytest.raises(RuntimeError, match=r"'toy' on AccelNAS-VCK190-Preference-v0 with 32 .*ZeroDivisionError"):
-        run_experiment(experiment, tmp_path / "out", workers=1)
+    text = FILE.replace("agents:\n", 'agents:\n  - "fails.py:Fails"\n')
+    experiment = _load(tmp_path, text)
+    assert main(["policies", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out"), "--workers", "1"]) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("anb-gym: 2 of 5 runs failed, the first: 'Fails' on AccelNAS-VCK190-Preference-v0 ")
+    assert message.endswith("ZeroDivisionError: by zero")
     kept = load_results(policies.collect(experiment, tmp_path / "out"))["runs"]
-    assert [run["agent"] for run in kept] == ["archive_evolution"]
+    assert [run["agent"] for run in kept] == ["archive_evolution", "toy", "toy"]
 
 
 def test_another_agent_of_the_name_is_refused(tmp_path: Path) -> None:
