@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from anb_gym._errors import choose
-from anb_gym.metrics import choose_metric
+from anb_gym.metrics import DEVICE_METRICS, choose_metric
 
 from .agent import Agent
 from .running import load
@@ -45,7 +45,11 @@ def pretrained_path(metric: str, kind: str = "bound") -> Path:
     """
     choose(kind, KINDS, "kind")
     known = {path.stem.removesuffix(f"-{kind}").replace("-", "/", 1) for path in FOLDER.glob(f"*-{kind}.npz")}
-    return FOLDER / f"{stem(choose_metric(metric, sorted(known), 'metric'), kind)}.npz"
+    name = choose_metric(metric, sorted({*known, *DEVICE_METRICS}), "metric")
+    if name not in known:  # a device of one's own
+        example = "anb-gym train preference_conditioned ID --evaluations 200000 --out DIR"
+        raise ValueError(f"metric must be one whose agent ships, got {name!r}, for which you can train one: {example}")
+    return FOLDER / f"{stem(name, kind)}.npz"
 
 
 def stem(metric: str, kind: str) -> str:

@@ -277,3 +277,11 @@ def test_unknown_shipped_agents() -> None:
         load_pretrained("vck190", "bounds")
     with pytest.raises(ValueError, match="metric must be one of .*got 'vck19'; did you mean 'vck190"):
         load_pretrained("vck19")
+
+
+def test_a_device_without_an_agent_is_no_misspelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anb_gym.agents.pretraining.FOLDER", tmp_path)
+    (tmp_path / "cpu-throughput-bound.npz").touch()
+    assert pretrained_path("cpu") == tmp_path / "cpu-throughput-bound.npz"
+    with pytest.raises(ValueError, match="got 'vck190/throughput', for which you can train one: anb-gym train"):
+        pretrained_path("vck190")
