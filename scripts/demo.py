@@ -1,4 +1,7 @@
-"""Trains a PPO agent to design networks for the VCK190 FPGA and compares it with random search and EfficientNet-B0.
+"""Trains agents to design networks for the VCK190 FPGA and compares them with random search and EfficientNet-B0.
+
+The agents are PPO of Stable-Baselines3 and the policy gradient of this package, which is drawn. Behind it is the front
+that one policy, which ships trained, designs when it is asked for all preferences.
 
 Prints a table and writes evaluations.csv (every evaluated architecture), summary.json (the table, seeds, settings,
 versions) and pareto.png into a folder. The same arguments give the same files on the same machine.
@@ -24,11 +27,11 @@ from numpy.typing import NDArray
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
 from anb_gym._files import write_atomically
-from anb_gym.agents import Agent, Assignment, make_agent, train
+from anb_gym.agents import Agent, Assignment, load_pretrained, make_agent, train
 from anb_gym.baselines.random_search import RandomSearch
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import calibration
-from anb_gym.envs.rendering import picture
+from anb_gym.pareto.fronts import front, staircase
 from anb_gym.reports.drawing import new_figure, to_png
 from anb_gym.reports.plane import search_figure
 from anb_gym.rewards import make_reward
@@ -36,6 +39,12 @@ from anb_gym.study.protocol import Brief
 from anb_gym.tasks import get_task
 
 TASK: Final = get_task("VCK190")
+#: The agents that search, by name, and what the picture calls them; the last one's search is drawn.
+AGENTS: Final = {"ppo": "PPO agent", "policy_gradient": "policy gradient"}
+#: Colours of kernel sizes.
+KERNELS: Final = {3: "#0072b2", 5: "#e69f00"}
+#: Weights of accuracy and throughput for which one policy designs.
+WEIGHTS: Final = np.column_stack([np.linspace(0, 1, 1001), np.linspace(1, 0, 1001)])
 BENCHMARK: Final = Benchmark()
 PACKAGES: Final = ("anb_gym", "gymnasium", "numpy", "stable_baselines3", "torch")
 
@@ -101,23 +110,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--output must be a folder, got {options.output}: {error.strerror}")
 
     began = time.perf_counter()
-    ppo, found = train("ppo", TASK.id, options.evaluations, seed=options.seed, progress=True)
-    agent = evaluate(found.index)
-    random = random_search(options.evaluations, options.seed)
-    reference = evaluate(np.array([EFFICIENTNET_B0.index]))
-    searches = {"random search": random, "PPO agent": agent, "EfficientNet-B0": reference}
+    trained = {name: train(name, TASK.id, options.evaluations, seed=options.seed, progress=True) for name in AGENTS}
+    searches = {
+        "random search": random_search(options.evaluations, options.seed),
+        **{title: evaluate(trained[name][1].index) for name, title in AGENTS.items()},
+        "EfficientNet-B0": evaluate(np.array([EFFICIENTNET_B0.index])),
+    }
     rows = [best_row(name, search) for name, search in searches.items()]
 
     print(f"\n{TASK.id}: the best of {options.evaluations:,} architectures each, seed {options.seed}\n")
     print(table(rows))
-    late = agent.reward[-len(agent) // 10 :]
-    print(f"\nThe agent's last {len(late):,} architectures have a mean reward of {late.mean():.3f}.")
-    print("Reward: 0 is the mean of random architectures, 1 the certified optimum.\n")
+    print("\nReward: 0 is the mean of random architectures, 1 the certified optimum.")
+    for name, title in AGENTS.items():
+        (design,) = trained[name][0].design(greedy=True)
+        found = evaluate(SPACE.to_index(design[None]))
+        print(f"The design that the {title} ends with has a reward of {found.reward[0]:.4f}.")
+    print()
 
     files = {
         "pareto.png": to_png(figure(searches, rows)),
         "evaluations.csv": to_csv(searches),
-        "summary.json": to_json(summary(options, ppo, rows)),
+        "summary.json": to_json(summary(options, {name: agent for name, (agent, _) in trained.items()}, rows)),
     }
     for name, content in files.items():
         write_atomically(options.output / name, content)
@@ -179,9 +192,18 @@ def figure(searches: Mapping[str, Search], rows: Sequence[Row]) -> Figure:
 
 
 def draw_networks(onto: SubFigure, rows: Sequence[Row]) -> None:
-    """Draws each line's network as the environment renders it."""
+    """Draws each line's network, a bar a layer."""
     for axes, row in zip(onto.subplots(1, len(rows)), rows, strict=True):
-        axes.imshow(picture(Architecture.parse(row.architecture).choices.tolist()), interpolation="nearest")
+        network, left = Architecture.parse(row.architecture), 0.0
+        for expansion, kernel, layers, se in zip(
+            network.expansion, network.kernel, network.layers, network.se, strict=True
+        ):
+            places = left + np.arange(layers)
+            axes.bar(places, expansion, width=0.85, bottom=-expansion / 2, color=KERNELS[kernel])
+            if se:
+                axes.bar(places, 0.45, width=0.85, bottom=expansion / 2 + 0.15, color="#009e73")
+            left += layers + 0.9
+        axes.set_ylim(-4.2, 4.2)
         axes.set_axis_off()
         accuracy, performance = row.metrics.values()
         axes.set_title(f"{row.name}\n{accuracy:.1f} %, {performance:,.0f} images/s", fontsize="small")
@@ -190,27 +212,29 @@ def draw_networks(onto: SubFigure, rows: Sequence[Row]) -> None:
 
 
 def draw_searches(onto: SubFigure, searches: Mapping[str, Search]) -> None:
-    """Draws the scatter, with the line along which the reward equals that of the agent's best."""
-    (background, random), (name, agent), (mark, reference) = searches.items()
-    clouds = [np.column_stack([search.metrics[m] for m in TASK.metrics]) for search in (random, agent, reference)]
-    marks = {mark: clouds[2][0], f"{name}, best": clouds[1][agent.best]}
-    # The reward is proportional to the accuracy, so one division gives the accuracy that earns it.
-    accuracy, performance = TASK.metrics
-    reward = make_reward("product", TASK)
-    (level,) = reward({metric: values[[agent.best]] for metric, values in agent.metrics.items()})
-    everything = np.vstack(clouds)[:, 1]
-    along = np.geomspace(everything.min(), everything.max(), 400)
-    earning = level / reward({accuracy: np.ones_like(along), performance: along})
+    """Draws the scatter of the last agent over random search, the others' best, and the front that one policy knows."""
+    clouds = {name: np.column_stack([search.metrics[m] for m in TASK.metrics]) for name, search in searches.items()}
+    (background, random), *others = clouds.items()
+    *_, name = AGENTS.values()
+    # Those that found the same share a mark.
+    found = {mark if len(cloud) == 1 else f"{mark}, best": cloud[searches[mark].best] for mark, cloud in others}
+    named: dict[tuple[float, float], list[str]] = {}
+    for mark, (first, second) in reversed(found.items()):
+        named.setdefault((float(first), float(second)), []).append(mark)
+    marks = {shared[0] if len(shared) == 1 else "best of both agents": point for point, shared in named.items()}
+    policy = load_pretrained(TASK.metrics[-1], "weights")
+    designs = evaluate(SPACE.to_index(policy.design(len(WEIGHTS), preference=WEIGHTS)))
+    points = np.column_stack([designs.metrics[m] for m in TASK.metrics])
     search_figure(
-        clouds[0],
-        clouds[1],
+        random,
+        clouds[name],
         directions=TASK.directions,
         axis_labels=("ImageNet top-1 accuracy, proxy scheme (%)", "VCK190 throughput (images/s)"),
         background_label=background,
         search_label=name,
-        marks={name: (float(point[0]), float(point[1])) for name, point in marks.items()},
-        curves={"same reward as the best": np.column_stack([earning, along])},
-        title=f"{TASK.id}: {len(agent):,} evaluations each",
+        marks=marks,
+        curves={"one policy, all preferences": staircase(points[front(points, TASK.directions)], TASK.directions)},
+        title=f"{TASK.id}: {len(searches[name]):,} evaluations each",
         onto=onto,
     )
 
@@ -228,13 +252,13 @@ def to_csv(searches: Mapping[str, Search]) -> bytes:
     return text.getvalue().encode()
 
 
-def summary(options: argparse.Namespace, ppo: Agent, rows: Sequence[Row]) -> dict[str, Any]:
+def summary(options: argparse.Namespace, agents: Mapping[str, Agent], rows: Sequence[Row]) -> dict[str, Any]:
     """The table with everything that is needed to get it again."""
     return {
         "environment": TASK.id,
         "evaluations": options.evaluations,
         "seed": options.seed,
-        "ppo": ppo.settings,
+        "settings": {name: agent.settings for name, agent in agents.items()},
         "results": [asdict(row) for row in rows],
         "surrogate": BENCHMARK.surrogate,
         "artefacts": {metric: BENCHMARK.load(metric).checksum for metric in TASK.metrics},
