@@ -117,8 +117,8 @@ def encode(agent: Agent, training: Training | None, *, name: str) -> bytes:
     manifest = check(agent, name=name) | {
         "done": agent.assignment.evaluations if training is None else training.done,
         "versions": _versions(agent),
-        "checksum": _checksum(arrays),
     }
+    manifest["checksum"] = checksum(manifest, arrays)
     buffer = io.BytesIO()
     content: dict[str, Any] = {"manifest": np.array(json.dumps(manifest)), **arrays}
     np.savez_compressed(buffer, **content)
@@ -174,8 +174,8 @@ def read(path: Path | str) -> Saved:
         content = Fields(parse_json(text, path, AgentError), path, AgentError)
         if content.content.get("format") != _FORMAT:
             raise ValueError(f"it must be of the format {_FORMAT!r}, got {content.content.get('format')!r}")
-        if content.get("checksum", str) != _checksum(arrays):
-            raise ValueError("its arrays do not have the checksum that its manifest tells: it is damaged")
+        if content.get("checksum", str) != checksum(content.content, arrays):
+            raise ValueError("its content does not have the checksum that its manifest tells: it is damaged")
         arguments = content.get("arguments", dict)
         check_reward(arguments.get("reward"))
         assignment = Assignment(
@@ -249,8 +249,10 @@ def _evaluations(arrays: dict[str, NDArray[Any]], assignment: Assignment) -> Eva
     )
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def checksum(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of all that a saved agent holds but the checksum itself."""
+    told = {key: value for key, value in manifest.items() if key != "checksum"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -175,6 +175,7 @@ _FAMILIES: Final = {
             env="anb_gym.envs.edit:EditEnv",
             vector_env="anb_gym.envs.edit:EditVectorEnv",
             problem="anb_gym.envs.build:make_problem",
+            searched=True,
         ),
     )
 }

@@ -187,7 +187,8 @@ def _forge(path: Path, manifest: Mapping[str, Any] = MappingProxyType({}), **arr
     with np.load(path, allow_pickle=False) as read:
         content = {**read, **arrays}
     told = json.loads(content.pop("manifest").item())
-    told |= {**manifest, "checksum": saving._checksum(content)}
+    told |= manifest
+    told["checksum"] = saving.checksum(told, content)
     np.savez_compressed(path, manifest=np.array(json.dumps(told)), **content)
 
 
@@ -250,6 +251,16 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
         agent, _ = train(Toy, ID, np.int32(16), seed=np.int64(3), arguments=arguments, folder=tmp_path)  # type: ignore[arg-type]
     assert type(agent.assignment.seed) is type(agent.assignment.evaluations) is int
     load(tmp_path, Toy, **arguments)
+
+
+def test_an_edited_manifest_is_damage(tmp_path: Path) -> None:
+    train(Toy, ID, 16, seed=0, folder=tmp_path)
+    with np.load(tmp_path / "agent.npz", allow_pickle=False) as arrays:
+        content = dict(arrays)
+    content["manifest"] = np.array(content["manifest"].item().replace('"seed": 0', '"seed": 1'))
+    np.savez_compressed(tmp_path / "agent.npz", **content)
+    with pytest.raises(AgentError, match="checksum"):
+        load(tmp_path, Toy)
 
 
 def test_files_do_not_say_what_code_is_run(tmp_path: Path) -> None:

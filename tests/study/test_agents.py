@@ -10,6 +10,7 @@ from anb_gym import make_problem
 from anb_gym.agents import Assignment, Training
 from anb_gym.baselines import BASELINES
 from anb_gym.study.config import StudyConfig
+from anb_gym.study.problems import problem_of
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
 from anb_gym.study.runs import ControllerError, execute
@@ -154,3 +155,16 @@ def test_bad_entries_are_named(tmp_path: Path, old: str, new: str, message: str)
 def test_agents_alone_are_enough(tmp_path: Path) -> None:
     study: Any = _load(tmp_path, STUDY.replace("controllers: [random_search]\n", ""))
     assert len(study.runs()) == 2 * 2 * 3
+
+
+def test_agents_edit_in_studies(tmp_path: Path) -> None:
+    """A step that changes the architecture is an evaluation; controllers see the same task whatever the id."""
+    text = STUDY.replace("- AccelNAS-VCK190-v0", "- AccelNAS-Edit-VCK190-v0")
+    text = text.replace("agents:\n  - mine.py:Toy\n  - {name: small, agent: mine.py:Toy, batch_size: 4}\n", "agents:\n")
+    study = _load(tmp_path, text)
+    found = {run.controller.name: execute(run) for run in study.runs() if "Edit" in run.task.id and run.seed == 0}
+    assert {name: len(trajectory.index) for name, trajectory in found.items()} == {"random_search": 50, "Steps": 50}
+    steps = problem_of("AccelNAS-VCK190-v0", {}).space.from_index(found["Steps"].index)
+    assert ((np.diff(steps.astype(int), axis=0) != 0).sum(axis=1) <= 28).all()
+    assert found["Steps"].reward is not None
+    np.testing.assert_array_equal(found["Steps"].reward, make_problem("AccelNAS-VCK190-v0").evaluate(steps).reward)
