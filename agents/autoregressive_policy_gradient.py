@@ -32,9 +32,10 @@ class AutoregressivePolicyGradient(ArchitectureAgent):
     As :class:`~anb_gym.agents.policy_gradient.PolicyGradient` with one policy, in which each of the 28 choices depends
     on those before it by a masked network (:class:`~anb_gym.agents.masked_network.MaskedNetwork`). All else is the
     same: the batch's mean as the baseline, advantages in units of its deviation, an entropy bonus that falls to zero,
-    imitation of the best that grows, and another draw for what was evaluated before. A network can settle on two
-    architectures at once; but it has 30,000 weights where the factored policy has 71 probabilities, and takes twenty
-    times as long.
+    imitation of the best that grows, and another draw for what was evaluated before. It takes ten times as long. On the
+    scalar tasks it finds no more than one factored policy does, and less than several of them side by side.
+
+    The learning rate was chosen on the CPU's task and on two weighted sums.
 
     Args:
         assignment: What it is to learn: a problem with a scalar reward, whose episodes ask for nothing.
