@@ -217,7 +217,8 @@ class Training:
             signal.signal(signal.SIGINT, before)
             self._interrupted = True
 
-        if self._save is None or threading.current_thread() is not threading.main_thread():
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as of programs in the background
+        if self._save is None or ignored or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(signal.SIGINT, note)

@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 # What tests make goes into a folder of their own, and nobody's own fronts are read.
 os.environ["ANB_GYM_HOME"] = tempfile.mkdtemp(prefix="anb_gym-tests-")
 atexit.register(shutil.rmtree, os.environ["ANB_GYM_HOME"], ignore_errors=True)
+
+# Tests interrupt this process; where they run in the background it would inherit that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Workers share two cores with each other, so wall time says nothing about an example.
 settings.register_profile("tests", deadline=None, derandomize=True)
