@@ -48,7 +48,10 @@ class Checkpoint:
             staircase=self.staircase,
             indices=self.indices,
             stretches=np.array([(each.first, each.last) for each in self.subproblems], dtype=np.int64).reshape(-1, 2),
-            lengths=np.array([[len(mask) for mask in each.keep] for each in self.subproblems], dtype=np.int64),
+            # Interrupted at its very end, a search has none left.
+            lengths=np.array([[len(mask) for mask in each.keep] for each in self.subproblems], dtype=np.int64).reshape(
+                -1, N_BLOCKS
+            ),
             keep=np.concatenate(
                 [mask for each in self.subproblems for mask in each.keep] or [np.empty(0, dtype=np.bool_)]
             ),

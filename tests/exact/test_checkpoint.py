@@ -43,6 +43,16 @@ def test_interrupted_search_goes_on(make_tables, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_interrupted_at_the_end_it_has_nothing_left_to_do(make_tables, tmp_path):
+    a, b = make_tables("integer", 2, 5), make_tables("integer", 2, 6)
+    path = tmp_path / "search.npz"
+    with pytest.raises(KeyboardInterrupt):
+        pareto_front(a, b, (True, False), fixed=FIXED, progress=Interrupt(1.0), checkpoint=path)
+    assert path.exists()
+    front = pareto_front(a, b, (True, False), fixed=FIXED, checkpoint=path)
+    np.testing.assert_array_equal(front.indices, pareto_front(a, b, (True, False), fixed=FIXED).indices)
+
+
 def test_checkpoint_of_another_search_is_refused(make_tables, tmp_path):
     a, b = make_tables("integer", 2, 5), make_tables("integer", 2, 6)
     path = tmp_path / "search.npz"
