@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import integer
+from anb_gym._errors import integer, non_negative
 from anb_gym._extras import needing
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
@@ -16,7 +16,7 @@ from anb_gym.space import SPACE, Choices
 
 from .agent import ArchitectureAgent, Assignment, blank
 from .masked_network import Adam, MaskedNetwork
-from .policy_gradient import Elites, draw_unseen, non_negative, refuse_contexts
+from .policy_gradient import Elites, draw_unseen, refuse_contexts
 
 if TYPE_CHECKING:
     from .training import Training

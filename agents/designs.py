@@ -16,7 +16,7 @@ from anb_gym.rewards import Bounded, Constrained
 from anb_gym.space import SPACE, Choices, Indices
 from anb_gym.study.analysis.references import optima
 
-from .agent import Agent
+from .agent import Agent, requests
 
 #: How far a bound that was given may be from the one that is asked for, in parts of it.
 _ROUNDING: Final = 1e-12
@@ -79,9 +79,8 @@ def designs_for(agent: Agent, preferences: FloatArray, *, greedy: bool, seed: in
     """
     problem = agent.problem
     assert isinstance(problem, Problem)
-    request = problem.ask.blank(len(preferences))
-    for row, preference in enumerate(preferences.tolist()):
-        request[row : row + 1] = problem.ask.draw(np.random.default_rng(0), {"preference": preference})
+    options = [{"preference": preference} for preference in preferences.tolist()]
+    request = requests(problem, options, np.random.default_rng(0))  # nothing is left to be drawn
     return judged(problem, agent.design(len(preferences), preference=preferences, greedy=greedy, seed=seed), request)
 
 

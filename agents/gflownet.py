@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import integer, number, positive
+from anb_gym._errors import fraction, integer, positive
 from anb_gym._extras import needing
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
@@ -92,9 +92,9 @@ class GFlowNet(ArchitectureAgent):
             temperature=positive(temperature, "temperature"),
             batch_size=default if batch_size is None else integer(batch_size, 2, "batch_size"),
             n_replayed=integer(n_replayed, 0, "n_replayed"),
-            exploration=_share(exploration, "exploration"),
+            exploration=fraction(exploration, "exploration"),
             learning_rate=positive(learning_rate, "learning_rate"),
-            log_z_rate=_share(log_z_rate, "log_z_rate"),
+            log_z_rate=fraction(log_z_rate, "log_z_rate"),
             hidden_size=integer(hidden_size, 1, "hidden_size"),
         )
         if self.problem.is_vector:
@@ -243,10 +243,3 @@ class _Memory:
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Rows of n, half of them of the best."""
         return np.concatenate([rng.choice(self._best, n // 2), rng.integers(self._size, size=n - n // 2)])
-
-
-def _share(value: object, argument: str) -> float:
-    """Returns a setting as a number in 0..1, or raises a ``ValueError`` that names it."""
-    if not 0.0 <= (share := number(value, argument)) <= 1.0:
-        raise ValueError(f"{argument} must be in 0..1, got {value!r}")
-    return share

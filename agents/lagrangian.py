@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose, integer, number
+from anb_gym._errors import choose, integer, non_negative
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
 from anb_gym.problems import AskPreference
@@ -54,8 +54,7 @@ class PPOLagrangian(PPO):
         super().__init__(assignment, **settings)
         choose(self.settings["cost"], COSTS, "cost")
         for name in ("cost_limit", "initial_multiplier", "multiplier_learning_rate"):
-            if number(self.settings[name], name) < 0.0:
-                raise ValueError(f"{name} must be at least 0, got {self.settings[name]!r}")
+            non_negative(self.settings[name], name)
         parts = integer(self.settings["multipliers"], 1, "multipliers")
         self._multipliers = np.full(parts if self._asks else 1, float(self.settings["initial_multiplier"]))
         #: Costs of the episodes of a rollout, and which multiplier each had.

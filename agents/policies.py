@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,8 +38,8 @@ import numpy as np
 from anb_gym._errors import choose, one_line
 from anb_gym._extras import require
 from anb_gym._files import Fields, create, locked, read_object, remove_temporaries, write_atomically
-from anb_gym._workers import end_with
-from anb_gym.envs.families import FAMILIES, ids
+from anb_gym._workers import check_workers, end_with
+from anb_gym.envs.families import FAMILIES, ids, make_problem
 from anb_gym.problems import AskPreference, Problem
 from anb_gym.space import SPACE, Indices
 from anb_gym.study import runs as studies
@@ -52,7 +52,7 @@ from anb_gym.study.yaml_nodes import read
 from .agent import Agent, Assignment
 from .designs import judged
 from .running import learn
-from .scores import N_DESIGNS, Score, best_constant, score, score_agent
+from .scores import N_DESIGNS, Score, best_constant, beyond, score, score_agent
 from .training import Training
 
 #: The file of all finished runs.
@@ -182,8 +182,7 @@ def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1
         FailedError: Agents failed; the message says how many and where the first. The other runs are finished.
         OSError: A file cannot be written, or a process died.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
-        raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+    check_workers(workers)
     path = Path(folder)
     create(path / ".experiment", b"")
     tqdm = require("tqdm", "study").tqdm
@@ -267,21 +266,17 @@ def load_results(path: Path | str) -> dict[str, Any]:
 
 def _asked_again(run: PolicyRun, archive: Indices) -> list[Score]:
     """The score of an archive whose best architecture answers each preference."""
-    problem = Assignment(run.id, 1, 0).problem
+    problem = make_problem(run.id)
     assert isinstance(problem, Problem)
-    assert isinstance(problem.ask, AskPreference)
     request = references.contexts(problem, N_DESIGNS)
     answers = references.asked_again(problem, archive, request).index
     found = score(judged(problem, SPACE.from_index(answers), request), greedy=True)
-    constant = best_constant(problem, N_DESIGNS)
-    if constant is not None and found.reward is not None:
-        found = replace(found, policy_score=references.policy_score(found.reward, constant))
-    return [found]
+    return [beyond(found, best_constant(problem, N_DESIGNS))]
 
 
 def _search(run: PolicyRun) -> Run:
     """The run of a controller on the id with a vector reward of the same task."""
-    problem = Assignment(run.id, 1, 0).problem
+    problem = make_problem(run.id)
     assert isinstance(problem, Problem)
     id = FAMILIES["vector_reward"].id_of(problem.task)
     return Run(run.entry, TaskEntry(id, id), run.seed, run.evaluations, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import integer, number
+from anb_gym._errors import integer, non_negative
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
@@ -397,10 +397,3 @@ def _entropy_gradient(policies: FloatArray) -> FloatArray:
     entropy = -(policies * logarithm).sum(axis=-1, keepdims=True)
     gradient: FloatArray = -policies * (logarithm + entropy)
     return gradient
-
-
-def non_negative(value: object, argument: str) -> float:
-    """Returns a setting as a number of at least 0, or raises a ``ValueError`` that names it."""
-    if not (weight := number(value, argument)) >= 0.0:
-        raise ValueError(f"{argument} must be at least 0, got {value!r}")
-    return weight

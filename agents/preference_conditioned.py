@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import integer, number
+from anb_gym._errors import fraction, integer, number
 from anb_gym._files import take_array
 from anb_gym._types import FloatArray
 from anb_gym.metrics import DIRECTIONS
@@ -107,8 +107,8 @@ class PreferenceConditioned(ArchitectureAgent):
                 min(128, max(8, budget // 600)) if batch_size is None else batch_size, 1, "batch_size"
             ),
             "learning_rate": number(learning_rate, "learning_rate"),
-            "exploration": _share(exploration, "exploration"),
-            "explorers": _share(explorers, "explorers"),
+            "exploration": fraction(exploration, "exploration"),
+            "explorers": fraction(explorers, "explorers"),
         }
         if n_bins & (n_bins - 1):
             raise ValueError(f"n_bins must be a power of two, got {n_bins}")
@@ -353,13 +353,6 @@ def _evenly(n: int, rng: np.random.Generator) -> FloatArray:
     """One number of every nth part of 0..1, in random order, ``float64`` (n,)."""
     evenly: FloatArray = (rng.permutation(n) + rng.random(n)) / n
     return evenly
-
-
-def _share(value: Any, argument: str) -> float:
-    share = number(value, argument)
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"{argument} must be in 0..1, got {value!r}")
-    return share
 
 
 def _levels(n: int) -> list[slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,13 +74,13 @@ def train(
         saved: saving.Saved | None = None
         if folder is not None:
             path = Path(folder)
-            saving.check(made, name=name)  # now, not when it has learned
+            told = saving.check(made, name=name)  # now, not when it has learned
             stack.enter_context(writing_into(path))
             if create(path / LOCK, b""):
                 stack.callback(_remove_unused, path)
             if stack.enter_context(locked(path / LOCK, "a training")):
                 remove_temporaries(path)
-            saved = _present(path / saving.FILE, name, made)
+            saved = _present(path / saving.FILE, told)
 
             def save(agent: Agent, training: Training) -> None:
                 saving.save(path / saving.FILE, agent, training, name=name)
@@ -169,17 +168,17 @@ def _remove_unused(folder: Path) -> None:
         (folder / LOCK).unlink(missing_ok=True)
 
 
-def _present(path: Path, name: str, agent: Agent) -> saving.Saved | None:
-    """The saved agent that a folder holds, if it holds one, which has to be of the same training."""
+def _present(path: Path, told: Mapping[str, Any]) -> saving.Saved | None:
+    """The saved agent that a folder holds, if it holds one, whose manifest has to tell the same of its training."""
     if not path.exists():
         return None
     saved = saving.read(path)
-    ours = {"agent": name, "settings": dict(agent.settings), **_shown(agent.assignment)}
-    theirs = {"agent": saved.name, "settings": dict(saved.settings), **_shown(saved.assignment)}
-    for key, value in json.loads(json.dumps(ours)).items():
-        if theirs[key] != value:
+    of, names = saved.assignment, ("id", "arguments", "evaluations", "seed")
+    theirs = {"agent": saved.name, "settings": saved.settings, **{name: getattr(of, name) for name in names}}
+    for key, value in theirs.items():
+        if value != told[key]:
             raise ValueError(
-                f"{path.parent} holds another training, whose {key} is {theirs[key]!r}, not {value!r}: "
+                f"{path.parent} holds another training, whose {key} is {value!r}, not {told[key]!r}: "
                 "choose another folder"
             )
     if saved.evaluations is None or "training" not in saved.generators:
@@ -190,8 +189,3 @@ def _present(path: Path, name: str, agent: Agent) -> saving.Saved | None:
 def _plain(value: Any) -> Any:
     """A value as files have it, so that a tuple equals a list."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def _shown(assignment: Assignment) -> dict[str, Any]:
-    names = ("id", "arguments", "evaluations", "seed")
-    return {name: getattr(assignment, name) for name in names}

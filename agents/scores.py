@@ -82,8 +82,7 @@ def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
         parts = [score(designs, greedy=greedy) for designs in designs_for_all(agent, n, greedy=greedy, seed=seed)]
         if isinstance(agent.problem, ProblemSet):
             parts.append(_overall(parts))
-        if constant is not None and (reward := parts[-1].reward) is not None:
-            parts[-1] = replace(parts[-1], policy_score=policy_score(reward, constant))
+        parts[-1] = beyond(parts[-1], constant)
         scores += parts
     return scores
 
@@ -136,6 +135,13 @@ def best_constant(problem: Problem | ProblemSet, n: int) -> float | None:
         return best_constants(problem, contexts(problem, n)).mean
     except NoFrontError:
         return None
+
+
+def beyond(found: Score, constant: float | None) -> Score:
+    """A score with what its reward has beyond the best constant, where both are known."""
+    if constant is None or found.reward is None:
+        return found
+    return replace(found, policy_score=policy_score(found.reward, constant))
 
 
 def _overall(parts: list[Score]) -> Score:

@@ -173,12 +173,8 @@ class Training:
         made = gymnasium.make_vec(PREFIX + self.assignment.id, num_envs, **self.assignment.arguments, **arguments)
         envs = made.unwrapped
         assert isinstance(envs, CopiesVectorEnv)
-        self.observe(envs)
-        return envs
-
-    def observe(self, envs: CopiesVectorEnv) -> None:
-        """Counts and records what a vector environment evaluates, as :meth:`make_vec_env` does."""
         envs.observer, envs.noise_seed = self.record, self._noise_seed
+        return envs
 
     def checkpoint(self, agent: Agent, force: bool = False) -> None:
         """To be called between two updates: saves if it is time, and stops here if it was interrupted.

@@ -63,6 +63,28 @@ def positive(value: object, argument: str) -> float:
     return real
 
 
+def non_negative(value: object, argument: str) -> float:
+    """Returns ``value`` as a ``float`` if it is a finite number of at least 0.
+
+    Raises:
+        ValueError: It is not; the message names the argument.
+    """
+    if not (real := number(value, argument)) >= 0.0:
+        raise ValueError(f"{argument} must be at least 0, got {value!r}")
+    return real
+
+
+def fraction(value: object, argument: str) -> float:
+    """Returns ``value`` as a ``float`` if it is a number in 0..1.
+
+    Raises:
+        ValueError: It is not; the message names the argument.
+    """
+    if not 0.0 <= (real := number(value, argument)) <= 1.0:
+        raise ValueError(f"{argument} must be in 0..1, got {value!r}")
+    return real
+
+
 def _real(value: object) -> float | None:
     """A real number as a ``float``; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -15,6 +15,12 @@ from typing import Any, Final
 _INTERVAL: Final = 0.5
 
 
+def check_workers(workers: object) -> None:
+    """Raises a ``ValueError`` unless it is how many workers there are to be: at least 1, or -1 for as many as suit."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
+        raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+
+
 def following(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function for the workers of joblib's backend, which end with this process from the first call on.
 

@@ -14,7 +14,6 @@ from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.agents.scores import N_DESIGNS
 from anb_gym.envs.families import make_problem
-from anb_gym.problems import Problem, ProblemSet
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.plots import profile_figure
@@ -237,9 +236,9 @@ def _references(ids: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:
     head += [f"local search, {budget:,}" for budget in budgets]
     rows = []
     for id in ids:
-        of_id = known(id)
+        constants = _constants(id)
         searches = [_local_search(id, budget) for budget in budgets]
-        rows.append([code(id), *(f"{of_id['constant'][k]:.4f}" for k in CONSTANTS), *(f"{v:.4f}" for v in searches)])
+        rows.append([code(id), *(f"{constants[k]:.4f}" for k in CONSTANTS), *(f"{v:.4f}" for v in searches)])
     yield from table(head, rows)
 
 
@@ -262,28 +261,24 @@ def _costs(runs: Sequence[Run]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)
-def known(id: str) -> dict[str, dict[int, float]]:
+def _constants(id: str) -> dict[int, float]:
     """Mean unit rewards of the best constants of an id whose episodes ask for something, by their number."""
-    problem = _problem(id)
+    problem = make_problem(id)
     request = references.contexts(problem, N_DESIGNS)
-    return {"constant": {k: references.best_constants(problem, request, k).mean for k in CONSTANTS}}
+    return {k: references.best_constants(problem, request, k).mean for k in CONSTANTS}
 
 
 @lru_cache(maxsize=256)
 def _local_search(id: str, evaluations: int) -> float:
-    problem = _problem(id)
+    problem = make_problem(id)
     request = references.contexts(problem, max(2, min(N_DESIGNS, evaluations // _PER_CONTEXT)))
     return float(np.mean([references.local_search(problem, request, evaluations, seed).mean for seed in range(_SEEDS)]))
-
-
-def _problem(id: str) -> Problem | ProblemSet:
-    return make_problem(id)
 
 
 @lru_cache(maxsize=256)
 def _asks(id: str) -> bool:
     """Whether episodes of an id ask for something and have a scalar reward."""
-    problem = _problem(id)
+    problem = make_problem(id)
     return bool(problem.ask.n_cells) and not problem.is_vector
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from anb_gym._extras import require
 from anb_gym._files import InUseError
+from anb_gym._workers import check_workers
 from anb_gym.benchmark import Benchmark
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.controllers import is_agent, load_class
@@ -69,8 +70,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
             since.
         OSError: A file cannot be written, or a process that worked on a run died.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
-        raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
+    check_workers(workers)
     check_backend()
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
     failures: list[Mapping[str, Any]] = []
