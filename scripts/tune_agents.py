@@ -77,7 +77,10 @@ def tune(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=6),
     )
     if not study.trials and table.exists():
-        study.add_trials(read_table(table, space["search"]))
+        trials_before, known = read_table(table, space["search"])
+        study.add_trials(trials_before)
+        for name, scores in known.items():
+            study.set_user_attr(name, scores)
     if "start" in space:  # settings known to be good are among the trials
         start = {
             name: json.dumps(v) if isinstance(space["search"][name], list) else v for name, v in space["start"].items()
@@ -90,12 +93,14 @@ def tune(
     def show(study: optuna.Study, trial: FrozenTrial) -> None:
         value = "pruned" if trial.state is TrialState.PRUNED else f"{trial.value:.4f}"
         print(f"{agent} {trial.number:3} {value} {trial.user_attrs.get('scores')} {trial.params}", flush=True)
-        write_table(table, study.trials)
+        write_table(table, study.trials, study.user_attrs)
 
     study.optimize(objective, n_trials=max(0, trials - len(done)), callbacks=[show])
     best = confirm(agent, config, study, table)
     tried = [t for t in study.trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    cost = study.user_attrs.get("evaluations", 0) + sum(t.user_attrs.get("evaluations", 0) for t in tried)
+    again = sum(problem["evaluations"] for problem in space.get("problems", config["confirmation"]["problems"]))
+    again *= len(config["confirmation"]["seeds"])
+    cost = again * len(study.user_attrs) + sum(t.user_attrs.get("evaluations", 0) for t in tried)
     ids = " and ".join(problem["id"] for problem in problems)
     return best, f"{len(tried)} trials, {cost:,} evaluations on {ids}"
 
@@ -107,21 +112,19 @@ def confirm(agent: str, config: Mapping[str, Any], study: optuna.Study, table: P
     complete = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: -(trial.value or 0.0))
     best = complete[: space.get("confirmed", confirmation["trials"])]
     for trial in best if len(best) > 1 else []:
-        if (key := confirmed(trial)) not in study.user_attrs:
+        if (key := confirmed(trial.number)) not in study.user_attrs:
             settings = settings_of(space, chosen(space["search"], trial.params))
             scores = [score(agent, settings, problem, seed) for seed in confirmation["seeds"] for problem in problems]
-            cost = sum(problem["evaluations"] for problem in problems) * len(confirmation["seeds"])
-            study.set_user_attr("evaluations", study.user_attrs.get("evaluations", 0) + cost)
             study.set_user_attr(key, [round(value, 4) for value in scores])
             print(agent, key, study.user_attrs[key], flush=True)
     write_table(table, study.trials, study.user_attrs)
-    winner = max(best, key=lambda trial: fmean(study.user_attrs.get(confirmed(trial), [0.0])))
+    winner = max(best, key=lambda trial: fmean(study.user_attrs.get(confirmed(trial.number), [0.0])))
     return settings_of(space, chosen(space["search"], winner.params))
 
 
-def confirmed(trial: FrozenTrial) -> str:
+def confirmed(trial: int) -> str:
     """The name under which a study keeps what a trial scored again."""
-    return f"scores of trial {trial.number} again"
+    return f"scores of trial {trial} again"
 
 
 def run(
@@ -202,7 +205,7 @@ def write_settings(zoo: str, settings: Mapping[str, Any], found: str) -> None:
     write_atomically(path, ("\n".join(head) + "\n" + (f"\n{others}" if others else "")).encode())
 
 
-def write_table(path: Path, trials: Sequence[FrozenTrial], known: Mapping[str, Any] | None = None) -> None:
+def write_table(path: Path, trials: Sequence[FrozenTrial], known: Mapping[str, Any]) -> None:
     """Writes the trials that are over as a table."""
     names = sorted({name for trial in trials for name in trial.params})
     text = io.StringIO()
@@ -211,7 +214,7 @@ def write_table(path: Path, trials: Sequence[FrozenTrial], known: Mapping[str, A
     for trial in trials:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
-        attributes, again = trial.user_attrs, (known or {}).get(confirmed(trial), [])
+        attributes, again = trial.user_attrs, known.get(confirmed(trial.number), [])
         value = "" if trial.value is None or trial.state is TrialState.PRUNED else f"{trial.value:.4f}"
         row = [trial.number, trial.state.name.lower(), value, " ".join(map(str, attributes.get("scores", [])))]
         row += [" ".join(map(str, again)), attributes.get("evaluations"), attributes.get("seconds")]
@@ -220,15 +223,18 @@ def write_table(path: Path, trials: Sequence[FrozenTrial], known: Mapping[str, A
     write_atomically(path, text.getvalue().encode())
 
 
-def read_table(path: Path, search: Mapping[str, Any]) -> list[FrozenTrial]:
-    """The trials of a table, where those that Optuna kept are lost."""
-    trials = []
+def read_table(path: Path, search: Mapping[str, Any]) -> tuple[list[FrozenTrial], dict[str, list[float]]]:
+    """The trials of a table, where those that Optuna kept are lost, and what some scored again."""
+    trials: list[FrozenTrial] = []
+    again: dict[str, list[float]] = {}
     for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))):
         params = {
             name: row[name] if isinstance(values, list) else type(values["low"])(row[name])
             for name, values in search.items()
         }
         scores = [float(value) for value in row["scores"].split()]
+        if row["again"]:
+            again[confirmed(len(trials))] = [float(value) for value in row["again"].split()]
         trials.append(
             optuna.trial.create_trial(
                 state=TrialState[row["state"].upper()],
@@ -239,7 +245,7 @@ def read_table(path: Path, search: Mapping[str, Any]) -> list[FrozenTrial]:
                 intermediate_values={step: fmean(scores[: step + 1]) for step in range(len(scores))},
             )
         )
-    return trials
+    return trials, again
 
 
 def distribution(values: Any) -> optuna.distributions.BaseDistribution:

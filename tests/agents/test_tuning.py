@@ -61,5 +61,6 @@ def test_searches_confirms_and_goes_on(tuning: ModuleType, tmp_path: Path) -> No
     tuning.main(["a2c", "--results", folders[1], "--out", str(tmp_path / "new"), "--trials", "3"])
     rows = _rows(tmp_path)
     assert len(rows) == 3
+    assert [row["again"] for row in rows[:2]] == [row["again"] for row in first]
     columns = ("scores", "learning_rate", "schedule", "network")
     assert [[row[name] for name in columns] for row in rows[:2]] == [[row[name] for name in columns] for row in first]
