@@ -11,10 +11,13 @@ that episodes may ask for. Its file, such as ``configs/policies/quick.yaml``::
       - {name: wide, agent: ppo, n_envs: 64}
     controllers:
       - archive_evolution               # searches once; all that it evaluated is asked again for each preference
-    ids: [AccelNAS-VCK190-Preference-v0, AccelNAS-VCK190-Bound-v0]
+    ids:
+      - AccelNAS-VCK190-Preference-v0
+      - {id: AccelNAS-VCK190-Bound-v0, arguments: {ppo_lagrangian: {reward: accuracy}}}   # of one agent's environment
 
 What is scored is the agent at the end of its budget: no checkpoint is chosen. A finished run is one file of JSON in
-``runs/``, so an experiment that was stopped goes on when it is started again.
+``runs/``, and all of them are in ``results.json``: with either an experiment that was stopped goes on when it is
+started again.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -75,6 +78,7 @@ class Experiment:
         evaluations: Budgets.
         seeds: Seeds.
         skipped: Pairs of an id and an entry that do not run, with the reason.
+        arguments: Of the environment that an entry trains in, by id and entry, where there are any.
     """
 
     name: str
@@ -83,11 +87,12 @@ class Experiment:
     evaluations: Sequence[int]
     seeds: Sequence[int]
     skipped: Mapping[tuple[str, str], str]
+    arguments: Mapping[tuple[str, str], Mapping[str, Any]]
 
     def runs(self) -> list[PolicyRun]:
         """All runs: small budgets first, and one seed of all before the next."""
         return [
-            PolicyRun(entry, id, budget, seed)
+            PolicyRun(entry, id, budget, seed, self.arguments.get((id, entry.name), {}))
             for budget in self.evaluations
             for seed in self.seeds
             for id in self.ids
@@ -105,12 +110,14 @@ class PolicyRun:
         id: The environment id.
         evaluations: The budget.
         seed: The seed.
+        arguments: Of the environment that it trains in.
     """
 
     entry: ControllerEntry
     id: str
     evaluations: int
     seed: int
+    arguments: Mapping[str, Any]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -123,12 +130,17 @@ class PolicyRun:
             "id": self.id,
             "evaluations": self.evaluations,
             "seed": self.seed,
+            "arguments": dict(self.arguments),
         }
 
     @property
     def file(self) -> Path:
         """Its file in the folder of an experiment."""
-        return Path("runs", self.id, file_name(self.entry.name), f"{self.evaluations}-{self.seed}.json")
+        return _file(self.id, self.entry.name, self.evaluations, self.seed)
+
+
+def _file(id: str, agent: str, evaluations: int, seed: int) -> Path:
+    return Path("runs", id, file_name(agent), f"{evaluations}-{seed}.json")
 
 
 def load_experiment(path: Path | str, baselines: Mapping[str, str], agents: Mapping[str, str]) -> Experiment:
@@ -147,25 +159,35 @@ def load_experiment(path: Path | str, baselines: Mapping[str, str], agents: Mapp
     known = ("name", "controllers", "agents", "ids", "evaluations", "seeds")
     fields = root.fields(known, required=("name", "ids", "evaluations", "seeds"))
     entries, nodes = study_file.searchers(root, fields, baselines, agents)
-    chosen = []
+    chosen, arguments = [], {}
     for item in fields["ids"].items("ids"):
+        parts = {"id": item} if item.is_text else item.fields(("id", "arguments"), required=("id",))
         with item.located():
-            chosen.append(choose(item.text("ids").removeprefix("anb_gym:"), ids(), "ids"))
+            chosen.append(choose(parts["id"].text("id").removeprefix("anb_gym:"), ids(), "ids"))
+        for name, given in parts["arguments"].fields(tuple(entries)).items() if "arguments" in parts else ():
+            arguments[chosen[-1], name] = given.data(name)
     budgets = [item.integer("evaluations", 1, _MOST) for item in fields["evaluations"].items("evaluations")]
     for what, values in (("ids", chosen), ("evaluations", budgets)):
         if len(set(values)) < len(values):
             raise fields[what].error(f"{what} must differ from each other, got {values}")
     skipped: dict[tuple[str, str], str] = {}
     for name, entry in entries.items():
-        reasons = {id: _refusal(entry, id, min(budgets)) for id in chosen}
+        reasons = {id: _refusal(entry, id, min(budgets), arguments.get((id, name), {})) for id in chosen}
         if all(reasons.values()):
             raise nodes[name].error(f"{name!r} cannot run on any id: {next(iter(reasons.values()))}")
         skipped |= {(id, name): reason for id, reason in reasons.items() if reason is not None}
     seeds = study_file.seeds_of(fields["seeds"])
-    return Experiment(study_file.name_of(fields["name"]), tuple(entries.values()), chosen, budgets, seeds, skipped)
+    name = study_file.name_of(fields["name"])
+    return Experiment(name, tuple(entries.values()), chosen, budgets, seeds, skipped, arguments)
 
 
-def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1, progress: bool = False) -> Path:
+def run_experiment(
+    experiment: Experiment,
+    folder: Path | str,
+    workers: int = -1,
+    progress: bool = False,
+    chosen: Callable[[PolicyRun], bool] = lambda run: True,
+) -> Path:
     """Carries out the runs of an experiment that a folder does not have yet, each in a process of its own.
 
     Args:
@@ -173,6 +195,7 @@ def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1
         folder: Where it is kept.
         workers: How many runs at a time; -1 for one per core.
         progress: Whether to show a progress bar on standard error.
+        chosen: Which of the runs that are missing are carried out.
 
     Returns:
         The file of all finished runs, see :func:`load_results`.
@@ -190,9 +213,10 @@ def run_experiment(experiment: Experiment, folder: Path | str, workers: int = -1
         if alone:
             remove_temporaries(path)
         runs = experiment.runs()
-        todo = [run for run in runs if _finished(path, run) is None]
+        known = _known(path)
+        todo = [run for run in runs if chosen(run) and _finished(path, run, known) is None]
         with tqdm(
-            total=len(runs), initial=len(runs) - len(todo), unit="run", file=sys.stderr, disable=not progress
+            total=len(todo), unit="run", file=sys.stderr, disable=not progress
         ) as bar:
             failures = []
             for run, found in _carried_out(todo, (os.cpu_count() or 1) if workers == -1 else workers):
@@ -212,13 +236,21 @@ def collect(experiment: Experiment, folder: Path) -> Path:
     Raises:
         ValueError: None is finished.
     """
-    finished = [found for run in experiment.runs() if (found := _finished(folder, run)) is not None]
+    known = _known(folder)
+    finished = [found for run in experiment.runs() if (found := _finished(folder, run, known)) is not None]
     if not finished:
         raise ValueError(f"folder must have a finished run of {experiment.name}, {folder} has none")
     skipped = [{"id": id, "agent": name, "reason": reason} for (id, name), reason in experiment.skipped.items()]
     content = {"name": experiment.name, "skipped": skipped, "runs": finished}
-    write_atomically(folder / FILE, (json.dumps(content) + "\n").encode())
+    write_atomically(folder / FILE, _as_lines(content).encode())
     return folder / FILE
+
+
+def _as_lines(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each run."""
+    head = json.dumps({key: value for key, value in content.items() if key != "runs"})
+    runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in content["runs"])
+    return f'{head[:-1]}, "runs": [\n{runs}\n]}}\n'
 
 
 def carry_out(run: PolicyRun) -> dict[str, Any]:
@@ -231,7 +263,8 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
     """
     wall, cpu = time.perf_counter(), time.process_time()
     if is_agent(load_class(run.entry.path)):
-        agent: Agent = load_class(run.entry.path)(Assignment(run.id, run.evaluations, run.seed), **run.entry.settings)
+        assignment = Assignment(run.id, run.evaluations, run.seed, run.arguments)
+        agent: Agent = load_class(run.entry.path)(assignment, **run.entry.settings)
         training = Training(agent.assignment)
         learn(agent, training)
         index, scored = training.evaluations.index, partial(score_agent, agent)
@@ -241,11 +274,16 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
     took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     return {
         **run.identity,
-        "scores": [asdict(of) for of in scored()],
+        "scores": [asdict(_comparable(run, of)) for of in scored()],
         "unique": len(np.unique(index)),
         **took,
         "memory": _memory(),
     }
+
+
+def _comparable(run: PolicyRun, found: Score) -> Score:
+    """A score without rewards where the agent trained on another reward than the others."""
+    return replace(found, reward=None, regret=None, policy_score=None) if run.arguments else found
 
 
 def load_results(path: Path | str) -> dict[str, Any]:
@@ -282,10 +320,10 @@ def _search(run: PolicyRun) -> Run:
     return Run(run.entry, TaskEntry(id, id), run.seed, run.evaluations, None)
 
 
-def _refusal(entry: ControllerEntry, id: str, evaluations: int) -> str | None:
+def _refusal(entry: ControllerEntry, id: str, evaluations: int, arguments: Mapping[str, Any]) -> str | None:
     """Why an entry does not take an id with so small a budget; None if it does."""
     try:
-        assignment = Assignment(id, evaluations, 0)
+        assignment = Assignment(id, evaluations, 0, arguments)
         found = load_class(entry.path)
         if is_agent(found):
             found(assignment, **entry.settings)
@@ -327,17 +365,29 @@ def _result(run: PolicyRun, result: Callable[[], dict[str, Any]]) -> dict[str, A
         return failed
 
 
-def _finished(folder: Path, run: PolicyRun) -> dict[str, Any] | None:
-    """The result of a run; None if it is not finished.
+def _known(folder: Path) -> dict[Path, dict[str, Any]]:
+    """The runs in the file of all finished ones, by the files that they have of their own."""
+    if not (folder / FILE).exists():
+        return {}
+    runs = load_results(folder)["runs"]
+    return {_file(run["id"], run["agent"], run["evaluations"], run["seed"]): run for run in runs}
+
+
+def _finished(folder: Path, run: PolicyRun, known: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The result of a run, from its own file or from that of all; None if it is not finished.
 
     Raises:
         ValueError: The file is damaged, or of another run.
     """
     file = folder / run.file
-    if not file.exists():
+    if file.exists():
+        fields = read_object(file, ValueError)
+        _check(fields)
+    elif run.file in known:
+        file = folder / FILE
+        fields = Fields(known[run.file], file, ValueError)
+    else:
         return None
-    fields = read_object(file, ValueError)
-    _check(fields)
     for key, value in json.loads(json.dumps(run.identity)).items():
         if fields.content.get(key) != value:
             raise ValueError(

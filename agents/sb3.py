@@ -68,7 +68,9 @@ class SB3Agent(ArchitectureAgent):
         assignment: What it is to learn.
         **settings: Arguments of SB3's class, as RL Zoo's files have them, and ``n_envs``, the copies that step
             together; ``env_kwargs``, arguments of the environment unless the assignment has them; ``segment``, the
-            evaluations between two places where it can be saved. They override those of the settings' file.
+            evaluations between two places where it can be saved; ``blind``, whether what episodes ask for is hidden
+            from it (observations show 0 instead), to see what knowing it is worth. They override those of the
+            settings' file.
 
     Raises:
         ValueError: A setting is unknown or out of range; the environment has a vector reward, or actions that the
@@ -88,7 +90,7 @@ class SB3Agent(ArchitectureAgent):
             for name, parameter in signature.parameters.items()
             if name not in _NO_SETTINGS and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         }
-        known |= {"n_envs": 1, "env_kwargs": {}, "segment": 256, **self.own_settings()}
+        known |= {"n_envs": 1, "env_kwargs": {}, "segment": 256, "blind": False, **self.own_settings()}
         given = {**load_settings(settings_file(self.zoo), assignment.id), **settings}
         for name in given:
             choose(name, known, f"a setting of {self.zoo}")
@@ -118,6 +120,8 @@ class SB3Agent(ArchitectureAgent):
         assignment, name = self.assignment, type(self).__name__
         if assignment.problem.is_vector:
             raise ValueError(f"id must have a scalar reward for {name}, got {assignment.id!r}")
+        if self.settings["blind"] and not assignment.problem.ask.n_cells:
+            raise ValueError(f"blind must be False for {name}: episodes of {assignment.id!r} ask for nothing")
         steps = self._steps_of_update()
         if assignment.evaluations * self._n_steps < steps:
             raise ValueError(
@@ -152,9 +156,12 @@ class SB3Agent(ArchitectureAgent):
         arguments = {**self.settings["env_kwargs"], "autoreset_mode": AutoresetMode.SAME_STEP}
         n = self.settings["n_envs"]
         if training is not None:
-            return NativeVecEnv(training.make_vec_env(n, **arguments))
-        made = gymnasium.make_vec(PREFIX + self.assignment.id, n, **self.assignment.arguments, **arguments)
-        return NativeVecEnv(cast(CopiesVectorEnv, made.unwrapped))
+            envs = training.make_vec_env(n, **arguments)
+        else:
+            made = gymnasium.make_vec(PREFIX + self.assignment.id, n, **self.assignment.arguments, **arguments)
+            envs = cast(CopiesVectorEnv, made.unwrapped)
+        shown = NativeVecEnv(envs)
+        return _blinded(shown, self.problem.ask.n_cells) if self.settings["blind"] else shown
 
     # --- learning --------------------------------------------------------------------------------------------------
 
@@ -219,7 +226,7 @@ class SB3Agent(ArchitectureAgent):
         rules = self._rules
         assert rules is not None
         tables, n = rules.transition, len(choices)
-        observations = rules.encoding.first(n, cells)
+        observations = rules.encoding.first(n, np.zeros_like(cells) if self.settings["blind"] else cells)
         made, memory = np.array(choices, dtype=np.int8), None
         for step in range(tables.n_steps):
             span = slice(step * tables.choices_per_step, (step + 1) * tables.choices_per_step)
@@ -435,6 +442,29 @@ def _segments(agent: SB3Agent, training: Training, model: BaseAlgorithm) -> Base
             return True
 
     return Segments()
+
+
+def _blinded(envs: VecEnv, n_cells: int) -> VecEnv:
+    """An environment whose observations show 0 in the last cells, which say what the episode asks for."""
+    from stable_baselines3.common.vec_env import VecEnvWrapper
+
+    class Blinded(VecEnvWrapper):
+        def reset(self) -> Any:
+            return self._hidden(self.venv.reset())
+
+        def step_wait(self) -> Any:
+            observations, rewards, dones, infos = self.venv.step_wait()
+            for info in infos:
+                if "terminal_observation" in info:
+                    info["terminal_observation"] = self._hidden(info["terminal_observation"])
+            return self._hidden(observations), rewards, dones, infos
+
+        def _hidden(self, observations: Any) -> Any:
+            hidden = observations.copy()
+            hidden[..., -n_cells:] = 0.0
+            return hidden
+
+    return Blinded(envs)
 
 
 def _distribution_logits(found: Any) -> Any:

@@ -83,6 +83,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             positive(float(text), name)
         except (TypeError, ValueError):
             raise ValueError(f"{name} must be a positive number, or such as 'lin_0.001', got {value!r}") from None
+    if not isinstance(settings["blind"], bool):
+        raise ValueError(f"blind must be true or false, got {settings['blind']!r}")
     if not isinstance(settings["env_kwargs"], Mapping):
         raise ValueError(f"env_kwargs must be a dict, got {settings['env_kwargs']!r}")
     for name in settings["env_kwargs"]:
