@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -117,7 +117,7 @@ class PolicyRun:
     id: str
     evaluations: int
     seed: int
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -215,9 +215,7 @@ def run_experiment(
         runs = experiment.runs()
         known = _known(path)
         todo = [run for run in runs if chosen(run) and _finished(path, run, known) is None]
-        with tqdm(
-            total=len(todo), unit="run", file=sys.stderr, disable=not progress
-        ) as bar:
+        with tqdm(total=len(todo), unit="run", file=sys.stderr, disable=not progress) as bar:
             failures = []
             for run, found in _carried_out(todo, (os.cpu_count() or 1) if workers == -1 else workers):
                 if isinstance(found, FailedError):

@@ -1,6 +1,7 @@
 """Experiments train policies and score what they design; they go on where they stopped."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def test_runs_are_scored_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # Nothing is done twice.
     monkeypatch.setattr(policies, "_carried_out", lambda runs, workers: iter(()) if not runs else pytest.fail("again"))
     assert load_results(run_experiment(experiment, tmp_path / "out", workers=1)) == found
+    # The file of all results is enough.
+    shutil.rmtree(tmp_path / "out" / "runs")
+    assert load_results(run_experiment(experiment, tmp_path / "out", workers=1)) == found
     # A process of its own or this one: the seed decides.
     again = carry_out(runs[1])
     assert json.loads(json.dumps(again["scores"])) == found["runs"][1]["scores"]
@@ -66,6 +70,32 @@ def test_an_archive_answers_as_well_as_it_can(tmp_path: Path) -> None:
     assert rewards[0] < rewards[1] < 1.0
     problem = make_problem("AccelNAS-VCK190-Preference-v0")
     assert isinstance(problem, Problem)
+
+
+def test_a_part_is_carried_out_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text(FILE.replace("seeds: [4]", "seeds: [4, 7]"), encoding="utf-8")
+    command = ["policies", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    part = ["--agents", "archive_evolution", "--seeds", "7", "--evaluations", "32"]
+    assert main([*command, *part, "--ids", "AccelNAS-VCK190-Preference-v0"]) == 0
+    (run,) = load_results(tmp_path / "out")["runs"]
+    assert (run["agent"], run["seed"]) == ("archive_evolution", 7)
+    capsys.readouterr()
+    for option, value, known in [("seeds", "5", "4, 7"), ("agents", "ppo", "archive_evolution, toy")]:
+        assert main([*command, f"--{option}", value]) == 1
+        assert f"--{option} must be of {known}, got {value}" in capsys.readouterr().err
+
+
+def test_an_agent_may_train_on_another_reward(tmp_path: Path) -> None:
+    id, text = "AccelNAS-VCK190-Bound-v0", FILE.replace("controllers: [archive_evolution]\n", "")
+    ids = f"ids: [{{id: {id}, arguments: {{toy: {{reward: accuracy}}}}}}]"
+    (run,) = _load(tmp_path, text.replace(text[text.index("ids:") :], ids)).runs()
+    assert run.arguments == {"reward": "accuracy"}
+    greedy, _ = carry_out(run)["scores"]
+    assert greedy["reward"] is None
+    assert greedy["policy_score"] is None
+    assert 0 <= greedy["violations"] <= 1
+    with pytest.raises(ConfigError, match=r"small.yaml:7: the field must be one of 'toy', got 'other'"):
+        _load(tmp_path, text.replace(text[text.index("ids:") :], ids.replace("toy", "other")))
 
 
 def test_a_failure_names_the_run_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,6 +137,27 @@ def test_learns_to_edit(name: str) -> None:
     assert agent.design(2, seed=1).shape == (2, 28)
 
 
+@pytest.mark.parametrize("granularity", ["network", "block"])
+def test_a_blind_agent_does_not_know_what_is_asked_for(granularity: str) -> None:
+    id, small = "AccelNAS-CPU-Preference-v0", {"n_envs": 8, "n_steps": 7, "batch_size": 56, "n_epochs": 2}
+    seeing, blind = (
+        train("ppo", id, 64, seed=0, arguments={"granularity": granularity}, settings={**small, "blind": value})[0]
+        for value in (False, True)
+    )
+    sampled = [
+        [agent.design(256, preference=[w, 1 - w], greedy=False, seed=0) for w in (0.1, 0.9)]
+        for agent in (seeing, blind)
+    ]
+    assert not np.array_equal(*sampled[0])
+    assert np.array_equal(*sampled[1])
+    # What it has learned from did not show it either: in the environment it acts alike for all weights.
+    envs = gymnasium.make_vec(f"anb_gym:{id}", 2, granularity=granularity)
+    observations, infos = envs.reset(seed=0)
+    assert not np.array_equal(observations[0], observations[1])
+    actions = blind.act(observations, infos["action_mask"], rng=np.random.default_rng(0), greedy=True)
+    assert np.array_equal(actions[0], actions[1])
+
+
 @pytest.mark.parametrize(
     ("name", "id", "given", "message"),
     [
@@ -147,6 +168,8 @@ def test_learns_to_edit(name: str) -> None:
         ("dqn", ID, {"learning_starts": 30000}, "evaluations must be at least 1072 for DQN"),
         ("ppo", ID, {"learning_rat": 0.1}, "did you mean 'learning_rate'"),
         ("ppo", ID, {"learning_rate": "lin_x"}, "learning_rate must be a positive number, or such as 'lin_0.001'"),
+        ("ppo", ID, {"blind": True}, f"blind must be False for PPO: episodes of '{ID}' ask for nothing"),
+        ("ppo", "AccelNAS-CPU-Preference-v0", {"blind": 1}, "blind must be true or false, got 1"),
         ("ppo", ID, {"gamma": 1.5}, r"gamma must lie in 0\.\.1, got 1\.5"),
         ("ppo", ID, {"n_envs": 0}, "n_envs must be an integer of at least 1, got 0"),
         (
