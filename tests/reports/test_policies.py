@@ -64,6 +64,17 @@ def test_scores_lie_between_the_best_constant_and_the_optimum(results: dict[str,
     assert rows[r"bad\_one"][2] == "1.00"
 
 
+def test_ids_that_few_agents_take_do_not_decide(results: dict[str, Any]) -> None:
+    id = "AccelNAS-Transfer-v0"
+    others = [_run(name, id, seed, 0.9) for name in ("good", "bad_one") for seed in range(3)]
+    fronts = [_run(f"more{i}", of, seed, 0.9) for i in range(3) for of in (PREFERENCE, BOUND) for seed in range(3)]
+    lines = page({**results, "runs": [*results["runs"], *others, *fronts]})
+    rows = _table(lines, "## Policy, greedy")
+    assert "| agent | 2 of 3 ids |" in "\n".join(lines)
+    assert all(rows[name][0] != "–" for name in ("good", r"bad\_one", "more0", "more2"))
+    assert rows["more0"][4] == "–"  # Transfer, first by name
+
+
 def test_tracks_are_apart(results: dict[str, Any]) -> None:
     lines = page(results)
     assert float(_table(lines, "## Front")["good"][-1]) == pytest.approx(0.05)
