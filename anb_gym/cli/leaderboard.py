@@ -14,6 +14,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     leaderboard = commands.add_parser("leaderboard", help="write the leaderboard of a study's results")
     leaderboard.add_argument("results", type=Path, help="a study's folder, or its results.parquet")
     add_pages(leaderboard)
+    leaderboard.add_argument("--name", default="leaderboard", help="of the page's files, by default leaderboard")
     leaderboard.set_defaults(run=_run)
 
 
@@ -22,5 +23,5 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.reports.leaderboard import write_leaderboard
         from anb_gym.study.results import Results
     with output(options.out):
-        for path in write_leaderboard(Results.load(options.results), options.out, progress=True):
+        for path in write_leaderboard(Results.load(options.results), options.out, name=options.name, progress=True):
             print(path)

@@ -36,32 +36,37 @@ RANDOM: Final = "random_search"
 CURVE_POINTS: Final = 100
 
 
-def write_leaderboard(results: Results, folder: Path, *, seed: int = 0, progress: bool = False) -> list[Path]:
+def write_leaderboard(
+    results: Results, folder: Path, *, name: str = "leaderboard", seed: int = 0, progress: bool = False
+) -> list[Path]:
     """Analyses a study and writes what ships of it.
 
     Args:
         results: The study's results.
         folder: Where to, such as ``docs``.
+        name: What its files are called.
         seed: Seed of the bootstrap's resamples.
         progress: Whether to show a progress bar.
 
     Returns:
         The files: ``leaderboard.md``; ``leaderboard.html``, the whole report; ``leaderboard/summary.csv``, all numbers
-        of the tables; and ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations.
+        of the tables; and ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations; or as ``name`` says.
 
     Raises:
-        ValueError: The results have no finished run.
+        ValueError: The results have no finished run, or ``name`` is no file's.
         ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
     """
+    if Path(name).name != name:
+        raise ValueError(f"name must be that of a file, without folders, got {name!r}")
     analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
     files = {
-        folder / "leaderboard.md": "\n".join(page(results, analysis, seed)).encode(),
-        folder / "leaderboard" / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
-        folder / "leaderboard" / "anytime.parquet": _parquet(anytime_table(analysis)),
+        folder / f"{name}.md": "\n".join(page(results, analysis, seed, name)).encode(),
+        folder / name / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
+        folder / name / "anytime.parquet": _parquet(anytime_table(analysis)),
     }
     for path, data in files.items():
         write_atomically(path, data)
-    return [*files, write_report(results, folder / "leaderboard.html", analysis=analysis)]
+    return [*files, write_report(results, folder / f"{name}.html", analysis=analysis)]
 
 
 def anytime_table(analysis: Analysis) -> Any:
@@ -85,17 +90,17 @@ def anytime_table(analysis: Analysis) -> Any:
     return result.astype(dict.fromkeys(["task", "controller", "measure"], "category"))
 
 
-def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
-    """Lines of the Markdown page."""
+def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leaderboard") -> list[str]:
+    """Lines of the Markdown page; ``name`` is that of its files."""
     lines = [
         "# Leaderboard",
         "",
         "`anb-gym leaderboard` writes this page from the results of",
         f"{code(f'anb-gym study {results.name}')}:",
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
-        "Nothing here is tuned: controllers have their default settings, mostly their papers'.",
-        "[leaderboard.html](leaderboard.html) has curves, fronts and tests, and works offline;",
-        "[leaderboard/](leaderboard/) has all numbers.",
+        *_tuned(results.configuration["controllers"]),
+        f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
+        f"[{name}/]({name}/) has all numbers.",
         "",
         *_runs(results),
         "",
@@ -110,6 +115,17 @@ def page(results: Results, analysis: Analysis, seed: int = 0) -> list[str]:
         lines += [*_overall(tasks, analysis.matrices[group], rng), "", *_per_task(tasks, analysis)]
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
+
+
+def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is tuned: agents that ship, and what has settings of its own."""
+    own = [name for name, entry in controllers.items() if entry["settings"]]
+    agents = any(entry["path"].startswith("anb_gym.agents.") for entry in controllers.values())
+    if not own and not agents:
+        return ["Nothing here is tuned: controllers have their default settings, mostly their papers'."]
+    lines = ["Agents have the settings that they ship with, tuned on the CPU's task."] if agents else []
+    lines += [f"With settings of the study's own: {', '.join(map(code, own))}."] if own else []
+    return [*lines, "All other controllers have their default settings, mostly their papers'."]
 
 
 def _runs(results: Results) -> list[str]:

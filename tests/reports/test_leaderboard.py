@@ -10,7 +10,7 @@ import pytest
 
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
-from anb_gym.reports.leaderboard import ABOUT
+from anb_gym.reports.leaderboard import ABOUT, write_leaderboard
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
@@ -55,6 +55,24 @@ def test_the_page_states_seeds_and_groups(folder: Path) -> None:
     assert "| `random_search` | 4 | 3 | 120 |" in text
     assert [line[3:].lower() for line in text.splitlines() if line.startswith("## ")] == GROUPS
     assert all(ABOUT[group] in text for group in GROUPS)
+
+
+def test_the_page_says_what_is_tuned(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Nothing here is tuned" in (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    results = Results.load(folder)
+    entries = results.configuration["controllers"]
+    entries["local_search"] = {**entries["local_search"], "path": "anb_gym.agents.sb3:PPO", "settings": {"n_envs": 8}}
+    configuration = {**results.configuration, "controllers": entries}
+    changed = Results(results.table, {**results.description, "configuration": configuration})
+    files = write_leaderboard(changed, tmp_path, name="board_of_agents")
+    assert {path.relative_to(tmp_path).parts[0].partition(".")[0] for path in files} == {"board_of_agents"}
+    text = files[0].read_text(encoding="utf-8")
+    assert "Nothing here is tuned" not in text
+    assert "tuned on the CPU's task" in text
+    assert "With settings of the study's own: `local_search`." in text
+    assert "[board_of_agents.html](board_of_agents.html)" in text
+    assert main(["leaderboard", str(folder), "--out", str(tmp_path), "--name", "a/b"]) == 1
+    assert "name must be that of a file, without folders, got 'a/b'" in capsys.readouterr().err
 
 
 def test_the_page_has_medians_and_marks_the_best(folder: Path) -> None:
