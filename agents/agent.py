@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gymnasium
@@ -136,6 +137,11 @@ class Agent(ABC):
         from .running import search
 
         return search(cls, Assignment(**assignment), settings, hours, noise_seed, stopping)
+
+    @classmethod
+    def settings_file(cls) -> Path | None:
+        """The file that its default settings are in; None where its class has them."""
+        return None
 
     @property
     def problem(self) -> Problem | ProblemSet:

@@ -22,6 +22,7 @@ started again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -31,7 +32,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -121,12 +122,13 @@ class PolicyRun:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What it is, data of JSON; with the file of a user's own agent."""
+        """What it is, data of JSON; with checksums of a user's own agent and of the file of default settings."""
         return {
             "agent": self.entry.name,
             "path": self.entry.path,
             "settings": dict(self.entry.settings),
             "source": source_of(self.entry.path),
+            "defaults": _defaults_of(self.entry.path),
             "id": self.id,
             "evaluations": self.evaluations,
             "seed": self.seed,
@@ -137,6 +139,14 @@ class PolicyRun:
     def file(self) -> Path:
         """Its file in the folder of an experiment."""
         return _file(self.id, self.entry.name, self.evaluations, self.seed)
+
+
+@lru_cache
+def _defaults_of(path: str) -> str | None:
+    """SHA-256 of the file with the default settings of an agent; None where its class has them."""
+    found = load_class(path)
+    file = found.settings_file() if is_agent(found) else None
+    return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _file(id: str, agent: str, evaluations: int, seed: int) -> Path:

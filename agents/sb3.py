@@ -21,6 +21,7 @@ from copy import deepcopy
 from functools import cached_property
 from importlib import import_module
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import gymnasium
@@ -91,7 +92,7 @@ class SB3Agent(ArchitectureAgent):
             if name not in _NO_SETTINGS and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         }
         known |= {"n_envs": 1, "env_kwargs": {}, "segment": 256, "blind": False, **self.own_settings()}
-        given = {**load_settings(settings_file(self.zoo), assignment.id), **settings}
+        given = {**load_settings(self.settings_file(), assignment.id), **settings}
         for name in given:
             choose(name, known, f"a setting of {self.zoo}")
         resolved = {**known, **given}
@@ -110,6 +111,10 @@ class SB3Agent(ArchitectureAgent):
     def _class(cls) -> Any:
         module, _, name = cls.algorithm.partition(":")
         return getattr(import_module(module), name)
+
+    @classmethod
+    def settings_file(cls) -> Path:
+        return settings_file(cls.zoo)
 
     @classmethod
     def own_settings(cls) -> dict[str, Any]:

@@ -236,7 +236,7 @@ def _shared(values: Collection[tuple[str, str, int]]) -> list[str]:
         by_id.setdefault(id, set()).add(agent)
     ids = sorted(by_id, key=lambda id: (-len(by_id[id]), id))
     pairs = [k * len(set.intersection(*(by_id[id] for id in ids[:k]))) for k in range(1, len(ids) + 1)]
-    return sorted(ids[: 1 + pairs.index(max(pairs))])
+    return sorted(ids[: 1 + pairs.index(max(pairs))]) if pairs else []
 
 
 def _references(ids: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:

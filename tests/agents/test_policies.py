@@ -1,5 +1,6 @@
 """Experiments train policies and score what they design; they go on where they stopped."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from anb_gym import make_problem
 from anb_gym.agents import policies
 from anb_gym.agents.policies import Experiment, PolicyRun, carry_out, load_experiment, load_results, run_experiment
+from anb_gym.agents.zoo import settings_file
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
 from anb_gym.problems import Problem
+from anb_gym.study.config import ControllerEntry
 from anb_gym.study.yaml_nodes import ConfigError
 
 TOY = Path(__file__).parent / "toy_agent.py"
@@ -53,6 +56,11 @@ def test_runs_are_scored_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # The file of all results is enough.
     shutil.rmtree(tmp_path / "out" / "runs")
     assert load_results(run_experiment(experiment, tmp_path / "out", workers=1)) == found
+    # Results of other default settings are not taken for these.
+    monkeypatch.setattr(policies, "_defaults_of", lambda path: "changed" if path.endswith("Toy") else None)
+    with pytest.raises(ValueError, match=r"results.json is of another defaults, None, not 'changed'"):
+        run_experiment(experiment, tmp_path / "out", workers=1)
+    monkeypatch.undo()
     # A process of its own or this one: the seed decides.
     again = carry_out(runs[1])
     assert json.loads(json.dumps(again["scores"])) == found["runs"][1]["scores"]
@@ -70,6 +78,14 @@ def test_an_archive_answers_as_well_as_it_can(tmp_path: Path) -> None:
     assert rewards[0] < rewards[1] < 1.0
     problem = make_problem("AccelNAS-VCK190-Preference-v0")
     assert isinstance(problem, Problem)
+
+
+def test_runs_know_the_defaults_that_they_were_made_with() -> None:
+    pytest.importorskip("stable_baselines3")
+    entry = ControllerEntry("ppo", "anb_gym.agents.sb3:PPO")
+    run = PolicyRun(entry, "AccelNAS-CPU-Preference-v0", 1000, 0)
+    file = settings_file("ppo")
+    assert run.identity["defaults"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_a_part_is_carried_out_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
