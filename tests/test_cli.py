@@ -59,8 +59,14 @@ def test_query_prints_every_metric(capsys):
         (["calibrate"], "name a --device of one's own, or --out: the scales of shipped tasks ship with the package"),
         (["calibrate", "--device", "cpu"], "name a --device of one's own, or --out"),
         (["calibrate", "--device", "CPU"], "got 'CPU'; did you mean 'cpu'"),
-        (["study", "quik"], "STUDY must be one of 'difficulty', 'figure4', 'figure5', 'leaderboard', 'quick'"),
-        (["study", "studies/quick.yaml"], "got studies/quick.yaml; by name there are difficulty, figure4, figure5,"),
+        (
+            ["study", "quik"],
+            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'leaderboard', 'quick'",
+        ),
+        (
+            ["study", "studies/quick.yaml"],
+            "got studies/quick.yaml; by name there are agents, difficulty, figure4, figure5,",
+        ),
         (["proxy-search", "digit", "--out", "nowhere"], "SEARCH must be one of 'digits', 'paper', got 'digit'"),
     ],
 )
