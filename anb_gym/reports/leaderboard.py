@@ -17,6 +17,7 @@ from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import quartiles
 from anb_gym.study.analysis.tables import aggregate_table
+from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -56,7 +57,7 @@ def write_leaderboard(
         ValueError: The results have no finished run, or ``name`` is no file's.
         ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
     """
-    if Path(name).name != name:
+    if not name or file_name(name) != name:
         raise ValueError(f"name must be that of a file, without folders, got {name!r}")
     analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
     files = {

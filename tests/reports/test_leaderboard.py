@@ -71,8 +71,9 @@ def test_the_page_says_what_is_tuned(folder: Path, tmp_path: Path, capsys: pytes
     assert "tuned on the CPU's task" in text
     assert "With settings of the study's own: `local_search`." in text
     assert "[board_of_agents.html](board_of_agents.html)" in text
-    assert main(["leaderboard", str(folder), "--out", str(tmp_path), "--name", "a/b"]) == 1
-    assert "name must be that of a file, without folders, got 'a/b'" in capsys.readouterr().err
+    for name in ("a/b", "..", ""):
+        assert main(["leaderboard", str(folder), "--out", str(tmp_path), "--name", name]) == 1
+        assert f"name must be that of a file, without folders, got {name!r}" in capsys.readouterr().err
 
 
 def test_the_page_has_medians_and_marks_the_best(folder: Path) -> None:
