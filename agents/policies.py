@@ -224,7 +224,8 @@ def run_experiment(
             remove_temporaries(path)
         runs = experiment.runs()
         known = _known(path)
-        todo = [run for run in runs if chosen(run) and _finished(path, run, known) is None]
+        missing = [run for run in runs if _finished(path, run, known) is None]  # all are checked before any is trained
+        todo = [run for run in missing if chosen(run)]
         with tqdm(total=len(todo), unit="run", file=sys.stderr, disable=not progress) as bar:
             failures = []
             for run, found in _carried_out(todo, (os.cpu_count() or 1) if workers == -1 else workers):

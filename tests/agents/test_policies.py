@@ -60,6 +60,10 @@ def test_runs_are_scored_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(policies, "_defaults_of", lambda path: "changed" if path.endswith("Toy") else None)
     with pytest.raises(ValueError, match=r"results.json is of another defaults, None, not 'changed'"):
         run_experiment(experiment, tmp_path / "out", workers=1)
+    # Nor is another part trained before that is said.
+    monkeypatch.setattr(policies, "_carried_out", lambda runs, workers: pytest.fail("trained"))
+    with pytest.raises(ValueError, match=r"results.json is of another defaults, None, not 'changed'"):
+        run_experiment(experiment, tmp_path / "out", workers=1, chosen=lambda run: not run.entry.path.endswith("Toy"))
     monkeypatch.undo()
     # A process of its own or this one: the seed decides.
     again = carry_out(runs[1])
