@@ -22,13 +22,15 @@ LATENCY_TASK: Final = "{label}-Latency"
 #: Tasks of no device.
 ACCURACY_TASK: Final = "Accuracy"
 ALL_TASK: Final = "All"
+#: A task with accuracy under the reference scheme.
+REFERENCE_TASK: Final = "Reference-{task}"
 
 #: Kept for ids to come.
-_PLANNED: Final = ("Reference", "TwoFidelity")
+_PLANNED: Final = ("TwoFidelity",)
 
 
 def is_word(label: str) -> bool:
     """Whether ids are made of a word, in whatever case: as a device's label it could lead to an id twice."""
-    texts = (*FORMS.values(), TRANSFER, LATENCY_TASK, ACCURACY_TASK, ALL_TASK, *_PLANNED)
+    texts = (*FORMS.values(), TRANSFER, LATENCY_TASK, ACCURACY_TASK, ALL_TASK, REFERENCE_TASK, *_PLANNED)
     words = {word.lower() for text in texts for word in text.split("-") if "{" not in word}
     return label.lower() in words or re.fullmatch("v[0-9]+", label.lower()) is not None

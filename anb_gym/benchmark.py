@@ -12,39 +12,43 @@ from anb_gym._errors import choose
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
-from anb_gym.fronts.store import FRONTS
-from anb_gym.metrics import DEVICE_METRICS, UNITS, choose_metric
+from anb_gym.fronts.store import FRONTS, front_key
+from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
-from anb_gym.surrogates.store import FAMILIES, Surrogate, is_fitted, load_shipped
+from anb_gym.surrogates.store import FAMILIES, SURROGATES, Surrogate, is_fitted, load_shipped
 from anb_gym.surrogates.tables import evaluate
 
 #: Metrics that are counted in closed form.
 COUNTED: Final = ("macs", "params")
 #: Metrics that surrogates predict, with their units.
 PREDICTED: Final = {name: unit for name, unit in UNITS.items() if name not in COUNTED}
-#: Those of the dataset alone.
-DATASET_METRICS: Final = tuple(name for name in PREDICTED if devices.folder_of(name) is None)
+#: Those of the reference scheme, which few architectures were trained under.
+REFERENCE: Final = ("accuracy/reference", "train_time/reference")
+#: Those that the dataset has of every architecture.
+DATASET_METRICS: Final = tuple(n for n in PREDICTED if devices.folder_of(n) is None and n not in REFERENCE)
 #: All metrics, in the order of results.
-METRICS: Final = (*PREDICTED, *COUNTED)
+METRICS: Final = tuple(UNITS)
 
 
 class Benchmark:
     """Surrogates of ImageNet accuracy and device performance over the whole search space.
 
-    Accuracy is the top-1 accuracy in percent under the proxy scheme (16 epochs),
-    not of a fully trained network. Throughput is in images/s, latency in ms,
-    ``train_time`` in s; ``macs`` and ``params`` are counts.
+    ``accuracy`` is the top-1 accuracy in percent under the proxy scheme (16 epochs),
+    not of a fully trained network; ``accuracy/reference`` is that under the reference
+    scheme (50 epochs at 224 px), and less certain. Throughput is in images/s, latency
+    in ms, ``train_time`` in s; ``macs`` and ``params`` are counts.
 
     Args:
-        surrogate: Family of the surrogates: ``"gp"``, ``"xgb"`` or ``"lgb"``. The
-            default, ``"gp"``, has the best held-out scores.
+        surrogate: Family of the surrogates: ``"gp"``, ``"xgb"`` or ``"lgb"``, or with
+            ``-v1`` behind it its newer tables. The default, ``"gp"``, has the best
+            held-out scores among the first.
 
     Attributes:
-        surrogate: The family.
+        surrogate: Its name.
 
     Raises:
-        ValueError: The family is unknown.
+        ValueError: The surrogate is unknown.
 
     Example:
         >>> import anb_gym
@@ -55,7 +59,7 @@ class Benchmark:
     """
 
     def __init__(self, surrogate: str | None = None) -> None:
-        self.surrogate = FAMILIES[0] if surrogate is None else choose(surrogate, FAMILIES, "surrogate")
+        self.surrogate = FAMILIES[0] if surrogate is None else choose(surrogate, SURROGATES, "surrogate")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -129,7 +133,7 @@ class Benchmark:
         """
         return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
-    def front(self, metric: str, *, solve: bool = False) -> CertifiedFront:
+    def front(self, metric: str, *, fidelity: str = "proxy", solve: bool = False) -> CertifiedFront:
         """The exact Pareto front of accuracy and a device metric over all 104,485,552,128 architectures.
 
         Exact for the surrogate, not for reality: see :mod:`anb_gym.fronts`.
@@ -137,23 +141,29 @@ class Benchmark:
         Args:
             metric: A device metric, or a device alone as in :meth:`query`; with ``"accuracy"`` the
                 front is the set of the most accurate architectures.
+            fidelity: ``"reference"`` for the front of ``accuracy/reference`` instead of ``accuracy``.
             solve: Search for the front now if none ships for this surrogate, in seconds
                 for pairwise tables and up to minutes otherwise. Needs the extra ``exact``.
 
         Raises:
-            ValueError: The metric has no front.
+            ValueError: The metric has no front, or the fidelity is unknown.
             NoFrontError: No front ships for this surrogate; the message names the command that makes it.
             FrontError: The front's file is damaged.
         """
         metric = choose_metric(metric, FRONTS, "metric")
         try:
-            return load_front(self.surrogate, metric)
+            return load_front(self.surrogate, metric, fidelity)
         except NoFrontError:
             if not solve:
                 raise
         with needing("exact"):
             from anb_gym.fronts.solving import solve as search
-        return search(self.surrogate, metric)
+        return search(self.surrogate, metric, fidelity)
+
+    def front_of(self, metrics: tuple[str, ...], *, solve: bool = False) -> CertifiedFront:
+        """The front of one accuracy, and perhaps a device metric, as :meth:`front`."""
+        metric, fidelity = front_key(metrics)
+        return self.front(metric, fidelity=fidelity, solve=solve)
 
     def optimum(self, reward: ScalarReward, *, solve: bool = False) -> CertifiedOptimum:
         """The largest value of a monotone reward over all architectures, certified.
@@ -174,10 +184,11 @@ class Benchmark:
         is_one = callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")
         if isinstance(reward, type) or not is_one:
             raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {reward!r}")
-        others = [metric for metric in reward.metrics if metric != "accuracy"]
-        if len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
+        accuracies = [metric for metric in reward.metrics if metric in ACCURACIES.values()] or ["accuracy"]
+        others = [metric for metric in reward.metrics if metric not in ACCURACIES.values()]
+        if len(accuracies) > 1 or len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
             raise NoFrontError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
-        return self.front(others[0] if others else "accuracy", solve=solve).best(reward)
+        return self.front_of((*accuracies, *others), solve=solve).best(reward)
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:

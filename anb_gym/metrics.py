@@ -21,13 +21,17 @@ _TABLE: Final[dict[str, Any]] = {
     "train_time": ("s", "min"),
     "macs": ("1", "min"),
     "params": ("1", "min"),
+    "accuracy/reference": ("%", "max"),
+    "train_time/reference": ("s", "min"),
 }
 #: The unit of every metric; that of counts is 1.
 UNITS: Final[Mapping[str, str]] = MappingProxyType({name: unit for name, (unit, _) in _TABLE.items()})
 #: The direction of every metric. It belongs to the metric, whatever the task.
 DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType({name: best for name, (_, best) in _TABLE.items()})
 #: The metrics of devices: each has a front with accuracy.
-DEVICE_METRICS: Final = tuple(name for name in DIRECTIONS if "/" in name)
+DEVICE_METRICS: Final = tuple(devices.metrics())
+#: Accuracy by fidelity: under the proxy scheme (16 epochs), and under the reference scheme (50 epochs at 224 px).
+ACCURACIES: Final[Mapping[str, str]] = MappingProxyType({"proxy": "accuracy", "reference": "accuracy/reference"})
 
 
 def choose_metric(value: object, options: Collection[str], argument: str) -> str:
@@ -48,7 +52,7 @@ def choose_metric(value: object, options: Collection[str], argument: str) -> str
     by_device: dict[str, list[str]] = {}
     for metric in options:
         device, separator, _ = metric.partition("/")
-        if separator:
+        if separator and device in devices.DEVICES:
             by_device.setdefault(device, []).append(metric)
     if isinstance(value, str) and (known := by_device.get(value)):
         return known[0] if len(known) == 1 else f"{value}/throughput"
@@ -58,7 +62,7 @@ def choose_metric(value: object, options: Collection[str], argument: str) -> str
 
 def readable(metric: str, value: float) -> str:
     """A value as a text: two decimals of an accuracy, six digits of a device metric, as of bounds beside it."""
-    return f"{value:,.2f}" if metric == "accuracy" else f"{value:,.6g}"
+    return f"{value:,.2f}" if metric in ACCURACIES.values() else f"{value:,.6g}"
 
 
 def relative_violation(metric: str, values: FloatArray, bound: FloatArray | float) -> FloatArray:

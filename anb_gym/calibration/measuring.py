@@ -176,8 +176,9 @@ def coordinate_ascent(objective: Callable[[States], FloatArray], restarts: int, 
 
 
 def describe(reward: Reward) -> dict[str, Any]:
-    """A reward as it is recorded."""
-    return {"name": type(reward).__name__.lower(), **vars(reward)}
+    """A reward as it is recorded: records are older than the field ``accuracy``, and leave out its default."""
+    fields = {"name": type(reward).__name__.lower(), **vars(reward)}
+    return {key: value for key, value in fields.items() if (key, value) != ("accuracy", "accuracy")}
 
 
 def checksums(reward: Reward, surrogate: str) -> dict[str, str]:

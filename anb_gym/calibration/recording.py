@@ -13,12 +13,13 @@ from anb_gym._files import write_atomically
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.measuring import N_RANDOM, SEED, calibrate, checksums, describe
 from anb_gym.calibration.records import FILE, SCHEMA, FrontScale, own_file, pair, read_records
-from anb_gym.devices import get_device
-from anb_gym.fronts import CertifiedFront
+from anb_gym.devices import Device, get_device
+from anb_gym.fronts import CertifiedFront, NoFrontError
+from anb_gym.metrics import ACCURACIES
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import make_reward
 from anb_gym.surrogates.store import FAMILIES
-from anb_gym.tasks import DATASET_TASKS, select_tasks
+from anb_gym.tasks import DATASET_TASKS, Task, select_tasks
 
 #: By how much of the front's extent the reference point is worse than the nadir.
 _MARGIN: Final = 0.1
@@ -32,8 +33,18 @@ def measure_front(front: CertifiedFront) -> FrontScale:
     return FrontScale(len(front), pair(ideal), pair(nadir), pair(reference), volume)
 
 
+def _tasks_of(device: Device | None) -> list[Task]:
+    """The tasks of a device, or of the dataset, by fidelity."""
+    if device:
+        return [task for fidelity in ACCURACIES for task in select_tasks(device=device.name, fidelity=fidelity)]
+    known = {task.device for task in (*DATASET_TASKS, *select_tasks(kind="accuracy"))}
+    return [task for fidelity in ACCURACIES for task in select_tasks(fidelity=fidelity) if task.device in known]
+
+
 def write_records(device: str | None = None, path: Path | None = None) -> Path:
     """Measures the default reward and the front of tasks on the default surrogate and writes ``tasks.json``.
+
+    Those with accuracy under the reference scheme are left out where their fronts are not there.
 
     Args:
         device: The device whose tasks are meant; None for the tasks of the dataset.
@@ -47,11 +58,15 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
         NoFrontError: The exact fronts of these surrogates are not there: ``anb-gym solve --all`` makes them.
     """
     own = None if device is None else get_device(device)
-    tasks = select_tasks(device=own.name) if own else (*DATASET_TASKS, *select_tasks(kind="accuracy"))
     family = FAMILIES[0]
     measured: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        front = Benchmark(family).front(task.metrics[-1])
+    for task in _tasks_of(own):
+        try:
+            front = Benchmark(family).front_of(task.metrics)
+        except NoFrontError:
+            if task.fidelity == "proxy":
+                raise
+            continue
         reward = make_reward("product", task)
         measured[task.name] = {
             "reward": describe(reward),

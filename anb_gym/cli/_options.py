@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from anb_gym._files import writing_into
-from anb_gym.metrics import choose_metric
+from anb_gym.metrics import ACCURACIES, choose_metric
 
 #: Where pages that link to each other are written by default.
 PAGES: Final = Path("runs/pages")
@@ -18,6 +18,12 @@ PAGES: Final = Path("runs/pages")
 def add_metrics(parser: argparse.ArgumentParser, help: str) -> None:
     """Adds ``--metrics``, which may be repeated and takes names separated by commas or spaces."""
     parser.add_argument("--metrics", nargs="+", action="extend", default=[], metavar="METRIC", help=help)
+
+
+def add_fidelity(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--fidelity``, the scheme of accuracy."""
+    help = f"scheme of accuracy, {' or '.join(ACCURACIES)}; by default proxy"
+    parser.add_argument("--fidelity", default="proxy", metavar="NAME", help=help)
 
 
 def add_pages(parser: argparse.ArgumentParser) -> None:

@@ -14,11 +14,11 @@ from anb_gym._extras import needing
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
-from anb_gym.cli._options import PAGES, output
+from anb_gym.cli._options import PAGES, add_fidelity, output
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS
 from anb_gym.metrics import choose_metric
-from anb_gym.surrogates.store import FAMILIES
+from anb_gym.surrogates.store import FAMILIES, SURROGATES
 
 if TYPE_CHECKING:
     from anb_gym.construction.dataset import Dataset
@@ -28,7 +28,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Adds the command to the parser."""
     front = commands.add_parser("front", help="print or draw a certified front, or report on all of them")
     front.add_argument("metric", nargs="?", help="such as vck190/throughput; a device alone means its throughput")
-    front.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
+    front.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(SURROGATES)}")
+    add_fidelity(front)
     front.add_argument("--plot", type=Path, metavar="FILE", help="draw it as a PNG, with the measured architectures")
     front.add_argument("--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET")
     front.add_argument("--report", action="store_true", help="write fronts.md and a table of each front")
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespace) -> None:
     bench = Benchmark(options.surrogate)
-    front = bench.front(metric)
+    front = bench.front(metric, fidelity=options.fidelity)
     values = bench.query(front.indices, front.metrics, std=True)
     units = ", ".join(f"{name} ± std ({PREDICTED[name]})" for name in front.metrics)
     print(f"{'index':>12}  {'architecture':{len(str(EFFICIENTNET_B0))}}  {units}")
@@ -71,7 +72,7 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     print(f"certificate: {certificate.covered:,} architectures, resolution {resolution} in the units of the tables")
     print(f"not verified: {certificate.nodes:,} nodes of the search; CertifiedFront.verify() checks all else")
     if options.plot is not None:
-        _plot_front(front, values["accuracy:std"], dataset, options.plot)
+        _plot_front(front, values[f"{front.metrics[0]}:std"], dataset, options.plot)
 
 
 def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Dataset | None, path: Path) -> None:

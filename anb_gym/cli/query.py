@@ -9,7 +9,7 @@ from typing import Final
 from anb_gym import EFFICIENTNET_B0, SPACE, Architecture, Benchmark
 from anb_gym.benchmark import METRICS, PREDICTED
 from anb_gym.cli._options import add_metrics, metrics, names
-from anb_gym.surrogates.store import FAMILIES
+from anb_gym.surrogates.store import FAMILIES, SURROGATES
 
 #: What reads as an architecture: an index, or the text of one.
 _ARCHITECTURE: Final = re.compile("-?[0-9]+|e[0-9]+k[0-9]+l[0-9]+s[0-9]+(-.*)?")
@@ -22,7 +22,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "architectures", nargs="*", help="text such as e1k3l1s1-e6k3l2s1-..., or an index; by default EfficientNet-B0"
     )
     add_metrics(query, "separated by commas or spaces, by default all; a device alone means its throughput")
-    query.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
+    query.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(SURROGATES)}")
     query.set_defaults(run=_run)
 
 

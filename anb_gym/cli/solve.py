@@ -7,10 +7,11 @@ from pathlib import Path
 
 from anb_gym._errors import choose
 from anb_gym._extras import needing
-from anb_gym.cli._options import add_metrics, metrics, output
+from anb_gym.cli._options import add_fidelity, add_metrics, metrics, output
 from anb_gym.devices import device_of
 from anb_gym.fronts.store import FRONTS, own_folder
-from anb_gym.surrogates.store import FAMILIES
+from anb_gym.metrics import ACCURACIES
+from anb_gym.surrogates.store import FAMILIES, SURROGATES
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +19,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     solve = commands.add_parser("solve", help="certify fronts over all architectures, for every later query")
     solve.add_argument("--all", action="store_true", help="accuracy, and accuracy with every device metric")
     add_metrics(solve, "accuracy, metrics of devices, or devices: their throughput")
-    solve.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(FAMILIES)}")
+    solve.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(SURROGATES)}")
+    add_fidelity(solve)
     solve.add_argument("--workers", type=int, metavar="N", help="threads; by default one per core")
     solve.add_argument("--force", action="store_true", help="search again for fronts that are already there")
     solve.add_argument(
@@ -34,7 +36,8 @@ def _run(options: argparse.Namespace) -> None:
     wanted = metrics(options.metrics, FRONTS) or list(FRONTS) * options.all
     if not wanted:
         raise ValueError(f"name --metrics or --all; there are fronts of {', '.join(FRONTS)}")
-    choose(options.surrogate, FAMILIES, "surrogate")
+    choose(options.surrogate, SURROGATES, "surrogate")
+    choose(options.fidelity, ACCURACIES, "fidelity")
     if options.workers is not None and options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     with needing("exact"):
@@ -45,6 +48,7 @@ def _run(options: argparse.Namespace) -> None:
         for front, path in solve_all(
             options.surrogate,
             wanted,
+            options.fidelity,
             workers=options.workers,
             progress=True,
             folder=options.out,

@@ -29,6 +29,18 @@ PREFIX: Final = "anb_gym:"
 _OF_MAKE: Final = ("max_episode_steps", "disable_env_checker")
 
 
+def _has_two_metrics(task: Task) -> bool:
+    return len(task.metrics) == 2 and task.fidelity == "proxy"
+
+
+def _is_scalar(task: Task) -> bool:
+    return task is not ALL_DEVICES
+
+
+def _is_editable(task: Task) -> bool:
+    return task is not ALL_DEVICES and task.fidelity == "proxy"
+
+
 @dataclass(frozen=True)
 class Family:
     """Environments that differ in their task alone, or one environment for several tasks.
@@ -57,7 +69,7 @@ class Family:
     env: str
     vector_env: str
     problem: str
-    suits: Callable[[Task], bool] = lambda task: task is not ALL_DEVICES
+    suits: Callable[[Task], bool] = _is_scalar
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     fixed: tuple[str, ...] = ()
     threshold: float | None = None
@@ -72,33 +84,34 @@ class Family:
         return tuple(task for task in (*TASKS.values(), ALL_DEVICES) if "{task}" in self.id and self.suits(task))
 
     def id_of(self, task: Task, version: int | None = None) -> str:
-        """The id of the environment of a task, by default the newest."""
+        """The id of the environment of a task, by default the newest with the first tables."""
         newer = self.versions - 1 if version is None else version
         return self.id.format(task=task.name, version=task.version + newer)
 
     def ids_of(self, task: Task) -> list[str]:
-        """The ids of the environments of a task, the newest last."""
-        return [self.id_of(task, version) for version in range(self.versions)]
+        """The ids of the environments of a task, the newest last: versions of the class, then of the tables."""
+        return [self.id_of(task, version) for version in range(self.versions + len(task.surrogates) - 1)]
 
     def ids(self) -> dict[str, dict[str, Any]]:
         """The ids with what they give the class."""
         if not self.tasks:
             return {self.id: {**self.arguments, "tasks": [task.name for task in DATASET_TASKS]}}
-        told = [{"version": version} for version in range(self.versions)] if self.versions > 1 else [{}]
         return {
-            env_id: {"task": task.name, **self.arguments, **which}
+            env_id: {"task": task.name, **self.arguments, **self._told(task, version)}
             for task in self.tasks
-            for env_id, which in zip(self.ids_of(task), told, strict=True)
+            for version, env_id in enumerate(self.ids_of(task))
         }
+
+    def _told(self, task: Task, version: int) -> dict[str, Any]:
+        """What an id tells the class beside the task: its version where there are several, and newer tables."""
+        last = self.versions - 1
+        told: dict[str, Any] = {"version": min(version, last)} if last else {}
+        return told | ({"surrogate": task.surrogates[version - last]} if version > last else {})
 
     def load(self, what: str) -> Any:
         """One of its classes or functions: ``"env"``, ``"vector_env"`` or ``"problem"``."""
         module, _, name = getattr(self, what).partition(":")
         return getattr(import_module(module), name)
-
-
-def _has_two_metrics(task: Task) -> bool:
-    return len(task.metrics) == 2
 
 
 _FAMILIES: Final = {
@@ -175,6 +188,7 @@ _FAMILIES: Final = {
             env="anb_gym.envs.edit:EditEnv",
             vector_env="anb_gym.envs.edit:EditVectorEnv",
             problem="anb_gym.envs.build:make_problem",
+            suits=_is_editable,
             searched=True,
         ),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from anb_gym._types import FloatArray
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 from anb_gym.fronts.limits import ConstrainedOptima, OptimalMixtures, best_mixtures, best_under
-from anb_gym.metrics import DIRECTIONS, Direction
+from anb_gym.metrics import ACCURACIES, DIRECTIONS, Direction
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.surrogates.store import Surrogate, load_shipped
 
@@ -44,8 +44,8 @@ class CertifiedFront:
     accuracy alone is the set of architectures with the highest accuracy.
 
     Attributes:
-        surrogate: Family of the surrogates.
-        metrics: ``("accuracy",)``, or accuracy and a device metric.
+        surrogate: Name of the surrogate.
+        metrics: ``("accuracy",)``, or accuracy and a device metric; the accuracy may be that of another fidelity.
         result: What the search returned: indices, sums of tables and certificate.
         smallest: The certified smallest sum of the last metric's tables. It is positive:
             a reciprocal link has no pole, and latency and throughput are positive everywhere.
@@ -192,13 +192,13 @@ class CertifiedFront:
         Raises:
             VerificationError: A check failed.
         """
-        if self.metrics[:1] != ("accuracy",) or not set(self.metrics) <= set(DIRECTIONS):
+        if not set(self.metrics[:1]) & set(ACCURACIES.values()) or not set(self.metrics) <= set(DIRECTIONS):
             raise VerificationError(f"metrics must be accuracy, and perhaps a device metric, got {self.metrics}")
         if len(self.metrics) != (1 if isinstance(self.result, Optimum) else 2):
             raise VerificationError(f"the result is not a front of {len(self.metrics)} metrics")
         try:
             surrogates = self._surrogates()
-        except ValueError as error:  # an unknown family, or a file that is not there
+        except ValueError as error:  # an unknown surrogate, or a file that is not there
             raise VerificationError(f"the front's surrogates cannot be read: {error}") from error
         loaded = {metric: surrogate.checksum for metric, surrogate in zip(self.metrics, surrogates, strict=True)}
         if dict(self.artefacts) != loaded:

@@ -20,13 +20,14 @@ from anb_gym.fronts.store import (
     read_front,
     save_front,
 )
-from anb_gym.surrogates.store import FAMILIES, load_shipped
+from anb_gym.surrogates.store import SURROGATES, load_shipped
 
 
 @lru_cache(maxsize=32)
 def solve(
-    family: str,
+    surrogate: str,
     metric: str,
+    fidelity: str = "proxy",
     *,
     workers: int | None = None,
     progress: bool = False,
@@ -35,24 +36,25 @@ def solve(
     """The certified front of accuracy and a metric; remembered for the process.
 
     Args:
-        family: Family of the surrogates.
+        surrogate: Name of the surrogate.
         metric: A device metric, or ``"accuracy"`` for its optimum.
+        fidelity: That of accuracy.
         workers: Threads; by default one per available core.
         progress: Whether to show how much of the space is closed.
         checkpoint: File that keeps an unfinished search, from which it goes on.
 
     Raises:
-        ValueError: The family or the metric is unknown, or a device metric is zero or negative
+        ValueError: The surrogate, the metric or the fidelity is unknown, or a device metric is zero or negative
             somewhere, so that a reward of it need not be defined.
     """
-    metrics = front_metrics(metric)
-    surrogates = [load_shipped(choose(family, FAMILIES, "surrogate"), name) for name in metrics]
-    checksums = artefact_checksums(family, metric)
+    metrics = front_metrics(metric, fidelity)
+    surrogates = [load_shipped(choose(surrogate, SURROGATES, "surrogate"), name) for name in metrics]
+    checksums = artefact_checksums(surrogate, metric, fidelity)
     # The least sum first: where it is not positive, a reciprocal link has a pole and a front means nothing.
     smallest = maximize(surrogates[-1].mean, minimize=True, workers=workers)
     if smallest.value <= 0.0:
-        where = f"index {smallest.indices[0]}"
-        raise ValueError(f"the tables of {family} {metric} must be positive, their sum is {smallest.value} at {where}")
+        what, where = f"{surrogate} {metrics[-1]}", f"index {smallest.indices[0]}"
+        raise ValueError(f"the tables of {what} must be positive, their sum is {smallest.value} at {where}")
     directions = tables_directions(metrics, surrogates)
     result: Front | Optimum
     if len(surrogates) == 1:
@@ -72,12 +74,13 @@ def solve(
             progress=progress,
             checkpoint=checkpoint,
         )
-    return CertifiedFront(family, metrics, result, smallest, checksums)
+    return CertifiedFront(surrogate, metrics, result, smallest, checksums)
 
 
 def solve_all(
-    family: str,
+    surrogate: str,
     metrics: list[str],
+    fidelity: str = "proxy",
     *,
     workers: int | None = None,
     progress: bool = False,
@@ -89,8 +92,9 @@ def solve_all(
     An unfinished search is kept beside the file of its front, and goes on from there.
 
     Args:
-        family: Family of the surrogates.
+        surrogate: Name of the surrogate.
         metrics: Device metrics and ``"accuracy"``.
+        fidelity: That of accuracy.
         workers: Threads; by default one per available core.
         progress: Whether to show how much of the space is closed.
         folder: Where the fronts go, by default :func:`~anb_gym.fronts.store.own_folder`; fronts elsewhere, such as
@@ -101,26 +105,26 @@ def solve_all(
         Each front, and its file if it was made now.
     """
     for metric in metrics:
-        known = None if force else _known(family, metric, folder)
+        known = None if force else _known(surrogate, metric, fidelity, folder)
         if known is not None:
             yield known, None
             continue
-        path = front_path(family, metric, folder or own_folder(metric))
+        path = front_path(surrogate, metric, folder or own_folder(metric), fidelity)
         # Named after the tables too: a search of others begins anew.
-        version = "-".join(checksum[:8] for checksum in artefact_checksums(family, metric).values())
+        version = "-".join(checksum[:8] for checksum in artefact_checksums(surrogate, metric, fidelity).values())
         checkpoint = path.with_name(f"{path.stem}-{version}.unfinished.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
-        front = solve(family, metric, workers=workers, progress=progress, checkpoint=checkpoint)
+        front = solve(surrogate, metric, fidelity, workers=workers, progress=progress, checkpoint=checkpoint)
         front.verify()
         yield front, save_front(front, folder)
 
 
-def _known(family: str, metric: str, folder: Path | None) -> CertifiedFront | None:
+def _known(surrogate: str, metric: str, fidelity: str, folder: Path | None) -> CertifiedFront | None:
     """The front in a folder, unless it is missing, damaged, or of other surrogates."""
     try:
         if folder is None:
-            return load_front(family, metric)
-        front = read_front(front_path(family, metric, folder))
+            return load_front(surrogate, metric, fidelity)
+        front = read_front(front_path(surrogate, metric, folder, fidelity))
     except FrontError:
         return None
-    return front if dict(front.artefacts) == artefact_checksums(family, metric) else None
+    return front if dict(front.artefacts) == artefact_checksums(surrogate, metric, fidelity) else None

@@ -1,4 +1,4 @@
-"""Fronts on disk: one JSON file per surrogate family and metric. Floats survive JSON exactly.
+"""Fronts on disk: one JSON file per surrogate, fidelity of accuracy and metric. Floats survive JSON exactly.
 
 Fronts of the dataset's metrics ship with the package, those of a device lie in its folder. What a user makes of
 shipped surrogates goes into a folder of the user, which is read as well.
@@ -19,8 +19,8 @@ from anb_gym._files import Fields, read_object, refusing, user_folder, write_ato
 from anb_gym.devices import device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
-from anb_gym.metrics import DEVICE_METRICS
-from anb_gym.surrogates.store import FAMILIES, load_shipped
+from anb_gym.metrics import ACCURACIES, DEVICE_METRICS
+from anb_gym.surrogates.store import SURROGATES, family_of, load_shipped
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
@@ -38,12 +38,13 @@ class NoFrontError(FrontError):
     """There is no front of these metrics on the surrogates that are loaded."""
 
 
-def front_path(family: str, metric: str, folder: Path | None = None) -> Path:
-    """The file of a family's front of accuracy and a metric: below ``folder``, by default where it ships."""
+def front_path(surrogate: str, metric: str, folder: Path | None = None, fidelity: str = "proxy") -> Path:
+    """The file of a surrogate's front of accuracy and a metric: below ``folder``, by default where it ships."""
     if folder is None:
         of_device = folder_of(metric)
         folder = of_device / "fronts" if of_device else SHIPPED
-    return folder / family / f"{metric.replace('/', '-')}.json"
+    prefix = "" if fidelity == "proxy" else f"{fidelity}-"
+    return folder / surrogate / f"{prefix}{metric.replace('/', '-')}.json"
 
 
 def own_folder(metric: str) -> Path:
@@ -52,43 +53,53 @@ def own_folder(metric: str) -> Path:
     return (device.folder if device and not device.ships else user_folder()) / "fronts"
 
 
-def front_metrics(metric: str) -> tuple[str, ...]:
+def front_metrics(metric: str, fidelity: str = "proxy") -> tuple[str, ...]:
     """The metrics of a front, accuracy first.
 
     Raises:
-        ValueError: The metric has no front.
+        ValueError: The metric has no front, or the fidelity is unknown.
     """
     choose(metric, FRONTS, "metric")
-    return ("accuracy",) if metric == "accuracy" else ("accuracy", metric)
+    accuracy = ACCURACIES[choose(fidelity, ACCURACIES, "fidelity")]
+    return (accuracy,) if metric == "accuracy" else (accuracy, metric)
 
 
-def artefact_checksums(family: str, metric: str) -> dict[str, str]:
+def front_key(metrics: tuple[str, ...]) -> tuple[str, str]:
+    """The metric and the fidelity that :func:`front_metrics` has these metrics of."""
+    fidelity = next((fidelity for fidelity, name in ACCURACIES.items() if name == metrics[0]), "proxy")
+    return metrics[1] if len(metrics) > 1 else "accuracy", fidelity
+
+
+def artefact_checksums(surrogate: str, metric: str, fidelity: str = "proxy") -> dict[str, str]:
     """SHA-256 of the surrogates' files behind a front, by metric."""
-    return {name: load_shipped(family, name).checksum for name in front_metrics(metric)}
+    return {name: load_shipped(surrogate, name).checksum for name in front_metrics(metric, fidelity)}
 
 
 @cache
-def load_front(family: str, metric: str) -> CertifiedFront:
+def load_front(surrogate: str, metric: str, fidelity: str = "proxy") -> CertifiedFront:
     """The front of accuracy and a metric, read once per process: the shipped one, else that in the user's folder.
 
     Raises:
-        ValueError: The family or the metric is unknown.
+        ValueError: The surrogate, the metric or the fidelity is unknown.
         NoFrontError: There is none for the surrogates that are loaded.
         FrontError: Its file is damaged.
     """
-    front_metrics(metric)
-    shipped = front_path(choose(family, FAMILIES, "surrogate"), metric)
+    front_metrics(metric, fidelity)
+    choose(surrogate, SURROGATES, "surrogate")
+    # Where a version has no tables of its own, the front is that of the version before.
+    names, folders = dict.fromkeys([surrogate, family_of(surrogate)]), [None, own_folder(metric)]
     other = None
-    for path in dict.fromkeys([shipped, front_path(family, metric, own_folder(metric))]):
+    for path in dict.fromkeys(front_path(name, metric, folder, fidelity) for name in names for folder in folders):
         if path.exists():
             front = read_front(path)
-            if dict(front.artefacts) == artefact_checksums(family, metric):
-                return front
+            if dict(front.artefacts) == artefact_checksums(surrogate, metric, fidelity):
+                return replace(front, surrogate=surrogate)
             other = other or path
-    remedy = f"run: anb-gym solve --surrogate {family} --metrics {metric}"
+    remedy = f"run: anb-gym solve --surrogate {surrogate} --metrics {metric}"
+    remedy += "" if fidelity == "proxy" else f" --fidelity {fidelity}"
     if other:
         raise NoFrontError(f"the front {other} is of other surrogates than those loaded; {remedy}")
-    raise NoFrontError(f"there is no front of {metric!r} for the surrogate {family!r}; {remedy}")
+    raise NoFrontError(f"there is no front of {metric!r} for the surrogate {surrogate!r}; {remedy}")
 
 
 def read_front(path: Path) -> CertifiedFront:
@@ -99,9 +110,9 @@ def read_front(path: Path) -> CertifiedFront:
     """
     fields = _read_fields(path)
     with refusing(path, FrontError):
-        surrogate = choose(fields.get("surrogate", str), FAMILIES, "surrogate")
+        surrogate = choose(fields.get("surrogate", str), SURROGATES, "surrogate")
         metrics = tuple(fields.items("metrics", str))
-        if not metrics or metrics != front_metrics(metrics[-1]):
+        if not metrics or metrics != front_metrics(*front_key(metrics)):
             raise ValueError(f"metrics must be accuracy, and perhaps a device metric, got {metrics}")
         read = Front.from_dict if len(metrics) > 1 else Optimum.from_dict
         result, smallest = read(fields.get("result", dict)), Optimum.from_dict(fields.get("smallest", dict))
@@ -121,7 +132,8 @@ def save_front(front: CertifiedFront, folder: Path | None = None) -> Path:
         "smallest": front.smallest.to_dict(),
         "result": front.result.to_dict(),
     }
-    path = front_path(front.surrogate, front.metrics[-1], folder or own_folder(front.metrics[-1]))
+    metric, fidelity = front_key(front.metrics)
+    path = front_path(front.surrogate, metric, folder or own_folder(metric), fidelity)
     _write(path, content)
     load_front.cache_clear()
     return path

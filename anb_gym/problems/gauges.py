@@ -95,7 +95,7 @@ def asked_gauge(reward: Reward, ask: AskPreference, surrogate: str) -> AskedGaug
         NoFrontError: There is no exact front for this surrogate.
     """
     benchmark, with_own = Benchmark(surrogate), cast("Callable[..., FloatArray]", reward)
-    members = benchmark.front(reward.metrics[1]).objectives
+    members = benchmark.front_of(reward.metrics).objectives
     places = np.linspace(0.0, 1.0, N_MEANS)[:, None]
     with said_if_long(MEASURING):
         values = random_metrics(surrogate, reward.metrics)
@@ -150,11 +150,12 @@ def vector_gauge(reward: Objectives, surrogate: str) -> FixedGauge:
     """
     benchmark, signs = Benchmark(surrogate), reward.signs
     try:
-        fronts = [benchmark.front(metric) for metric in reward.metrics[1:] or reward.metrics]
+        accuracy, *others = reward.metrics
+        fronts = [benchmark.front_of((accuracy, metric)) for metric in others] or [benchmark.front_of((accuracy,))]
     except NoFrontError as error:
         raise NoFrontError(f'reward_scale="unit" of a vector reward needs the exact front: {error}') from None
     if len(reward.metrics) == 1:
-        known = calibration(Accuracy(), surrogate)
+        known = calibration(Accuracy(accuracy), surrogate)
         return FixedGauge(Level(np.array([known.random_mean]), np.array([known.best])), known.certified)
     nadirs = [min(front.nadir[0] for front in fronts), *(front.nadir[1] for front in fronts)]
     ideals = [max(front.ideal[0] for front in fronts), *(front.ideal[1] for front in fronts)]

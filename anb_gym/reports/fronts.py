@@ -26,8 +26,8 @@ from anb_gym.fronts import CertifiedFront
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.reports.markdown import table
 from anb_gym.space import SPACE, Choices, Indices, distances
-from anb_gym.surrogates.store import FAMILIES, shipped_path
-from anb_gym.tasks import TASKS, Task
+from anb_gym.surrogates.store import FAMILIES, peers, shipped_path
+from anb_gym.tasks import Task, select_tasks
 
 #: Random architectures that the members are compared with, and their seed.
 N_RANDOM: Final = 10_000
@@ -36,8 +36,7 @@ SEED: Final = 0
 
 def judges(front: CertifiedFront) -> list[str]:
     """The other families whose tables of the front's metrics are there."""
-    others = [family for family in FAMILIES if family != front.surrogate]
-    return [f for f in others if all(shipped_path(f, metric).exists() for metric in front.metrics)]
+    return [f for f in peers(front.surrogate) if all(shipped_path(f, metric).exists() for metric in front.metrics)]
 
 
 def member_table(front: CertifiedFront, measured: Indices | None = None) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def write_report(folder: Path, measured: Indices | None = None) -> Path:
     Raises:
         NoFrontError: A front is missing: ``anb-gym solve --all`` makes them.
     """
-    tasks = [task for task in TASKS.values() if task.device]
+    tasks = [task for task in select_tasks() if task.device]
     random = SPACE.sample(N_RANDOM, np.random.default_rng(SEED))
     fronts, files, summaries, verdicts = {}, {}, [], []
     for task in tasks:

@@ -10,14 +10,15 @@ import numpy as np
 from anb_gym._errors import number, positive
 from anb_gym._types import FloatArray
 from anb_gym.fronts import load_front
-from anb_gym.metrics import DIRECTIONS, choose_metric
+from anb_gym.fronts.store import front_key
+from anb_gym.metrics import ACCURACIES, DIRECTIONS, choose_metric
 from anb_gym.surrogates.store import FAMILIES
 from anb_gym.tasks import Task
 
 Metrics: TypeAlias = Mapping[str, FloatArray]
 
 #: Metrics that can stand beside accuracy.
-OTHERS: Final = tuple(name for name in DIRECTIONS if name != "accuracy")
+OTHERS: Final = tuple(name for name in DIRECTIONS if name not in ACCURACIES.values())
 
 
 class Reward(Hashable, Protocol):
@@ -45,7 +46,7 @@ class Reward(Hashable, Protocol):
 
 def front_extent(task: Task) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Ideal and nadir, in the metrics' units, of a task's exact front on the default surrogate."""
-    front = load_front(FAMILIES[0], task.metrics[-1])
+    front = load_front(FAMILIES[0], *front_key(task.metrics))
     return front.ideal, front.nadir
 
 
@@ -58,6 +59,18 @@ def check_two_metrics(reward: Any, task: Task) -> tuple[str, ...]:
     if len(task.metrics) != 2:
         raise ValueError(f"reward {reward.name!r} needs a task with two metrics, {task.name!r} has {task.metrics}")
     return task.metrics
+
+
+def check_bounded(reward: Any, task: Task) -> str:
+    """The metric that a bound of a task is on.
+
+    Raises:
+        ValueError: The task has not two metrics, or another accuracy than that of the proxy scheme.
+    """
+    accuracy, metric = check_two_metrics(reward, task)
+    if accuracy != "accuracy":
+        raise ValueError(f"reward {reward.name!r} needs a task with 'accuracy', {task.name!r} has {accuracy!r}")
+    return metric
 
 
 def target_of(reward: Any, task: Task, target: float | None) -> float:

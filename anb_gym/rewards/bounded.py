@@ -10,7 +10,7 @@ import numpy as np
 from anb_gym._errors import positive
 from anb_gym._types import FloatArray
 from anb_gym.metrics import choose_metric, relative_violation
-from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
+from anb_gym.rewards.base import OTHERS, Metrics, check_bounded, keep, target_of
 from anb_gym.rewards.constrained import PENALTY, constrained
 from anb_gym.tasks import Task
 
@@ -48,7 +48,7 @@ class Bounded:
         Raises:
             ValueError: The task has another number of metrics, or the bound is not positive and finite.
         """
-        return cls(check_two_metrics(cls, task)[1], target_of(cls, task, target))
+        return cls(check_bounded(cls, task), target_of(cls, task, target))
 
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, OTHERS, "performance")

@@ -10,7 +10,7 @@ import numpy as np
 from anb_gym._errors import number, positive
 from anb_gym._types import FloatArray
 from anb_gym.metrics import choose_metric, relative_violation
-from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
+from anb_gym.rewards.base import OTHERS, Metrics, check_bounded, keep, target_of
 from anb_gym.tasks import Task
 
 #: Points that a violation of 100 % costs: a percent of violation weighs as much as a point of accuracy.
@@ -50,7 +50,7 @@ class Constrained:
         Raises:
             ValueError: The task has another number of metrics, or the bound is not positive and finite.
         """
-        return cls(check_two_metrics(cls, task)[1], target_of(cls, task, target))
+        return cls(check_bounded(cls, task), target_of(cls, task, target))
 
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, OTHERS, "performance")

@@ -7,11 +7,21 @@ are fitted is in :mod:`anb_gym.construction`.
 
 from anb_gym._lazy import submodules
 from anb_gym.surrogates.scores import Scores, held_out
-from anb_gym.surrogates.store import FAMILIES, ArtefactError, Surrogate, artefact_path, load, load_shipped, save
+from anb_gym.surrogates.store import (
+    FAMILIES,
+    SURROGATES,
+    ArtefactError,
+    Surrogate,
+    artefact_path,
+    load,
+    load_shipped,
+    save,
+)
 from anb_gym.surrogates.tables import BlockTables
 
 __all__ = [
     "FAMILIES",
+    "SURROGATES",
     "ArtefactError",
     "BlockTables",
     "Scores",

@@ -41,6 +41,9 @@ from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout
 SCHEMA: Final = 1
 #: Families whose tables ship with the package; the first has the best held-out scores and is the default.
 FAMILIES: Final = ("gp", "xgb", "lgb")
+#: Names of surrogates: a family is its first tables, which stay as they are, and ``-v1`` its next. A metric without
+#: tables of that version has the version's before, see :func:`shipped_path`.
+SURROGATES: Final = (*FAMILIES, *(f"{family}-v1" for family in FAMILIES))
 #: Where the shipped surrogates are.
 ARTEFACTS: Final = Path(__file__).parent / "artefacts"
 #: By how much, relatively, predictions and their standard deviations may differ between kernels of BLAS. Measured on
@@ -138,36 +141,52 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return dict(manifest.content)
 
 
-def shipped_path(family: str, metric: str) -> Path:
-    """File of the surrogate of a metric: in the package, or in the folder of its device."""
+def family_of(surrogate: str) -> str:
+    """The family in the name of a surrogate."""
+    return surrogate.partition("-v")[0]
+
+
+def peers(surrogate: str) -> tuple[str, ...]:
+    """The surrogates of the other families, of the same version."""
+    family = family_of(surrogate)
+    return tuple(surrogate.replace(family, other, 1) for other in FAMILIES if other != family)
+
+
+def shipped_path(surrogate: str, metric: str) -> Path:
+    """File of the surrogate of a metric: in the package, or in the folder of its device.
+
+    Where a version has no tables of the metric, those of the version before are meant.
+    """
     folder = folder_of(metric)
-    return artefact_path(folder / "surrogates" if folder else ARTEFACTS, family, metric)
+    path = artefact_path(folder / "surrogates" if folder else ARTEFACTS, surrogate, metric)
+    family = family_of(surrogate)
+    return path if surrogate == family or path.exists() else shipped_path(family, metric)
 
 
-def artefact_path(folder: Path, family: str, metric: str) -> Path:
-    """The file of a family's surrogate of a metric below ``folder``."""
-    return folder / family / f"{metric.replace('/', '-')}.npz"
+def artefact_path(folder: Path, surrogate: str, metric: str) -> Path:
+    """The file of a surrogate of a metric below ``folder``."""
+    return folder / surrogate / f"{metric.replace('/', '-')}.npz"
 
 
-def is_fitted(family: str, metric: str) -> bool:
+def is_fitted(surrogate: str, metric: str) -> bool:
     """Whether there is a surrogate of a metric: what ships is complete, a device of one's own is fitted some day."""
     device = device_of(metric)
-    return device is None or device.ships or shipped_path(family, metric).exists()
+    return device is None or device.ships or shipped_path(surrogate, metric).exists()
 
 
 @cache
-def load_shipped(family: str, metric: str) -> Surrogate:
+def load_shipped(surrogate: str, metric: str) -> Surrogate:
     """The shipped surrogate of a metric, read once per process.
 
     Raises:
-        ValueError: The family is not one of :data:`FAMILIES`.
+        ValueError: The name is not one of :data:`SURROGATES`.
         ArtefactError: A file is damaged, or a device of one's own has no such surrogate yet; the message then names
             the command that makes it.
     """
-    if not is_fitted(choose(family, FAMILIES, "surrogate"), metric) and (device := device_of(metric)):
-        command = f"anb-gym fit --device {device.name} --families {family}"
-        raise ArtefactError(f"there is no surrogate {family!r} of {metric!r} in {device.folder}; run: {command}")
-    return load(shipped_path(choose(family, FAMILIES, "surrogate"), metric))
+    if not is_fitted(choose(surrogate, SURROGATES, "surrogate"), metric) and (device := device_of(metric)):
+        command = f"anb-gym fit --device {device.name} --families {family_of(surrogate)}"
+        raise ArtefactError(f"there is no surrogate {surrogate!r} of {metric!r} in {device.folder}; run: {command}")
+    return load(shipped_path(surrogate, metric))
 
 
 def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:

@@ -65,7 +65,7 @@ def reference(task: Task, surrogate: str) -> Reference:
     front = np.empty((0, len(task.metrics)))
     if len(task.metrics) <= 2:
         with suppress(NoFrontError):
-            front = benchmark.front(task.metrics[-1]).objectives
+            front = benchmark.front_of(task.metrics).objectives
     random = SPACE.to_states(SPACE.sample(_N_RANDOM, np.random.default_rng(0)))
     units = tuple(PREDICTED[name] for name in task.metrics)
     return Reference(task, units, columns(random), columns(EFFICIENTNET_B0.states[None])[0], front)

@@ -12,6 +12,7 @@ from anb_gym.envs.rendering.canvas import Canvas
 from anb_gym.envs.rendering.plane import draw_efficientnet, draw_legend
 from anb_gym.envs.rendering.reference import Reference
 from anb_gym.envs.rendering.style import FRONT, GREY, MARK, RANDOM, TEXT
+from anb_gym.metrics import ACCURACIES
 
 _TOP, _BOTTOM, _WIDTH = 46, 420, 302
 _TALLEST: Final = 200
@@ -29,7 +30,7 @@ class Scales:
         self._reference = reference
         start = left - 40
         self._axes = [
-            Axis(low, high, start, start + _WIDTH, logarithmic=name != "accuracy")
+            Axis(low, high, start, start + _WIDTH, logarithmic=name not in ACCURACIES.values())
             for name, low, high in zip(reference.task.metrics, *map(np.ndarray.tolist, reference.bounds()), strict=True)
         ]
         #: Distance of the scales, and the height of the rows of random architectures on them.
