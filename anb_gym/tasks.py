@@ -89,24 +89,29 @@ def _device_tasks(devices: list[Device]) -> list[Task]:
 #: observations and rewards mean must not depend on the installation.
 DATASET_TASKS: Final = tuple(_device_tasks([device for device in DEVICES.values() if device.dataset]))
 
-_PROXY_TASKS: Final = (
-    *DATASET_TASKS,
-    *(task for device in DEVICES.values() if not device.dataset for task in _device_tasks([device])),
-    Task(_ids.ACCURACY_TASK, ("accuracy",), "accuracy"),
-)
-#: The same with accuracy under the reference scheme, on the first tables.
-_REFERENCE_TASKS: Final = tuple(
-    replace(
-        task,
-        name=_ids.REFERENCE_TASK.format(task=task.name),
-        metrics=(ACCURACIES["reference"], *task.metrics[1:]),
-        surrogates=FAMILIES[:1],
-    )
-    for task in _PROXY_TASKS
+#: All tasks with a scalar reward by name.
+TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            *DATASET_TASKS,
+            *(task for device in DEVICES.values() if not device.dataset for task in _device_tasks([device])),
+            Task(_ids.ACCURACY_TASK, ("accuracy",), "accuracy"),
+        )
+    }
 )
 
-#: All tasks with a scalar reward by name.
-TASKS: Final[Mapping[str, Task]] = MappingProxyType({task.name: task for task in (*_PROXY_TASKS, *_REFERENCE_TASKS)})
+
+def _under_reference(task: Task) -> Task:
+    """A task with accuracy under the reference scheme, on the first tables."""
+    name, metrics = _ids.REFERENCE_TASK.format(task=task.name), (ACCURACIES["reference"], *task.metrics[1:])
+    return replace(task, name=name, metrics=metrics, surrogates=FAMILIES[:1])
+
+
+#: The same with accuracy under the reference scheme, by name.
+REFERENCE_TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {task.name: task for task in map(_under_reference, TASKS.values())}
+)
 
 #: Accuracy against every device metric of the dataset at once; it has a vector reward only.
 ALL_DEVICES: Final = Task(_ids.ALL_TASK, ("accuracy", *(task.metrics[1] for task in DATASET_TASKS)), "all")
@@ -119,7 +124,7 @@ def get_task(name: str) -> Task:
         ValueError: There is none; the message suggests the nearest.
         DeviceError: It is of a device that could not be read; the message says why.
     """
-    tasks = {**TASKS, ALL_DEVICES.name: ALL_DEVICES}
+    tasks = {**TASKS, **REFERENCE_TASKS, ALL_DEVICES.name: ALL_DEVICES}
     with explained(name):
         return tasks[choose(name, tasks, "task")]
 
@@ -139,8 +144,7 @@ def select_tasks(*, kind: str | None = None, device: str | None = None, fidelity
         >>> [task.name for task in select_tasks(kind="latency")]
         ['ZCU102-Latency', 'VCK190-Latency']
     """
-    choose(fidelity, ACCURACIES, "fidelity")
-    tasks = tuple(task for task in TASKS.values() if task.fidelity == fidelity)
+    tasks = tuple((REFERENCE_TASKS if choose(fidelity, ACCURACIES, "fidelity") == "reference" else TASKS).values())
     if kind is not None:
         choose(kind, sorted({task.kind for task in tasks}), "kind")
         tasks = tuple(task for task in tasks if task.kind == kind)

@@ -15,7 +15,7 @@ from anb_gym.agents import saving, train
 from anb_gym.agents.pretraining import FOLDER, KINDS, stem
 from anb_gym.agents.scores import score_agent
 from anb_gym.metrics import DEVICE_METRICS, choose_metric
-from anb_gym.tasks import select_tasks
+from anb_gym.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the agents")
     options = parser.parse_args(arguments)
     config = read_yaml(options.config, ValueError, extra="agents")
-    tasks = {task.metrics[-1]: task.name for task in select_tasks() if task.device}
+    tasks = {task.metrics[-1]: task.name for task in TASKS.values() if task.device}
     options.out.mkdir(parents=True, exist_ok=True)
     for metric in [choose_metric(name, DEVICE_METRICS, "METRIC") for name in options.metrics] or tasks:
         for kind in KINDS:

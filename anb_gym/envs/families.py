@@ -16,7 +16,7 @@ from gymnasium.envs.registration import parse_env_id
 from anb_gym import _ids
 from anb_gym._errors import choose, one_line
 from anb_gym.devices import explained
-from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, TASKS, Task
+from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, REFERENCE_TASKS, TASKS, Task
 
 if TYPE_CHECKING:
     from anb_gym.problems import Problem, ProblemSet
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 REWARD_THRESHOLD: Final = 0.99
 #: What Gymnasium puts before an id to say which module registers it.
 PREFIX: Final = "anb_gym:"
+#: All tasks, in the order in which their ids are registered.
+_ALL: Final = (*TASKS.values(), ALL_DEVICES, *REFERENCE_TASKS.values())
 #: What ``gymnasium.make`` takes for itself.
 _OF_MAKE: Final = ("max_episode_steps", "disable_env_checker")
 
@@ -81,7 +83,7 @@ class Family:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks that have such an environment; none if it is for several at once."""
-        return tuple(task for task in (*TASKS.values(), ALL_DEVICES) if "{task}" in self.id and self.suits(task))
+        return tuple(task for task in _ALL if "{task}" in self.id and self.suits(task))
 
     def id_of(self, task: Task, version: int | None = None) -> str:
         """The id of the environment of a task, by default the newest with the first tables."""
@@ -221,7 +223,7 @@ def ids() -> dict[str, Family]:
     """The family of every id, in the order of registration: task by task, then those of several tasks."""
     found = {
         env_id: family
-        for task in (*TASKS.values(), ALL_DEVICES)
+        for task in _ALL
         for family in FAMILIES.values()
         if task in family.tasks
         for env_id in family.ids_of(task)

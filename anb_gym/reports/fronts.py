@@ -27,7 +27,7 @@ from anb_gym.pareto import normalised_hypervolume
 from anb_gym.reports.markdown import table
 from anb_gym.space import SPACE, Choices, Indices, distances
 from anb_gym.surrogates.store import FAMILIES, peers, shipped_path
-from anb_gym.tasks import Task, select_tasks
+from anb_gym.tasks import TASKS, Task
 
 #: Random architectures that the members are compared with, and their seed.
 N_RANDOM: Final = 10_000
@@ -75,7 +75,7 @@ def write_report(folder: Path, measured: Indices | None = None) -> Path:
     Raises:
         NoFrontError: A front is missing: ``anb-gym solve --all`` makes them.
     """
-    tasks = [task for task in select_tasks() if task.device]
+    tasks = [task for task in TASKS.values() if task.device]
     random = SPACE.sample(N_RANDOM, np.random.default_rng(SEED))
     fronts, files, summaries, verdicts = {}, {}, [], []
     for task in tasks:
