@@ -13,6 +13,11 @@ if [[ -z ${ANB_GYM_DATASET:-} && -f $archive ]]; then
     ANB_GYM_DATASET=$(realpath "$archive")
     export ANB_GYM_DATASET
 fi
+table=../shared/data/three_seeds.csv
+if [[ -z ${ANB_GYM_THREE_SEEDS:-} && -f $table ]]; then
+    ANB_GYM_THREE_SEEDS=$(realpath "$table")
+    export ANB_GYM_THREE_SEEDS
+fi
 
 # The report's tests need a browser. Where nobody but a machine is asked, as in CI, it is installed; else they skip.
 if [[ ${CI:-} && $(id -u) == 0 ]] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from anb_gym.construction.dataset import VARIABLE, Dataset, load_dataset
+from anb_gym.construction.three_seeds import FILE_NAME, ThreeSeeds, find_three_seeds, load_three_seeds
 
 # Modules that tests share are imported by name; see --import-mode.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,3 +36,11 @@ def dataset() -> Dataset:
     if not path:
         pytest.skip(f"{VARIABLE} is not set: it names a copy of the Accel-NASBench archive")
     return load_dataset(path)
+
+
+@pytest.fixture(scope="session")
+def three_seeds() -> ThreeSeeds:
+    """The published trainings under both schemes; tests that need them are skipped where no copy is at hand."""
+    if find_three_seeds() is None:
+        pytest.skip(f"no {FILE_NAME} is at hand: name one with ANB_GYM_THREE_SEEDS, or put it beside the archive")
+    return load_three_seeds()

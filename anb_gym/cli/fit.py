@@ -30,6 +30,13 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     fit.add_argument(
         "--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET, else downloaded"
     )
+    fit.add_argument(
+        "--three-seeds",
+        type=Path,
+        metavar="TABLE",
+        help="trainings under both schemes, for metrics of the reference scheme; by default $ANB_GYM_THREE_SEEDS, "
+        "else beside the dataset",
+    )
     fit.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/fit")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--workers", type=int, default=1, help="processes, one thread each")
@@ -55,9 +62,10 @@ def _run(options: argparse.Namespace) -> None:
         _aim_at(device, options)
     with needing("fit"):
         from anb_gym.construction import dataset as datasets
-        from anb_gym.construction import report
+        from anb_gym.construction import reference, report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-    wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
+        from anb_gym.construction.three_seeds import find_three_seeds
+    wanted_metrics = metrics(options.metrics, dict.fromkeys([*PREDICTED, *reference.METRICS])) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
@@ -76,12 +84,22 @@ def _run(options: argparse.Namespace) -> None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return
     options.out = options.out or Path("runs/fit")
-    pairs = [(family, metric) for family in wanted for metric in wanted_metrics]
+    pairs = [(family, metric) for family in wanted for metric in wanted_metrics if metric not in reference.METRICS]
+    scarce = [metric for metric in wanted_metrics if metric in reference.METRICS]
+    if not options.metrics and find_three_seeds(options.three_seeds):
+        scarce = list(reference.METRICS)
+    if not pairs:  # the reference scheme alone
+        if options.tune is not None:
+            raise ValueError(f"--tune must not be given for {', '.join(scarce)} alone, which have no hyperparameters")
+        wanted = [choose(family, FAMILIES, "--families") for family in options.families or FAMILIES]
     with output(options.out):
         if options.tune is not None:
             _tune(pairs, datasets.load_dataset(options.data), options)
-        else:
+            return
+        if pairs:
             _fit_all(pairs, datasets.load_dataset(options.data), device, options)
+        # Upon what has just been fitted.
+        _fit_references([(f, m) for f in wanted if f in FAMILIES for m in scarce], options)
 
 
 def _tune(pairs: list[tuple[str, str]], dataset: Dataset, options: argparse.Namespace) -> None:
@@ -105,9 +123,7 @@ def _fit_all(
     todo = jobs if options.force else [job for job in jobs if not job.is_done(dataset, options.out)]
     print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates are already in {options.out}")
     for manifest in _progress(fitting.fit_all(todo, dataset, options.out, options.workers), len(todo)):
-        test = manifest["test"]
-        scores = f"R² {test['r2']:.4f}, τ {test['tau']:.4f}, MAE {test['mae']:.4g}"
-        print(f"{manifest['family']} {manifest['metric']}: {scores}")
+        _print_scores(manifest)
     for job in jobs:
         lowest = fitting.smallest(options.out, job)
         if lowest and lowest[1] <= 0.0:
@@ -119,6 +135,27 @@ def _fit_all(
         return
     write_atomically(options.out / "report.md", report(options.out, dataset).encode())
     print(f"report in {options.out / 'report.md'}")
+
+
+def _fit_references(pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:
+    """Fits metrics of the reference scheme."""
+    if not pairs:
+        return
+    with needing("fit"):
+        from anb_gym.construction import reference
+        from anb_gym.construction.three_seeds import load_three_seeds
+    data = load_three_seeds(options.three_seeds)
+    jobs = [reference.ReferenceJob(family, metric, options.seed) for family, metric in pairs]
+    todo = jobs if options.force else [job for job in jobs if not job.is_done(data, options.out)]
+    print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates of the reference scheme are already in {options.out}")
+    for manifest in _progress(reference.fit_references(todo, data, options.out), len(todo)):
+        _print_scores(manifest)
+
+
+def _print_scores(manifest: dict[str, Any]) -> None:
+    test = manifest["test"]
+    scores = f"R² {test['r2']:.4f}, τ {test['tau']:.4f}, MAE {test['mae']:.4g}"
+    print(f"{manifest['family']} {manifest['metric']}: {scores}")
 
 
 def _aim_at(device: Device, options: argparse.Namespace) -> None:

@@ -44,11 +44,12 @@ from anb_gym.surrogates.store import (
 from anb_gym.surrogates.tables import Blocks, BlockTables, layout
 
 #: Architectures at which the standard deviation is computed before it becomes tables.
-_STD_SAMPLES: Final = 6000
+STD_SAMPLES: Final = 6000
 #: Labels above this are left out of fits: such runs were disturbed. All but 20 of the 5,138 trainings took less than
 #: 4,000 s; the slowest took 31,079 s. Test records are never left out.
 _FIT_LIMITS: Final = {"train_time": 4000.0}
-_LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "numba", "xgboost", "lightgbm")
+#: Libraries whose versions manifests state.
+LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "numba", "xgboost", "lightgbm")
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,14 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     with threadpool_limits(1):
         target, model = fit_model(job, *fitted)
         labels = held_out[1]
-        manifest = job.manifest(dataset) | {"versions": {name: version(name) for name in _LIBRARIES}}
+        manifest = job.manifest(dataset) | {"versions": {name: version(name) for name in LIBRARIES}}
         path = artefact_path(folder, job.family, job.metric)
         std = model.std(held_out[0]) * target.scale
         if job.family in FOLDABLE:
             mean = target.tables(cast(FoldableRegressor, model).fold())
             log_std, fidelity = std_tables(model, target, job.seed)
             predictions = target.link.value(mean(held_out[0]))
-            manifest["std"] = {"samples": _STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
+            manifest["std"] = {"samples": STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
         else:
             predictions = target.backward(model.predict(held_out[0]))
             manifest["std"] = {}
@@ -192,9 +193,9 @@ def std_tables(model: Regressor, target: RegressionTarget, seed: int) -> tuple[B
         The tables, and their coefficient of determination on a quarter of the
         architectures that was kept out of the regression.
     """
-    states = SPACE.as_states(SPACE.sample(_STD_SAMPLES, np.random.default_rng(seed)))
+    states = SPACE.as_states(SPACE.sample(STD_SAMPLES, np.random.default_rng(seed)))
     values = np.log(np.maximum(model.std(states), 1e-9) * target.scale)
-    kept = _STD_SAMPLES * 3 // 4
+    kept = STD_SAMPLES * 3 // 4
     features = _pair_features(states)
     ridge = Ridge(alpha=5.0).fit(features[:kept], values[:kept])
     fidelity = float(ridge.score(features[kept:], values[kept:]))
