@@ -133,7 +133,9 @@ class Benchmark:
         """
         return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
-    def front(self, metric: str, *, fidelity: str = "proxy", solve: bool = False) -> CertifiedFront:
+    def front(
+        self, metric: str, *, fidelity: str = "proxy", solve: bool = False, within_data: bool = False
+    ) -> CertifiedFront:
         """The exact Pareto front of accuracy and a device metric over all 104,485,552,128 architectures.
 
         Exact for the surrogate, not for reality: see :mod:`anb_gym.fronts`.
@@ -144,21 +146,17 @@ class Benchmark:
             fidelity: ``"reference"`` for the front of ``accuracy/reference`` instead of ``accuracy``.
             solve: Search for the front now if none ships for this surrogate, in seconds
                 for pairwise tables and up to minutes otherwise. Needs the extra ``exact``.
+            within_data: Only the members that are no extrapolations: no metric is better or worse than all labels,
+                see :attr:`anb_gym.fronts.CertifiedFront.restricted`.
 
         Raises:
-            ValueError: The metric has no front, or the fidelity is unknown.
+            ValueError: The metric has no front, the fidelity is unknown, or the front has no member within the data.
             NoFrontError: No front ships for this surrogate; the message names the command that makes it.
             FrontError: The front's file is damaged.
         """
         metric = choose_metric(metric, FRONTS, "metric")
-        try:
-            return load_front(self.surrogate, metric, fidelity)
-        except NoFrontError:
-            if not solve:
-                raise
-        with needing("exact"):
-            from anb_gym.fronts.solving import solve as search
-        return search(self.surrogate, metric, fidelity)
+        front = self._front(metric, fidelity, solve)
+        return front.restricted if within_data else front
 
     def front_of(self, metrics: tuple[str, ...], *, solve: bool = False) -> CertifiedFront:
         """The front of one accuracy, and perhaps a device metric, as :meth:`front`."""
@@ -189,6 +187,16 @@ class Benchmark:
         if len(accuracies) > 1 or len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
             raise NoFrontError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
         return self.front_of((*accuracies, *others), solve=solve).best(reward)
+
+    def _front(self, metric: str, fidelity: str, solve: bool) -> CertifiedFront:
+        try:
+            return load_front(self.surrogate, metric, fidelity)
+        except NoFrontError:
+            if not solve:
+                raise
+        with needing("exact"):
+            from anb_gym.fronts.solving import solve as search
+        return search(self.surrogate, metric, fidelity)
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:

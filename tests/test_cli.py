@@ -343,12 +343,38 @@ def test_solve_leaves_what_is_there(capsys):
 def test_front_prints_every_member(capsys):
     front = Benchmark().front("vck190/throughput")
     assert main(["front", "vck190"]) == 0
-    *lines, certified, unverified = capsys.readouterr().out.splitlines()[1:]
+    *lines, within, practical, first, certified, unverified = capsys.readouterr().out.splitlines()[1:]
+    assert within == f"within the range of what was measured: 57 of {len(front)} members"
+    assert "above the practical reference point, 60.00 % and 2,054 images/s: 17,576.7, 92.0 % of it by" in practical
+    assert "above the first reference point" in first
+    assert [not line.endswith(" beyond the data") for line in lines] == front.within_data.tolist()
     assert f"{front.certificate.covered:,} architectures" in certified
     assert unverified.startswith(f"not verified: {front.certificate.nodes:,} nodes")
     assert [int(line.split()[0]) for line in lines] == front.indices.tolist()
     assert lines[0].split()[1] == str(front.architectures()[0])
     assert f"{front.objectives[-1, 1]:,.2f}" in lines[-1]
+
+
+def test_front_prints_members_within_the_data(capsys):
+    assert main(["front", "vck190", "--within-data"]) == 0
+    out = capsys.readouterr().out
+    assert "57 of 57 members" in out
+    assert "beyond" not in out
+    assert main(["front", "accuracy", "--within-data"]) == 1
+    assert capsys.readouterr().err == "anb-gym: no member of the front of accuracy lies within the data\n"
+
+
+def test_front_of_another_surrogate_or_of_accuracy_has_no_recorded_hypervolume(capsys):
+    assert main(["front", "accuracy"]) == 0
+    out = capsys.readouterr().out
+    assert "within the range of what was measured: 0 of 1 members" in out
+    assert "hypervolume" not in out
+
+
+def test_fit_writes_labels_alone(dataset, tmp_path, capsys):
+    assert main(["fit", "--labels", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"labels in {tmp_path / 'labels.json'}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.json"]
 
 
 def test_front_draws(tmp_path, capsys, monkeypatch):

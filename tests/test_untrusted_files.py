@@ -24,6 +24,7 @@ from anb_gym.exact.solver import Subproblem
 from anb_gym.fronts import store as fronts
 from anb_gym.space import SPACE
 from anb_gym.surrogates import store
+from anb_gym.surrogates.labels import read_labels
 
 #: What reading may take beyond what the process has already; the largest limit of a reader is some hundred MiB.
 _MEMORY = 2**30
@@ -101,6 +102,17 @@ def scales(folder: Path) -> Reader:
         return calibration.read_records(path)
 
     return Reader(path, read, calibration.CalibrationError, "json", optional=True)
+
+
+def labels(folder: Path) -> Reader:
+    path = folder / "labels.json"
+    path.write_bytes((store.ARTEFACTS / "labels.json").read_bytes())
+
+    def read() -> Any:
+        read_labels.cache_clear()
+        return read_labels(path)
+
+    return Reader(path, read, store.ArtefactError, "json", optional=True)
 
 
 def device(folder: Path) -> Reader:
@@ -238,7 +250,7 @@ def submission(folder: Path) -> Reader:
     return Reader(path, lambda: module.load_submission(path), module.SubmissionError, "json", optional=True)
 
 
-CORE = [surrogate, manifest, front, search, scales, device]
+CORE = [surrogate, manifest, front, search, scales, labels, device]
 READERS = [
     *CORE,
     dataset,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from anb_gym.fronts import CertifiedFront, NoFrontError
 from anb_gym.metrics import ACCURACIES
 from anb_gym.pareto import hypervolume
 from anb_gym.rewards import make_reward
+from anb_gym.surrogates.labels import USEFUL_ACCURACY, labels_of
 from anb_gym.surrogates.store import FAMILIES
 from anb_gym.tasks import DATASET_TASKS, Task, select_tasks
 
@@ -26,11 +27,27 @@ _MARGIN: Final = 0.1
 
 
 def measure_front(front: CertifiedFront) -> FrontScale:
-    """Ideal, nadir, reference point and hypervolume of a front of two metrics. Needs the extra ``pareto``."""
+    """Ideal, nadir, reference points and hypervolumes of a front of two metrics. Needs the extra ``pareto``."""
     ideal, nadir = np.array(front.ideal), np.array(front.nadir)
-    reference = np.maximum(0.0, nadir + _MARGIN * (nadir - ideal))
-    volume = hypervolume(front.objectives, reference.tolist(), front.directions)
-    return FrontScale(len(front), pair(ideal), pair(nadir), pair(reference), volume)
+    reference = pair(np.maximum(0.0, nadir + _MARGIN * (nadir - ideal)))
+    volume, share = _volume(front, reference)
+    scale = FrontScale(len(front), pair(ideal), pair(nadir), reference, volume, share)
+    labels = labels_of(front.metrics[1])
+    if labels is None or labels.useful_median is None or front.metrics[0] != "accuracy":
+        return scale
+    practical = (USEFUL_ACCURACY, float(f"{labels.useful_median:.4g}"))
+    volume, share = _volume(front, practical)
+    return replace(
+        scale, practical_reference_point=practical, practical_hypervolume=volume, practical_within_data=share
+    )
+
+
+def _volume(front: CertifiedFront, reference: tuple[float, float]) -> tuple[float, float | None]:
+    """What a front dominates above a reference point, and the share that its members within the data dominate."""
+    whole = hypervolume(front.objectives, reference, front.directions)
+    if any(labels_of(metric) is None for metric in front.metrics) or whole <= 0.0:
+        return whole, None
+    return whole, hypervolume(front.objectives[front.within_data], reference, front.directions) / whole
 
 
 def _tasks_of(device: Device | None) -> list[Task]:
@@ -74,7 +91,8 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
             "calibration": asdict(calibrate(reward, family)),
         }
         if len(task.metrics) > 1:
-            measured[task.name]["front"] = asdict(measure_front(front))
+            scale = asdict(measure_front(front))
+            measured[task.name]["front"] = {name: value for name, value in scale.items() if value is not None}
     random = {"architectures": N_RANDOM, "seed": SEED}
     content = {"schema": SCHEMA, "surrogate": family, "random_mean_of": random, "tasks": measured}
     path = path or (own.folder / FILE if own else own_file())

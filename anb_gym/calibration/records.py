@@ -36,6 +36,13 @@ _FRONT: Final[dict[str, type]] = {
     "reference_point": list,
     "hypervolume": float,
 }
+#: What is recorded of a front besides where it is known what was measured.
+_MEASURED: Final[dict[str, type]] = {
+    "within_data": float,
+    "practical_reference_point": list,
+    "practical_hypervolume": float,
+    "practical_within_data": float,
+}
 
 
 class CalibrationError(ValueError):
@@ -52,6 +59,13 @@ class FrontScale:
         nadir: The worst of each metric on the front.
         reference_point: The nadir made worse by a tenth of the front's extent, though no less than 0.
         hypervolume: What the front dominates above the reference point.
+        within_data: The share of it that those members dominate which lie within what was measured; None, as all that
+            follows, where nothing says what was measured.
+        practical_reference_point: The worst network of practical use: an accuracy of
+            :data:`~anb_gym.surrogates.labels.USEFUL_ACCURACY`, and the median of the device metric over the measured
+            networks of at least that accuracy, rounded to four significant digits.
+        practical_hypervolume: What the front dominates above the practical reference point.
+        practical_within_data: The share of that which members within the data dominate.
     """
 
     points: int
@@ -59,12 +73,16 @@ class FrontScale:
     nadir: tuple[float, float]
     reference_point: tuple[float, float]
     hypervolume: float
+    within_data: float | None = None
+    practical_reference_point: tuple[float, float] | None = None
+    practical_hypervolume: float | None = None
+    practical_within_data: float | None = None
 
 
 def front_scale(task: Task) -> FrontScale:
-    """Ideal, nadir, reference point and hypervolume of a task's exact front on the default surrogate.
+    """Ideal, nadir, reference points and hypervolumes of a task's exact front on the default surrogate.
 
-    The reference point belongs to the task: use it for every surrogate.
+    The reference points belong to the task: use them for every surrogate.
 
     Raises:
         ValueError: The task has not two metrics.
@@ -77,13 +95,8 @@ def front_scale(task: Task) -> FrontScale:
         raise NoFrontError(
             f"there is no scale of the task {task.name!r}; run: anb-gym calibrate --device {task.device}"
         )
-    return FrontScale(
-        points=record["points"],
-        ideal=pair(record["ideal"]),
-        nadir=pair(record["nadir"]),
-        reference_point=pair(record["reference_point"]),
-        hypervolume=float(record["hypervolume"]),
-    )
+    values: dict[str, Any] = {name: pair(v) if isinstance(v, list) else v for name, v in record.items()}
+    return FrontScale(**values)
 
 
 def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
@@ -133,9 +146,9 @@ def _check_record(fields: Fields) -> None:
     parts: list[tuple[Fields, dict[str, type]]] = [(scale, _SCALE)]
     if "front" in fields:
         front = fields.fields("front")
-        parts.append((front, _FRONT))
-        for name in ("ideal", "nadir", "reference_point"):
-            if len(front.items(name, float)) != 2:
+        parts.append((front, _FRONT | {name: kind for name, kind in _MEASURED.items() if name in front}))
+        for name in ("ideal", "nadir", "reference_point", "practical_reference_point"):
+            if name in front and len(front.items(name, float)) != 2:
                 raise front.refusal(f"{name} must be two numbers, got {front.content[name]}")
     for part, known in parts:
         for name in (*known, *part.content):

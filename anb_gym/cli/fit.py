@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anb_gym._errors import choose
 from anb_gym._extras import needing
 from anb_gym._files import write_atomically
-from anb_gym.benchmark import DATASET_METRICS, PREDICTED
+from anb_gym.benchmark import DATASET_METRICS, PREDICTED, REFERENCE
 from anb_gym.cli._options import add_metrics, metrics, output
 from anb_gym.devices import Device, get_device
 from anb_gym.surrogates.store import ARTEFACTS, FAMILIES
@@ -53,6 +53,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="print the held-out scores of the shipped surrogates, or of --out; noise ceilings need the dataset",
     )
+    fit.add_argument("--labels", action="store_true", help="write what the labels span, labels.json, and fit nothing")
     fit.set_defaults(run=_run)
 
 
@@ -62,10 +63,11 @@ def _run(options: argparse.Namespace) -> None:
         _aim_at(device, options)
     with needing("fit"):
         from anb_gym.construction import dataset as datasets
-        from anb_gym.construction import reference, report
+        from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
+        from anb_gym.construction.labels import write_labels
         from anb_gym.construction.three_seeds import find_three_seeds
-    wanted_metrics = metrics(options.metrics, dict.fromkeys([*PREDICTED, *reference.METRICS])) or list(DATASET_METRICS)
+    wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
@@ -84,15 +86,18 @@ def _run(options: argparse.Namespace) -> None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return
     options.out = options.out or Path("runs/fit")
-    pairs = [(family, metric) for family in wanted for metric in wanted_metrics if metric not in reference.METRICS]
-    scarce = [metric for metric in wanted_metrics if metric in reference.METRICS]
+    pairs = [(family, metric) for family in wanted for metric in wanted_metrics if metric not in REFERENCE]
+    scarce = [metric for metric in wanted_metrics if metric in REFERENCE]
     if not options.metrics and find_three_seeds(options.three_seeds):
-        scarce = list(reference.METRICS)
+        scarce = list(REFERENCE)
     if not pairs:  # the reference scheme alone
         if options.tune is not None:
             raise ValueError(f"--tune must not be given for {', '.join(scarce)} alone, which have no hyperparameters")
         wanted = [choose(family, FAMILIES, "--families") for family in options.families or FAMILIES]
     with output(options.out):
+        if options.labels:
+            print(f"labels in {write_labels(datasets.load_dataset(options.data), options.out)}")
+            return
         if options.tune is not None:
             _tune(pairs, datasets.load_dataset(options.data), options)
             return
@@ -118,12 +123,14 @@ def _fit_all(
 ) -> None:
     with needing("fit"):
         from anb_gym.construction import fitting
+        from anb_gym.construction.labels import write_labels
         from anb_gym.construction.report import report
     jobs = [fitting.Job.configured(family, metric, options.seed, options.configs) for family, metric in pairs]
     todo = jobs if options.force else [job for job in jobs if not job.is_done(dataset, options.out)]
     print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates are already in {options.out}")
     for manifest in _progress(fitting.fit_all(todo, dataset, options.out, options.workers), len(todo)):
         _print_scores(manifest)
+    write_labels(dataset, options.out)
     for job in jobs:
         lowest = fitting.smallest(options.out, job)
         if lowest and lowest[1] <= 0.0:

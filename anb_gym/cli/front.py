@@ -14,11 +14,14 @@ from anb_gym._extras import needing
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
+from anb_gym.calibration import front_scale, is_recorded
 from anb_gym.cli._options import PAGES, add_fidelity, output
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS
-from anb_gym.metrics import choose_metric
+from anb_gym.metrics import UNITS, choose_metric, readable
+from anb_gym.surrogates.labels import labels_of
 from anb_gym.surrogates.store import FAMILIES, SURROGATES
+from anb_gym.tasks import TASKS
 
 if TYPE_CHECKING:
     from anb_gym.construction.dataset import Dataset
@@ -30,6 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     front.add_argument("metric", nargs="?", help="such as vck190/throughput; a device alone means its throughput")
     front.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(SURROGATES)}")
     add_fidelity(front)
+    front.add_argument("--within-data", action="store_true", help="only members within the range of what was measured")
     front.add_argument("--plot", type=Path, metavar="FILE", help="draw it as a PNG, with the measured architectures")
     front.add_argument("--data", type=Path, metavar="ARCHIVE", help="the dataset; by default $ANB_GYM_DATASET")
     front.add_argument("--report", action="store_true", help="write fronts.md and a table of each front")
@@ -60,19 +64,44 @@ def _run(options: argparse.Namespace) -> None:
 
 def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespace) -> None:
     bench = Benchmark(options.surrogate)
-    front = bench.front(metric, fidelity=options.fidelity)
+    front = bench.front(metric, fidelity=options.fidelity, within_data=options.within_data)
+    known = all(labels_of(name) for name in front.metrics)
+    beyond = ~front.within_data if known else np.zeros(len(front), dtype=np.bool_)
     values = bench.query(front.indices, front.metrics, std=True)
     units = ", ".join(f"{name} ± std ({PREDICTED[name]})" for name in front.metrics)
     print(f"{'index':>12}  {'architecture':{len(str(EFFICIENTNET_B0))}}  {units}")
     for row, arch in enumerate(front.architectures()):
         cells = [f"{values[name][row]:11,.2f} ± {values[f'{name}:std'][row]:<8.2g}" for name in front.metrics]
-        print(f"{front.indices[row]:12}  {arch}  {' '.join(cells)}")
+        print(f"{front.indices[row]:12}  {arch}  {' '.join(cells)}{' beyond the data' if beyond[row] else ''}")
+    if known:
+        print(f"within the range of what was measured: {len(front) - beyond.sum():,} of {len(front):,} members")
+    if front.surrogate == FAMILIES[0]:
+        _print_scales(front)
     certificate = front.certificate
     resolution = " and ".join(f"{value:.2g}" for value in certificate.resolution)
     print(f"certificate: {certificate.covered:,} architectures, resolution {resolution} in the units of the tables")
     print(f"not verified: {certificate.nodes:,} nodes of the search; CertifiedFront.verify() checks all else")
     if options.plot is not None:
         _plot_front(front, values[f"{front.metrics[0]}:std"], dataset, options.plot)
+
+
+def _print_scales(front: CertifiedFront) -> None:
+    """What is recorded of the exact front's hypervolumes, the practical one first."""
+    task = next((task for task in TASKS.values() if task.device and task.metrics == front.metrics), None)
+    if task is None or not is_recorded(front.metrics[-1], front.surrogate):
+        return
+    scale = front_scale(task)
+    for name, point, volume, share in (
+        ("practical", scale.practical_reference_point, scale.practical_hypervolume, scale.practical_within_data),
+        ("first", scale.reference_point, scale.hypervolume, scale.within_data),
+    ):
+        if point is None:
+            continue
+        place = " and ".join(
+            f"{readable(metric, value)} {UNITS[metric]}" for metric, value in zip(front.metrics, point, strict=True)
+        )
+        within = "" if share is None else f", {100.0 * share:.1f} % of it by members within the data"
+        print(f"hypervolume of the exact front above the {name} reference point, {place}: {volume:,.6g}{within}")
 
 
 def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Dataset | None, path: Path) -> None:

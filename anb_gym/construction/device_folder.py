@@ -20,6 +20,7 @@ from anb_gym.construction.collection.records import decode, encode, renamed
 from anb_gym.construction.dataset import Dataset, DatasetError, load_dataset
 from anb_gym.devices import DEVICES, KINDS, Device, DeviceError, DeviceMetric, check_names, read_device
 from anb_gym.fronts.store import rename_metrics
+from anb_gym.surrogates.labels import FILE
 from anb_gym.tasks import device_task
 
 #: The file of a device's folder that its surrogates are fitted on.
@@ -165,6 +166,8 @@ def _write_renamed(device: Device, folder: Path, name: str, label: str) -> Devic
                 write_atomically(family / f"{new}.npz", path.with_suffix(".npz").read_bytes())
         for path in device.folder.glob(f"fronts/*/{old}.json"):
             rename_metrics(path, folder / "fronts" / path.parent.name / f"{new}.json", names)
+    if (path := device.folder / "surrogates" / FILE).exists():
+        _write_json(folder / "surrogates" / FILE, _read_renamed(path, {**names, **checksum}))
     if (path := device.folder / "tasks.json").exists():
         fields = Fields(_read_renamed(path, names), path, DeviceError)
         tasks = {device_task(device.label, kind).name: device_task(label, kind).name for kind in KINDS}

@@ -313,15 +313,32 @@ class Problem:
             NoFrontError: Nothing is recorded for the task; the message names the command that does.
         """
         if self.is_vector and self.n_objectives == 2:
-            point = front_scale(self.task).reference_point
-            found: FloatArray = self.score(dict(zip(self.metrics, np.array([point]).T, strict=True)))[0]
-            return found
+            return self._of_metrics(front_scale(self.task).reference_point)
         below = np.full(self.n_objectives, -MARGIN)
         if self.scale == "unit":
             return below
         zero, one = self.gauge.at(self._checked(None))
         scaled: FloatArray = zero + below * (one - zero)
         return scaled
+
+    @property
+    def practical_reference_point(self) -> FloatArray | None:
+        """The worst objectives of practical use, ``float64`` (2,), in the problem's scale.
+
+        An accuracy of 60 %, and the median of the device metric over the measured networks of at least that accuracy.
+        Above it lies what somebody might deploy; above :attr:`reference_point` most of the volume is that of networks
+        that nobody would.
+
+        Returns:
+            None unless there are two objectives, and where nothing says what was measured on the device.
+
+        Raises:
+            NoFrontError: Nothing is recorded for the task; the message names the command that does.
+        """
+        if not self.is_vector or self.n_objectives != 2:
+            return None
+        point = front_scale(self.task).practical_reference_point
+        return None if point is None else self._of_metrics(point)
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -331,6 +348,11 @@ class Problem:
         return tuple(f for f in others if all(shipped_path(f, metric).exists() for metric in predicted))
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _of_metrics(self, point: tuple[float, float]) -> FloatArray:
+        """The objectives of a point of the task's metrics, ``float64`` (objectives,)."""
+        found: FloatArray = self.score(dict(zip(self.metrics, np.array([point]).T, strict=True)))[0]
+        return found
 
     @cached_property
     def _gauge(self) -> Gauge | None:

@@ -21,11 +21,12 @@ import numpy as np
 
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED, Benchmark
-from anb_gym.calibration import front_scale, measure_front
+from anb_gym.calibration import FrontScale, front_scale, measure_front
 from anb_gym.fronts import CertifiedFront
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.reports.markdown import table
 from anb_gym.space import SPACE, Choices, Indices, distances
+from anb_gym.surrogates.labels import USEFUL_ACCURACY, labels_of
 from anb_gym.surrogates.store import FAMILIES, peers, shipped_path
 from anb_gym.tasks import TASKS, Task
 
@@ -48,8 +49,8 @@ def member_table(front: CertifiedFront, measured: Indices | None = None) -> dict
 
     Returns:
         Columns of equal length: ``index``, ``architecture``, every metric with its standard deviation
-        (``"<metric>:std"``) and what the other families predict (``"<metric>:<family>"``), and, if
-        ``measured`` is given, ``distance`` as :func:`distances` counts it.
+        (``"<metric>:std"``) and what the other families predict (``"<metric>:<family>"``); if it is known what was
+        measured, ``within_data``; and, if ``measured`` is given, ``distance`` as :func:`distances` counts it.
     """
     scored = Benchmark(front.surrogate).query(front.indices, front.metrics, std=True)
     columns: dict[str, Any] = {"index": front.indices, "architecture": [str(a) for a in front.architectures()]}
@@ -57,6 +58,8 @@ def member_table(front: CertifiedFront, measured: Indices | None = None) -> dict
     for metric, values in zip(front.metrics, front.objectives.T, strict=True):
         columns |= {metric: values, f"{metric}:std": scored[f"{metric}:std"]}
         columns |= {f"{metric}:{family}": verdict[metric] for family, verdict in verdicts.items()}
+    if all(labels_of(metric) for metric in front.metrics):
+        columns["within_data"] = front.within_data
     if measured is not None:
         columns["distance"] = distances(SPACE.from_index(front.indices), SPACE.from_index(measured))
     return columns
@@ -77,16 +80,18 @@ def write_report(folder: Path, measured: Indices | None = None) -> Path:
     """
     tasks = [task for task in TASKS.values() if task.device]
     random = SPACE.sample(N_RANDOM, np.random.default_rng(SEED))
-    fronts, files, summaries, verdicts = {}, {}, [], []
+    fronts, files, volumes, summaries, verdicts = {}, {}, [], [], []
     for task in tasks:
         metric = task.metrics[-1]
         fronts[task.name] = front = Benchmark().front(metric)
         columns = member_table(front, measured)
         files[folder / "fronts" / f"{metric.replace('/', '-')}.csv"] = to_csv(columns)
-        summaries.append(_summary(task, front, columns))
+        scale = measure_front(front)
+        volumes.append(_volumes(task, columns, scale))
+        summaries.append(_summary(task, front, columns, scale))
         verdicts += [_verdict(task, front, columns, family, random) for family in judges(front)]
     path = folder / "fronts.md"
-    files[path] = "\n".join(_page(fronts, summaries, verdicts, measured, random)).encode()
+    files[path] = "\n".join(_page(fronts, volumes, summaries, verdicts, measured, random)).encode()
     for file, data in files.items():
         write_atomically(file, data)
     return path
@@ -102,21 +107,43 @@ def to_csv(columns: Mapping[str, Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _summary(task: Task, front: CertifiedFront, columns: Mapping[str, Any]) -> list[str]:
+def _summary(task: Task, front: CertifiedFront, columns: Mapping[str, Any], scale: FrontScale) -> list[str]:
     metric = front.metrics[-1]
-    scale = measure_front(front)
     relative = 100.0 * np.median(columns[f"{metric}:std"] / columns[metric])
     return [
         task.name,
         f"{len(front):,}",
         f"{scale.ideal[0]:.2f}, {scale.nadir[0]:.2f}",
         f"{scale.ideal[1]:,.4g}, {scale.nadir[1]:,.4g}",
-        f"{scale.reference_point[0]:.2f}, {scale.reference_point[1]:,.4g}",
-        f"{scale.hypervolume:.6g}",
         f"{np.median(columns['accuracy:std']):.2f}",
         f"{relative:.1f}",
         f"{columns['distance'].mean():.1f}" if "distance" in columns else "",
     ]
+
+
+def _volumes(task: Task, columns: Mapping[str, Any], scale: FrontScale) -> list[str]:
+    """Both hypervolumes of a front, and what of its members and of these lies within the data."""
+    labels = labels_of(task.metrics[-1])
+    beyond = f"{100.0 * (1.0 - columns['within_data'].mean()):.1f}" if "within_data" in columns else ""
+    return [
+        task.name,
+        _point(scale.practical_reference_point),
+        "" if scale.practical_hypervolume is None else f"{scale.practical_hypervolume:.6g}",
+        _percent(scale.practical_within_data),
+        _point(scale.reference_point),
+        f"{scale.hypervolume:.6g}",
+        _percent(scale.within_data),
+        beyond,
+        "" if labels is None else f"{labels.least:,.4g} to {labels.most:,.4g}",
+    ]
+
+
+def _point(point: tuple[float, float] | None) -> str:
+    return "" if point is None else f"{point[0]:.2f}, {point[1]:,.4g}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100.0 * share:.1f}"
 
 
 def _verdict(task: Task, front: CertifiedFront, columns: Mapping[str, Any], family: str, random: Choices) -> list[str]:
@@ -124,8 +151,12 @@ def _verdict(task: Task, front: CertifiedFront, columns: Mapping[str, Any], fami
     metric = front.metrics[-1]
     own, other = (Benchmark(f).query(random, front.metrics) for f in (front.surrogate, family))
     judged = np.stack([columns[f"{name}:{family}"] for name in front.metrics], axis=1)
-    # The reference point belongs to the task, so both hypervolumes are of the same box.
-    share = normalised_hypervolume(judged, front.objectives, front_scale(task).reference_point, front.directions)
+    # Reference points belong to the task, so both hypervolumes are of the same box.
+    scale = front_scale(task)
+    kept = [
+        "" if point is None else f"{normalised_hypervolume(judged, front.objectives, point, front.directions):.4f}"
+        for point in (scale.practical_reference_point, scale.reference_point)
+    ]
     return [
         task.name,
         family,
@@ -133,17 +164,20 @@ def _verdict(task: Task, front: CertifiedFront, columns: Mapping[str, Any], fami
         f"{(other['accuracy'] - own['accuracy']).mean():+.2f}",
         f"{100.0 * (judged[:, 1] / columns[metric] - 1.0).mean():+.1f}",
         f"{100.0 * (other[metric] / own[metric] - 1.0).mean():+.1f}",
-        f"{share:.4f}",
+        *kept,
     ]
 
 
 def _page(
     fronts: Mapping[str, CertifiedFront],
+    volumes: list[list[str]],
     summaries: list[list[str]],
     verdicts: list[list[str]],
     measured: Indices | None,
     random: Choices,
 ) -> list[str]:
+    accuracy = labels_of("accuracy")
+    assert accuracy is not None
     lines = [
         "# The exact fronts, and how far to trust them",
         "",
@@ -154,8 +188,7 @@ def _page(
         "error as well, so expect a member of a front to be worse, once trained and measured, than it says here.",
         "Accuracy is that of the proxy scheme, in %.",
         "",
-        "- *Ideal, nadir*: best and worst value on the front; *reference point*: the nadir made worse by a tenth of",
-        "  the front's extent, but not below 0; *hypervolume*: what the front dominates above it.",
+        "- *Ideal, nadir*: best and worst value on the front.",
         "- *Standard deviation*: the surrogate's own, median along the front; for the device in % of the value. It",
         "  leaves out what the model cannot express: held-out errors of devices are two to five times larger, see",
         "  `surrogates.md`.",
@@ -174,8 +207,6 @@ def _page(
                 "points",
                 "accuracy: ideal, nadir",
                 "device: ideal, nadir",
-                "reference point",
-                "hypervolume",
                 "std accuracy",
                 "std device (%)",
                 "distance",
@@ -184,6 +215,36 @@ def _page(
         ),
         "",
         "Units: " + ", ".join(f"{name} in {PREDICTED[front.metrics[-1]]}" for name, front in fronts.items()) + ".",
+        "",
+        "## Hypervolumes, and what lies within the data",
+        "",
+        "Hypervolume is what a front dominates above a reference point. A task has two of them, for every surrogate.",
+        "",
+        f"- *Practical*: an accuracy of {USEFUL_ACCURACY:.0f} %, and the median of the device metric over the measured",
+        "  networks of at least that accuracy, rounded to four significant digits. It is the one to report. For",
+        "  devices that are not in the dataset accuracies are as the surrogate predicts them.",
+        "- *First*: the nadir made worse by a tenth of the front's extent, but not below 0. It counts every member,",
+        "  and most of its volume is that of networks that are too inaccurate to be of use.",
+        "- *Within the data*: the share of the hypervolume that those members dominate which lie within the range of",
+        f"  what was measured: accuracy {accuracy.least:.2f} to {accuracy.most:.2f} %, devices as below.",
+        "- *Beyond*: the share of members that do not. They are faster or more accurate, some also slower or less",
+        "  accurate, than all networks that were ever measured, and so extrapolations.",
+        "  `Benchmark().front(metric, within_data=True)` leaves them out.",
+        "",
+        *table(
+            [
+                "task",
+                "practical point",
+                "hypervolume",
+                "within the data (%)",
+                "first point",
+                "hypervolume",
+                "within the data (%)",
+                "members beyond (%)",
+                "measured",
+            ],
+            volumes,
+        ),
         "",
         "## When another family judges",
         "",
@@ -195,11 +256,20 @@ def _page(
         lines += [
             "What another family predicts for the members, less what the front's own surrogate says, and beside it the",
             "same for random architectures: the difference of the two is what the search has gained from errors.",
-            "*Kept*: the hypervolume of the members as the other family sees them, as a share",
-            "of the front's.",
+            "*Kept*: the hypervolume of the members as the other family sees them, as a share of the front's, above",
+            "the practical and above the first reference point.",
             "",
             *table(
-                ["task", "judge", "accuracy (points)", "accuracy, random", "device (%)", "device, random", "kept"],
+                [
+                    "task",
+                    "judge",
+                    "accuracy (points)",
+                    "accuracy, random",
+                    "device (%)",
+                    "device, random",
+                    "kept, practical",
+                    "kept, first",
+                ],
                 verdicts,
             ),
             "",

@@ -6,7 +6,7 @@ After a refit: ``anb-gym solve --all``, then ``anb-gym calibrate``.
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from anb_gym.exact.dominance import escaping, non_dominated
 from anb_gym.exact.results import Certificate
 from anb_gym.fronts import CertifiedFront, NoFrontError
 from anb_gym.fronts.store import FRONTS
+from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.pareto import hypervolume
 from anb_gym.rewards import Accuracy, Custom, Product, make_reward
-from anb_gym.surrogates.store import FAMILIES, load_shipped
+from anb_gym.surrogates.labels import labels_of
+from anb_gym.surrogates.store import FAMILIES, ArtefactError, load_shipped
 from anb_gym.tasks import TASKS, Task, get_task
 
 BENCH = Benchmark()
@@ -108,14 +111,87 @@ def test_recorded_scale_is_that_of_the_front(task: Task) -> None:
     front, scale = BENCH.front(task.metrics[1]), front_scale(task)
     measured = measure_front(front)
     assert scale.points == len(front)
-    for name in ("ideal", "nadir", "reference_point", "hypervolume"):
-        assert getattr(scale, name) == pytest.approx(getattr(measured, name), rel=1e-9)
+    for name, value in asdict(measured).items():
+        assert getattr(scale, name) == pytest.approx(value, rel=1e-9), name
     signs = np.where(np.array(task.directions) == "max", 1.0, -1.0)
     ideal, nadir, reference = (np.array(p) * signs for p in (scale.ideal, scale.nadir, scale.reference_point))
     assert (members(front) <= ideal).all()
     assert (members(front) >= nadir).all()
     assert (reference < nadir).all()
     assert min(scale.reference_point) >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "percent"),
+    [
+        ("a100/throughput", 54.9),
+        ("vck190/throughput", 58.7),
+        ("zcu102/throughput", 41.1),
+        ("zcu102/latency", 29.7),
+        ("vck190/latency", 41.5),
+        ("tpuv3/throughput", 32.2),
+        ("rtx3090/throughput", 46.8),
+    ],
+)
+def test_members_beyond_the_data(metric: str, percent: float) -> None:
+    """The shares that an independent reading of the data found."""
+    assert 100.0 * (1.0 - BENCH.front(metric).within_data.mean()) == pytest.approx(percent, abs=0.05)
+
+
+@pytest.mark.parametrize("metric", DEVICE_METRICS)
+def test_a_front_within_the_data(metric: str) -> None:
+    whole, front = BENCH.front(metric), BENCH.front(metric, within_data=True)
+    labels = [labels_of(name) for name in front.metrics]
+    low, high = (np.array([getattr(known, name) for known in labels if known]) for name in ("least", "most"))
+    inside = ((whole.objectives >= low) & (whole.objectives <= high)).all(axis=1)
+    assert 0 < len(front) < len(whole)
+    assert front.indices.tolist() == whole.indices[inside].tolist()
+    assert front.objectives.tolist() == whole.objectives[inside].tolist()
+    assert front.within_data.all()
+    assert front.restricted is front
+    assert whole.restricted is BENCH.front(metric, within_data=True)
+    assert set(BENCH.front(metric).indices) > set(front.indices)
+    front.verify()  # the whole front, of which it is a part
+    assert front.ideal[0] <= high[0]
+    bound = float(np.median(front.objectives[:, 1]))
+    assert front.best_under(bound).accuracy[0] == whole.best_under(bound).accuracy[0]
+    assert front.best(Accuracy()).value == front.objectives[:, 0].max() < whole.ideal[0]
+
+
+@pytest.mark.parametrize("task", [t for t in TASKS.values() if t.device], ids=lambda task: task.name)
+def test_little_is_lost_within_the_data(task: Task) -> None:
+    """No architecture within the data dominates more than the whole front does there."""
+    front, scale = BENCH.front(task.metrics[1]), front_scale(task)
+    there = np.clip(front.objectives, *front.data_range)
+    for point, most in ((scale.reference_point, 0.01), (scale.practical_reference_point, 0.0025)):
+        assert point is not None
+        kept = hypervolume(front.restricted.objectives, point, front.directions)
+        assert kept >= (1.0 - most) * hypervolume(there, point, front.directions)
+
+
+def test_no_front_within_data_that_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="no member of the front of accuracy lies within the data"):
+        BENCH.front("accuracy", within_data=True)
+    front = replace(BENCH.front("a100/throughput"))
+    monkeypatch.setattr("anb_gym.fronts.results.labels_of", lambda metric: None)
+    with pytest.raises(ArtefactError, match=r"which accuracy was measured; anb-gym fit --labels writes labels\.json"):
+        _ = front.within_data
+    monkeypatch.setattr("anb_gym.calibration.recording.labels_of", lambda metric: None)
+    assert measure_front(front) == replace(
+        front_scale(get_task("A100")),
+        within_data=None,
+        practical_reference_point=None,
+        practical_hypervolume=None,
+        practical_within_data=None,
+    )
+
+
+def test_practical_reference_points_are_those_of_the_labels() -> None:
+    points = {task.name: front_scale(task).practical_reference_point for task in TASKS.values() if task.device}
+    assert points["A100"] == (60.0, 7397.0)
+    assert points["VCK190"] == (60.0, 2054.0)
+    assert points["TPUv3"] == (60.0, 1141.0)
+    assert points["ZCU102-Latency"] == (60.0, 6.515)
 
 
 def test_a_task_of_one_metric_has_no_scale() -> None:

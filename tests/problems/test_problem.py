@@ -132,6 +132,15 @@ def test_unit_objectives_are_those_of_the_front() -> None:
         assert problem.front_rewards.max(axis=0).tolist() == [1.0, 1.0]
         point = dict(zip(task.metrics, np.array([known.reference_point]).T, strict=True))
         assert problem.reference_point.tolist() == problem.score(point)[0].tolist()
+        point = dict(zip(task.metrics, np.array([known.practical_reference_point]).T, strict=True))
+        assert problem.practical_reference_point is not None
+        assert problem.practical_reference_point.tolist() == problem.score(point)[0].tolist()
+        assert (problem.practical_reference_point > problem.reference_point).all()
+
+
+def test_only_two_objectives_have_a_practical_reference_point() -> None:
+    assert vector("All").practical_reference_point is None
+    assert scalar("A100").practical_reference_point is None
 
 
 def test_unit_objectives_of_all_devices() -> None:

@@ -46,13 +46,16 @@ def test_member_table(judged: None) -> None:
 def test_write_report(judged: None, tmp_path: Path) -> None:
     path = write_report(tmp_path, MEASURED)
     text = path.read_text(encoding="utf-8")
-    assert text.count(f"| {FAMILIES[0]} | +0.00 | +0.00 | +0.0 | +0.0 | 1.0000 |") == len(DEVICE_METRICS)
+    assert text.count(f"| {FAMILIES[0]} | +0.00 | +0.00 | +0.0 | +0.0 | 1.0000 | 1.0000 |") == len(DEVICE_METRICS)
     for metric in DEVICE_METRICS:
         front = Benchmark().front(metric)
         table = (tmp_path / "fronts" / f"{metric.replace('/', '-')}.csv").read_text(encoding="utf-8")
         rows = list(csv.DictReader(table.splitlines()))
         assert [int(row["index"]) for row in rows] == front.indices.tolist()
         assert f"| {len(front):,} |" in text
+        assert [row["within_data"] == "True" for row in rows] == front.within_data.tolist()
+        assert f" | {100.0 * (1.0 - front.within_data.mean()):.1f} | " in text
+    assert "| A100 | 60.00, 7,397 | 92289.8 | 99.5 | 35.51, 0 | 1.19058e+06 | 74.2 | 54.9 |" in text
 
 
 def test_report_without_dataset_and_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
