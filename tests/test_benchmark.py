@@ -238,7 +238,10 @@ def test_noise_is_validated(noise: Any) -> None:
 
 @pytest.mark.parametrize("surrogate", ["gpp", "", 3, ["gp"]])
 def test_surrogate_is_validated(surrogate: Any) -> None:
-    with pytest.raises(ValueError, match="surrogate must be one of 'gp', 'xgb', 'lgb', 'gp-v1', 'xgb-v1', 'lgb-v1', got "):
+    names = "'gp', 'xgb', 'lgb', 'gp-v1', 'xgb-v1', 'lgb-v1'"
+    with pytest.raises(ValueError, match=f"surrogate must be one of {names}, got "):
+        ValueError, match="surrogate must be one of 'gp', 'xgb', 'lgb', 'gp-v1', 'xgb-v1', 'lgb-v1', got "
+    ):
         Benchmark(surrogate)
     with pytest.raises(ValueError, match="got 'gpp'; did you mean 'gp'"):
         Benchmark("gpp")
