@@ -40,7 +40,8 @@ def test_a_device_and_a_metric_alone_mean_what_they_meant() -> None:
 @pytest.mark.parametrize("metric", FRONTS)
 def test_fronts_of_the_reference_scheme_are_certified(metric: str) -> None:
     front = BENCH.front(metric, fidelity="reference")
-    assert front.metrics == front_metrics(metric, "reference") and front_key(front.metrics) == (metric, "reference")
+    assert front.metrics == front_metrics(metric, "reference")
+    assert front_key(front.metrics) == (metric, "reference")
     front.verify()
     values = BENCH.query(SPACE.sample(20_000, np.random.default_rng(5)), front.metrics)
     signs = np.where([direction == "max" for direction in front.directions], 1.0, -1.0)
@@ -72,14 +73,17 @@ def test_the_optimum_of_a_reference_task_is_certified_and_recorded(name: str) ->
     task = get_task(name)
     problem = make_problem(FAMILIES["build"].id_of(task))
     optimum = problem.optimum
-    assert optimum is not None and optimum.front.metrics == task.metrics
+    assert optimum is not None
+    assert optimum.front.metrics == task.metrics
     found = problem.evaluate([int(index) for index in optimum.indices])
-    assert found.reward == pytest.approx(1.0) and found.regret == pytest.approx(0.0)
+    assert found.reward == pytest.approx(1.0)
+    assert found.regret == pytest.approx(0.0)
     assert problem.evaluate(ARCHITECTURES).regret.min() > 0.0
     assert problem.reward.metrics == task.metrics
     if task.device:
         vector = make_problem(FAMILIES["vector_reward"].id_of(task))
-        assert vector.front.metrics == task.metrics and vector.reference_point.shape == (2,)
+        assert vector.front.metrics == task.metrics
+        assert vector.reference_point.shape == (2,)
 
 
 def test_an_episode_tells_the_accuracy_by_its_name() -> None:
@@ -131,11 +135,13 @@ def test_a_version_without_tables_of_a_metric_has_those_of_the_version_before(
 
 
 def test_surrogates_of_one_version_judge_each_other() -> None:
-    assert peers("gp") == ("xgb", "lgb") and peers("xgb-v1") == ("gp-v1", "lgb-v1")
+    assert peers("gp") == ("xgb", "lgb")
+    assert peers("xgb-v1") == ("gp-v1", "lgb-v1")
     assert set(SURROGATES) == {"gp", *peers("gp"), "gp-v1", *peers("gp-v1")}
     assert make_problem("AccelNAS-VCK190-v0", surrogate="gp-v1").judges == ("xgb-v1", "lgb-v1")
 
 
 def test_the_first_tables_stay_the_default() -> None:
-    assert Benchmark().surrogate == "gp" and anb_gym.make_problem("AccelNAS-TPUv3-v0").surrogate == "gp"
+    assert Benchmark().surrogate == "gp"
+    assert anb_gym.make_problem("AccelNAS-TPUv3-v0").surrogate == "gp"
     assert Benchmark("gp-v1").query(EFFICIENTNET_B0, "macs") == Benchmark().query(EFFICIENTNET_B0, "macs")
