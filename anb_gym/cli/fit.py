@@ -53,6 +53,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="print the held-out scores of the shipped surrogates, or of --out; noise ceilings need the dataset",
     )
+    fit.add_argument("--blocks", action="store_true", help="with --report: also fit without each block of records")
     fit.add_argument("--labels", action="store_true", help="write what the labels span, labels.json, and fit nothing")
     fit.set_defaults(run=_run)
 
@@ -77,11 +78,13 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.configs is not None and options.tune is None and not options.configs.is_dir():
         raise ValueError(f"--configs must be a folder that --tune wrote, got {str(options.configs)!r}")
+    if options.blocks and not options.report:
+        raise ValueError("--blocks needs --report")
     if options.report:
         # Scores are in the manifests; nothing is downloaded to print them.
         there = options.data is not None or os.environ.get(datasets.VARIABLE)
         dataset = datasets.load_dataset(options.data) if there else None
-        print(report.report(options.out or ARTEFACTS, dataset, wanted, wanted_metrics), end="")
+        print(report.report(options.out or ARTEFACTS, dataset, wanted, wanted_metrics, options.blocks), end="")
         if dataset is None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return

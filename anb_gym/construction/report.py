@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import chi2
 
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import DATASET_METRICS
@@ -13,8 +15,10 @@ from anb_gym.construction.dataset import SHA256, Dataset
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
+from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
+from anb_gym.devices import device_of
 from anb_gym.noise import DEVICE_CV, Noise, perturb
-from anb_gym.reports.surrogates import page
+from anb_gym.reports.surrogates import block_section, page, thin_section
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import artefact_path, load
 
@@ -24,15 +28,17 @@ def report(
     dataset: Dataset | None = None,
     families: Sequence[str] = FAMILIES,
     metrics: Sequence[str] = DATASET_METRICS,
+    blocks: bool = False,
 ) -> str:
-    """Markdown tables of what ``folder`` holds: every metric by family, and the paper's Table 1.
+    """Markdown tables of what ``folder`` holds: every metric by family, the paper's Table 1, and thin data.
 
     Args:
         folder: Where :func:`anb_gym.construction.fitting.fit_all` wrote.
-        dataset: What it was fitted on, needed for the noise ceiling. The paper's scores stand beside those on the
-            published dataset only, which it is by default.
+        dataset: What it was fitted on, needed for the noise ceiling and for scores where data are thin. These and the
+            paper's scores stand there for the published dataset only, which it is by default.
         families: Those to report, as far as they are there; the first is put beside the paper's XGBoost.
         metrics: Those to report.
+        blocks: Whether to fit without each block of records as well: half an hour.
 
     Raises:
         ValueError: The folder has none of them.
@@ -44,16 +50,25 @@ def report(
     if dataset is None:
         return page(folder, families, metrics)
     ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
-    return page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256)
+    text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256)
+    if dataset.sha256 == SHA256:
+        known = [metric for metric in metrics if artefact_path(folder, families[0], metric).exists()]
+        text += thin_section({metric: thin_parts(dataset, folder, families[0], metric) for metric in known})
+        if blocks:
+            wanted = [metric for metric in known if metric in BLOCK_METRICS]
+            text += block_section(
+                {metric: list(block_parts(dataset, folder, families[0], metric)) for metric in wanted}
+            )
+    return text
 
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:
     """Scores of a perfect predictor against the labels of the test records.
 
-    The surrogate's predictions stand for the truth, from which labels are drawn. Where the dataset has the single
-    repeats of a device metric, a label's noise is the standard error of its own repeats' mean. Elsewhere it is that
-    of one measurement (:mod:`anb_gym.noise`); the published device labels are means of a few, so there the ceiling
-    can be exceeded.
+    The surrogate's predictions stand for the truth, from which labels are drawn. A label of a device metric varies by
+    the standard error of its own repeats' mean: the deviation of the record's repeats, by the square root of their
+    number. The published dataset has no single repeats; its labels are the means of as many as the device's protocol
+    says, two on GPUs and four on TPUs. Accuracy varies by the deviation over training seeds (:mod:`anb_gym.noise`).
 
     Returns:
         Mean scores over ``repeats`` draws; None for a metric without known noise, one that was not fitted, or fewer
@@ -65,12 +80,14 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     rows = dataset.select(split_of(dataset)["test"])
     if len(rows.states) < 2:
         return None
-    if metric not in dataset.repeats:
+    if metric == "accuracy":
         truth = load(path).predict(rows.states)
         draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
         return Scores(*np.mean(draws, axis=0))
     noise = _standard_error(rows, metric)
     known = np.isfinite(noise)
+    if np.count_nonzero(known) < 2:
+        return None
     truth, rng = load(path).predict(rows.states[known]), np.random.default_rng(0)
     draws = [score(truth * (1.0 + noise[known] * rng.normal(size=len(truth))), truth) for _ in range(repeats)]
     return Scores(*np.mean(draws, axis=0))
@@ -78,6 +95,46 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
 
 def _standard_error(dataset: Dataset, metric: str) -> FloatArray:
     """Standard error of each label relative to the label, ``float64`` (n,): NaN where it was measured once."""
-    counts = np.isfinite(dataset.repeats[metric]).sum(axis=1)
+    counts: FloatArray | int
+    if metric in dataset.repeats:
+        counts = np.isfinite(dataset.repeats[metric]).sum(axis=1)
+    else:
+        device = device_of(metric)
+        assert device is not None
+        counts = device.description["protocol"][0].get("repeats", 1)
     error: FloatArray = dataset.std[metric] / np.sqrt(counts) / dataset.metrics[metric]
     return error
+
+
+class Deviation(NamedTuple):
+    """A standard deviation with its confidence interval.
+
+    Attributes:
+        std: The estimate.
+        low: Lower end of the interval.
+        high: Upper end.
+        degrees: Degrees of freedom of the estimate.
+    """
+
+    std: float
+    low: float
+    high: float
+    degrees: int
+
+
+def seed_deviation(accuracies: FloatArray, level: float = 0.95) -> Deviation:
+    """Standard deviation of accuracy over training seeds, pooled over architectures.
+
+    Args:
+        accuracies: In percent, ``float64`` (architectures, seeds), with two seeds or more.
+        level: Of the interval, which is that of normal deviations with one variance (chi-square).
+
+    Raises:
+        ValueError: There are fewer than two seeds, or no architecture.
+    """
+    if accuracies.ndim != 2 or accuracies.shape[0] < 1 or accuracies.shape[1] < 2:
+        raise ValueError(f"accuracies must have shape (architectures, seeds >= 2), got {accuracies.shape}")
+    degrees = accuracies.shape[0] * (accuracies.shape[1] - 1)
+    variance = float(accuracies.var(axis=1, ddof=1).mean())
+    low, high = degrees * variance / chi2.ppf([(1.0 + level) / 2.0, (1.0 - level) / 2.0], degrees)
+    return Deviation(float(np.sqrt(variance)), float(np.sqrt(low)), float(np.sqrt(high)), degrees)

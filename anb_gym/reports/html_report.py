@@ -14,6 +14,7 @@ from anb_gym.reports.interactive import figures_data, front_figure, trajectory_f
 from anb_gym.reports.pages import packed, plotly, render_page
 from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
+from anb_gym.study.analysis.anytime import PRACTICAL
 from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
 
@@ -110,7 +111,7 @@ def _about(task: TaskAnalysis) -> str:
 
 
 def _sections(task: TaskAnalysis, rows: Any, look: Mapping[str, Style]) -> Iterable[dict[str, Any]]:
-    for measure in task.curves:
+    for measure in sorted(task.curves, key=lambda name: name != PRACTICAL):
         chosen = rows[(rows["measure"] == measure) & (rows["judge"] == SEARCHED)]
         yield {
             "title": MEASURE_LABELS[measure],

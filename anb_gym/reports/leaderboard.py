@@ -14,8 +14,8 @@ from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.markdown import code, number, plain, table
-from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
-from anb_gym.study.analysis.anytime import quartiles
+from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
+from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
 from anb_gym.study.analysis.tables import aggregate_table
 from anb_gym.study.config import file_name
 from anb_gym.study.results import Results
@@ -31,6 +31,12 @@ ABOUT: Final = {
     "hypervolume regret of 9 objectives": "Accuracy and all eight device metrics at once. Against the largest "
     "hypervolume of any run here: with nine objectives no exact front is known, and hypervolumes are approximate.",
 }
+#: What the tables above the practical reference point are of.
+ABOUT_PRACTICAL: Final = (
+    "Networks that somebody might deploy: an accuracy of at least 60 %, and no slower than the median of the measured "
+    "networks of that accuracy ([fronts.md](fronts.md)). The share of what the exact front dominates there that the "
+    "archive does not."
+)
 #: The controller that all others should beat.
 RANDOM: Final = "random_search"
 #: Points of a shipped curve, evenly spread over the logarithm of the evaluations.
@@ -113,7 +119,12 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
     for group in sorted(analysis.matrices, key=lambda group: (*ABOUT, group).index(group)):
         tasks = [task for task in analysis.tasks.values() if task.group == group]
         lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([ABOUT[group], ""] if group in ABOUT else [])]
-        lines += [*_overall(tasks, analysis.matrices[group], rng), "", *_per_task(tasks, analysis)]
+        if all(PRACTICAL in task.curves for task in tasks):
+            matrices = group_matrices(tasks, PRACTICAL)
+            lines += ["### Above the practical reference point", "", ABOUT_PRACTICAL, ""]
+            lines += [*_overall(tasks, matrices, np.random.default_rng(seed)), ""]
+            lines += [*_per_task(tasks, analysis, PRACTICAL), "", "### Above the first reference point", ""]
+        lines += [*_overall(tasks, analysis.matrices[group], rng), "", *_per_task(tasks, analysis, tasks[0].main)]
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
 
@@ -163,13 +174,13 @@ def _overall(tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, Floa
     return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
 
 
-def _per_task(tasks: list[TaskAnalysis], analysis: Analysis) -> list[str]:
-    """Medians of every task after every budget."""
-    names = list(dict.fromkeys(name for task in tasks for name in task.curves[task.main]))
+def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str) -> list[str]:
+    """Medians of a measure of every task after every budget."""
+    names = list(dict.fromkeys(name for task in tasks for name in task.curves[measure]))
     summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
     rows = []
     for task in tasks:
-        frame = summary[(summary["task"] == task.name) & (summary["measure"] == task.main)]
+        frame = summary[(summary["task"] == task.name) & (summary["measure"] == measure)]
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
             found = [known.get((name, budget), np.nan) * _unit(task) for name in names]

@@ -19,6 +19,7 @@ _ROUNDS: Final = (("-", "solid", "o"), ("--", "dash", "s"), (":", "dot", "^"), (
 MEASURE_LABELS: Final = {
     "regret": "regret (1: mean of random architectures)",
     "hypervolume_regret": "hypervolume regret",
+    "practical_hypervolume_regret": "hypervolume regret above the practical reference point",
     "igd_plus": "IGD+ (extents of the front)",
     "additive_epsilon": "additive epsilon (extents of the front)",
 }

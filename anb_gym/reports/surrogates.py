@@ -9,7 +9,7 @@ from typing import Final
 from anb_gym.benchmark import PREDICTED
 from anb_gym.reports.markdown import table
 from anb_gym.reports.paper import TABLE_1, TABLE_2
-from anb_gym.surrogates.scores import Scores, held_out
+from anb_gym.surrogates.scores import Part, Scores, held_out
 
 _COLUMNS: Final = ("R²", "τ", "MAE")
 
@@ -70,6 +70,67 @@ def page(
             *table(["family", *_COLUMNS, *_of("paper")], rows),
         ]
     return "\n".join(lines) + "\n"
+
+
+def thin_section(parts: Mapping[str, Sequence[Part]]) -> str:
+    """Markdown of scores where data are thin; nothing without parts.
+
+    Args:
+        parts: Of each metric, as :func:`anb_gym.construction.thin.thin_parts` gives them: the same for all.
+    """
+    if not parts:
+        return ""
+    names = [part.name for part in next(iter(parts.values()))]
+    taus = [[metric, *(_interval(p.scores.tau, p.low.tau, p.high.tau) for p in row)] for metric, row in parts.items()]
+    errors = [[metric, *(f"{p.scores.mae:.4g}, {p.error:+.2g}" for p in row)] for metric, row in parts.items()]
+    lines = [
+        "",
+        "Where data are thin: τ on parts of the test records, with 95 % bootstrap intervals over records.",
+        "",
+        *table(["metric", *names], taus),
+        "",
+        "MAE, and the mean of label less prediction.",
+        "",
+        *table(["metric", *names], errors),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def block_section(parts: Mapping[str, Sequence[tuple[Part, Part]]]) -> str:
+    """Markdown of scores on blocks of records that a fit has not seen, beside those of the tables; nothing if none.
+
+    Args:
+        parts: Of each metric, as :func:`anb_gym.construction.thin.block_parts` gives them.
+    """
+    if not parts:
+        return ""
+    rows = [
+        [
+            metric,
+            without.name,
+            f"{without.records:,}",
+            f"{without.scores.r2:.4f}",
+            _interval(without.scores.tau, without.low.tau, without.high.tau),
+            f"{without.scores.mae:.4g}",
+            f"{without.error:+.2g}",
+            _interval(tables.scores.tau, tables.low.tau, tables.high.tau),
+            f"{tables.scores.mae:.4g}",
+        ]
+        for metric, pairs in parts.items()
+        for without, tables in pairs
+    ]
+    head = ["metric", "records", "number", "R²", "τ", "MAE", "mean error", "random split: τ", "MAE"]
+    lines = [
+        "",
+        "Scores on a whole block of records of a fit on all others, beside those of the tables on its test records.",
+        "",
+        *table(head, rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _of(whose: str) -> list[str]:

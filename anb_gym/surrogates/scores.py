@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,27 @@ class Scores(NamedTuple):
     r2: float
     tau: float
     mae: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """Scores on a part of the held-out records.
+
+    Attributes:
+        name: Which part.
+        records: How many it has.
+        scores: Agreement of predictions with labels.
+        low: Lower ends of their 95 % bootstrap intervals over records, each for itself.
+        high: Upper ends.
+        error: Mean of label less prediction, in the metric's unit.
+    """
+
+    name: str
+    records: int
+    scores: Scores
+    low: Scores
+    high: Scores
+    error: float
 
 
 def held_out(folder: Path, family: str, metric: str) -> Scores | None:

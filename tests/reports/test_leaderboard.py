@@ -10,7 +10,7 @@ import pytest
 
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
-from anb_gym.reports.leaderboard import ABOUT, write_leaderboard
+from anb_gym.reports.leaderboard import ABOUT, ABOUT_PRACTICAL, write_leaderboard
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
@@ -55,6 +55,9 @@ def test_the_page_states_seeds_and_groups(folder: Path) -> None:
     assert "| `random_search` | 4 | 3 | 120 |" in text
     assert [line[3:].lower() for line in text.splitlines() if line.startswith("## ")] == GROUPS
     assert all(ABOUT[group] in text for group in GROUPS)
+    practical, first = (text.index(f"### Above the {name} reference point") for name in ("practical", "first"))
+    assert text.index("## Hypervolume regret") < practical < text.index(ABOUT_PRACTICAL) < first
+    assert text.count(f"| {VECTOR} | 50 | ") == 2
 
 
 def test_the_page_says_what_is_tuned(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

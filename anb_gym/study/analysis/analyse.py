@@ -149,12 +149,14 @@ def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, Fl
     groups: dict[str, list[TaskAnalysis]] = {}
     for task in tasks:
         groups.setdefault(task.group, []).append(task)
+    return {group: group_matrices(members, members[0].main) for group, members in groups.items()}
+
+
+def group_matrices(tasks: Sequence[TaskAnalysis], measure: str) -> dict[int, dict[str, FloatArray]]:
+    """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller."""
     return {
-        group: {
-            budget: tables.score_matrices([task.curves[task.main] for task in members], budget)
-            for budget in sorted(set.intersection(*(set(task.budgets) for task in members)))
-        }
-        for group, members in groups.items()
+        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget)
+        for budget in sorted(set.intersection(*(set(task.budgets) for task in tasks)))
     }
 
 

@@ -23,9 +23,11 @@ CHECKPOINTS: Final = 20
 #: What is measured of runs with one objective, and with several: 0 is perfect, less is better.
 #: ``regret``: by how much the best architecture falls short of the optimum; 1 is the mean of random architectures.
 #: ``hypervolume_regret``: which share of what the exact front dominates the archive does not.
+#: ``practical_hypervolume_regret``: the same above the practical reference point, of networks that might be deployed.
 #: ``igd_plus``, ``additive_epsilon``: how far the archive is from the exact front, in extents of the front.
 SCALAR_MEASURES: Final = ("regret",)
-VECTOR_MEASURES: Final = ("hypervolume_regret", "igd_plus", "additive_epsilon")
+PRACTICAL: Final = "practical_hypervolume_regret"
+VECTOR_MEASURES: Final = ("hypervolume_regret", PRACTICAL, "igd_plus", "additive_epsilon")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +79,12 @@ def quartiles(values: FloatArray) -> FloatArray:
 
 
 def measures(judge: Judge) -> tuple[str, ...]:
-    """The measures that a task has; those of distance need an exact front."""
+    """The measures that a task has; all but hypervolume regret need an exact front, one a practical reference point."""
     if judge.n_objectives == 1:
         return SCALAR_MEASURES
-    return VECTOR_MEASURES if judge.front is not None else VECTOR_MEASURES[:1]
+    if judge.front is None:
+        return VECTOR_MEASURES[:1]
+    return tuple(name for name in VECTOR_MEASURES if name != PRACTICAL or judge.practical_reference_point is not None)
 
 
 def anytime(
@@ -118,10 +122,11 @@ def anytime(
         runs.setdefault(str(controller), []).append((int(seed), values, rows["hours"].to_numpy(np.float64)))
     longest = max(len(values) for parts in runs.values() for _, values, _ in parts)
     curves = {controller: _pad(parts, longest) for controller, parts in runs.items()}
-    if measure != "hypervolume_regret":
+    if measure not in ("hypervolume_regret", PRACTICAL):
         return curves
     if judge.front is not None:
-        whole = hypervolume(judge.front, judge.reference_point, judge.directions)
+        point = judge.practical_reference_point if measure == PRACTICAL else judge.reference_point
+        whole = hypervolume(judge.front, point, judge.directions)
     else:
         whole = max(float(np.nanmax(c.values, initial=0.0)) for c in curves.values()) or 1.0
     return {name: Curves(c.seeds, 1.0 - c.values / whole, c.hours) for name, c in curves.items()}
@@ -169,6 +174,7 @@ def _curve(rows: Any, judge: Judge, measure: str, family: str | None, at: Sequen
     told = judge.told(index, int(rows["seed"].iloc[0])) if judge.noise or family is not None else exact
     indicators: dict[str, Callable[[FloatArray], float]] = {
         "hypervolume_regret": lambda points: hypervolume(points, judge.reference_point, judge.directions),
+        PRACTICAL: lambda points: hypervolume(points, judge.practical_reference_point, judge.directions),
         "igd_plus": lambda points: igd_plus(points, judge.front, judge.directions),
         "additive_epsilon": lambda points: additive_epsilon(points, judge.front, judge.directions),
     }

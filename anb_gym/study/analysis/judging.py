@@ -84,6 +84,11 @@ class Judge:
         """The worst values that count, ``float64`` (n_objectives,): the task's own, or else the nadir less a margin."""
         return self.problem.reference_point
 
+    @cached_property
+    def practical_reference_point(self) -> Any:
+        """The worst values of practical use, ``float64`` (2,); None where there is no such point."""
+        return self.problem.practical_reference_point
+
     def told(self, index: Indices, seed: int) -> FloatArray:
         """The objectives as the search with a seed was told them, ``float64`` (n, n_objectives)."""
         noise = noise_seed(self.noise, seed)

@@ -71,14 +71,25 @@ def test_noisy_archives_are_judged_without_noise() -> None:
     assert measured == igd_plus(judge.exact(index)[members], judge.front, judge.directions)
 
 
-def test_hypervolume_regret_in_unit_scale_is_that_in_the_metrics_units(table: Any, judges: dict[str, Judge]) -> None:
-    curves = anytime(rows_of(table, VECTOR), judges[VECTOR], "hypervolume_regret")
+@pytest.mark.parametrize(
+    ("measure", "point"),
+    [("hypervolume_regret", "reference_point"), ("practical_hypervolume_regret", "practical_reference_point")],
+)
+def test_hypervolume_regret_in_unit_scale_is_that_in_the_metrics_units(
+    measure: str, point: str, table: Any, judges: dict[str, Judge]
+) -> None:
+    curves = anytime(rows_of(table, VECTOR), judges[VECTOR], measure)
     index = rows_of(table, VECTOR, "evolution", 0)["index"].to_numpy()
     exact, directions = Benchmark().front("vck190/throughput").objectives, ("max", "max")
-    reference = front_scale(get_task("VCK190")).reference_point
+    reference = getattr(front_scale(get_task("VCK190")), point)
     for n in (1, 20, 60):
         share = normalised_hypervolume(judges[VECTOR].values(index[:n]), exact, reference, directions)
         assert curves["evolution"].values[0, n - 1] == pytest.approx(1.0 - share)
+
+
+def test_a_task_without_a_practical_reference_point_is_measured_by_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Judge, "practical_reference_point", None)
+    assert measures(Judge(VECTOR)) == ("hypervolume_regret", "igd_plus", "additive_epsilon")
 
 
 @pytest.mark.parametrize("task", [SCALAR, VECTOR])
