@@ -8,9 +8,11 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
+from anb_gym.metrics import Direction
 from anb_gym.pareto.fronts import front, staircase
 from anb_gym.reports.drawing import FRONT, MARK, ORDER_MAP, finish_axes, new_figure
 from anb_gym.reports.markdown import code, plain, table
+from anb_gym.reports.paper import PAPER_VCK190
 from anb_gym.reports.styles import metric_label, styles
 from anb_gym.space import EFFICIENTNET_B0
 from anb_gym.study.analysis.anytime import anytime
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: What the paper says in section 4.2 of its network for VCK190 beside EfficientNet-B0, both fully trained and measured:
-#: accuracy in points, throughput as a ratio. The other numbers of Figure 4 are in its picture only.
-PAPER_VCK190: Final = (1.8, 1.55)
 #: Evaluations after which Figure 5b is tabulated.
 MILESTONES: Final = (50, 100, 200, 500, 1000, 1500)
 
@@ -71,8 +70,9 @@ def figure4_table(results: Results) -> list[str]:
     for name, run_rows, judge in _tasks(results):
         runs = [run for _, run in run_rows.groupby("seed", sort=True)]
         first = [beats_efficientnet(run, judge) for run in runs]
-        found = np.median([_gains(judge.values(run["index"].to_numpy(np.int64)), judge) for run in runs], axis=0)
-        exact = _gains(judge.problem.front.objectives, judge)
+        b0, best = judge.values(np.array([EFFICIENTNET_B0.index]))[0], judge.problem.task.directions[1]
+        found = np.median([gains(judge.values(run["index"].to_numpy(np.int64)), b0, best) for run in runs], axis=0)
+        exact = gains(judge.problem.front.objectives, b0, best)
         paper = f"{PAPER_VCK190[0]:+.1f}, × {PAPER_VCK190[1]:.2f}" if "vck190/throughput" in judge.metrics else ""
         beaten = f"{np.isfinite(first).sum()} of {len(runs)}"
         cells = [f"{point:+.2f}, × {ratio:.2f}" for point, ratio in (found, exact)]
@@ -81,6 +81,27 @@ def figure4_table(results: Results) -> list[str]:
         )
     head = ["task", "evaluations", "runs that beat B0 in both", "evaluations until then, median"]
     return table([*head, "gains of the search", "of the exact front", "the paper's, in one network"], rows)
+
+
+def gains(points: FloatArray, base: FloatArray, direction: Direction) -> tuple[float, float]:
+    """The largest gains of points over a network in one metric at no loss in the other.
+
+    Args:
+        points: Accuracy and a device metric, ``float64`` (n, 2).
+        base: Those of the network, ``float64`` (2,).
+        direction: That of the device metric.
+
+    Returns:
+        Accuracy in points, and the device metric as a ratio, for latency its inverse; minus infinity where none gains.
+    """
+    accuracy, ratio = relative_to(points, base, direction).T
+    return float(accuracy[ratio >= 1.0].max(initial=-np.inf)), float(ratio[accuracy >= 0.0].max(initial=-np.inf))
+
+
+def relative_to(points: FloatArray, base: FloatArray, direction: Direction) -> FloatArray:
+    """Points relative to a network, ``float64`` (n, 2), of the arguments of :func:`gains`; a larger ratio is better."""
+    ratio = points[:, 1] / base[1] if direction == "max" else base[1] / points[:, 1]
+    return np.stack([points[:, 0] - base[0], ratio], axis=1)
 
 
 def figure5(results: Results) -> Figure:
@@ -152,14 +173,6 @@ def _draw_search(axes: Axes, run: Any, judge: Judge, scale: Any) -> Any:
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter("{x:,.0f}" if points[:, 1].max() >= 100 else "{x:g}")
     return dots
-
-
-def _gains(points: FloatArray, judge: Judge) -> tuple[float, float]:
-    """The largest gains of points over EfficientNet-B0 in one metric at no loss in the other: points, and a ratio."""
-    b0 = judge.values(np.array([EFFICIENTNET_B0.index]))[0]
-    accuracy = points[:, 0] - b0[0]
-    ratio = points[:, 1] / b0[1] if judge.problem.task.directions[1] == "max" else b0[1] / points[:, 1]
-    return float(accuracy[ratio >= 1.0].max(initial=-np.inf)), float(ratio[accuracy >= 0.0].max(initial=-np.inf))
 
 
 def _trajectories(results: Results) -> tuple[dict[str, FloatArray], float]:
