@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 
 from anb_gym.baselines import BASELINES
+from anb_gym.benchmark import Benchmark
 from anb_gym.cli import main
+from anb_gym.construction.three_seeds import ThreeSeeds
+from anb_gym.metrics import ACCURACIES
 from anb_gym.reports.paper import TABLE_1, TABLE_2
-from anb_gym.reports.paper_figures import figure4, figure4_table, figure5, figure5_table
+from anb_gym.reports.paper_figures import figure4, figure4_table, figure5, figure5_table, gains
 from anb_gym.reports.paper_tables import PAPER, lines, table1, table2
+from anb_gym.reports.paper_validation import FIGURE_6, figure3, figure3_table, figure6, figure6_table
 from anb_gym.space import EFFICIENTNET_B0
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
+from anb_gym.study.analysis.statistics import Interval
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
 from anb_gym.study.difficulty import beats_efficientnet
 from anb_gym.study.results import Results
@@ -152,6 +157,72 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: Any) -> None:
     assert (tmp_path / "table1.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_figure3_has_the_papers_numbers_beside_ours() -> None:
+    rows = figure3_table({name: Interval(0.5, 0.25, 0.75) for name in ("proxy against reference", "another")})[2:]
+    assert rows == [
+        "| proxy against reference | 0.500 | 0.250 to 0.750 | 0.926 |",
+        "| another | 0.500 | 0.250 to 0.750 |  |",
+    ]
+    rng = np.random.default_rng(0)
+    panels = figure3(rng.normal(70.0, 3.0, (9, 3)), rng.normal(60.0, 3.0, (9, 3)), rng.normal(70.0, 3.0, 9)).axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["Trained three times", "Predicted by the surrogate"]
+
+
+def test_gains_are_of_one_metric_at_no_loss_in_the_other() -> None:
+    points = np.array([[61.0, 50.0], [60.0, 150.0], [59.0, 400.0]])
+    assert gains(points, np.array([60.0, 100.0]), "max") == (0.0, 1.5)
+    assert gains(points, np.array([60.0, 100.0]), "min") == (1.0, 2.0)
+    assert gains(points, np.array([62.0, 500.0]), "max") == (-np.inf, -np.inf)
+
+
+def test_figure6_has_a_row_a_front_and_a_panel_a_metric() -> None:
+    bench = Benchmark()
+    fronts = [
+        bench.front(metric, fidelity=fidelity)
+        for metric in ("vck190/throughput", "zcu102/latency")
+        for fidelity in ACCURACIES
+    ]
+    rows = figure6_table(fronts)[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| vck190/throughput", "accuracy"],
+        ["| vck190/throughput", "accuracy/reference"],
+        ["| zcu102/latency", "accuracy"],
+        ["| zcu102/latency", "accuracy/reference"],
+    ]
+    base = bench.query(EFFICIENTNET_B0, ["accuracy", "vck190/throughput"])
+    fast = fronts[0].objectives[fronts[0].objectives[:, 1] >= 1.55 * base["vck190/throughput"], 0]
+    assert f"| {fast.max() - base['accuracy'][0]:+.2f} | +1.8 |" in rows[0]
+    assert rows[2].endswith("|  |")
+    panels = [axes.get_title(loc="left") for axes in figure6(fronts).axes]
+    assert panels == ["vck190/throughput", "zcu102/latency"]
+
+
+def test_a_ratio_that_no_network_has_is_said() -> None:
+    (row,) = figure6_table([Benchmark().front("tpuv3/throughput")])[2:]
+    assert "| none is so fast |" in row
+
+
+def test_the_documentation_has_figure_6() -> None:
+    bench = Benchmark()
+    fronts = [bench.front(metric, fidelity=fidelity) for metric in FIGURE_6 for fidelity in ACCURACIES]
+    assert "\n".join(figure6_table(fronts)) in (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+
+
+def test_the_command_replays_figure_3(three_seeds: ThreeSeeds, tmp_path: Path, capsys: Any) -> None:
+    assert main(["reproduce", "figure3", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    table = out[out.index("| statistic") : out.index("\nplot in")]
+    assert table in (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure3.png", "figure3.svg"]
+
+
+def test_figure3_without_its_data_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.delenv("ANB_GYM_THREE_SEEDS", raising=False)
+    monkeypatch.delenv("ANB_GYM_DATASET", raising=False)
+    assert main(["reproduce", "figure3", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("anb-gym: there is no three_seeds.csv: name it with --three-seeds")
+
+
 def test_an_unknown_name_is_one_line(capsys: Any) -> None:
-    assert main(["reproduce", "figure6"]) == 1
+    assert main(["reproduce", "figure7"]) == 1
     assert "NAME must be one of" in capsys.readouterr().err
