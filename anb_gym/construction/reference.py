@@ -152,7 +152,7 @@ class HeldOut:
         predictions: ``float64`` (repeats, n).
         std: Their standard deviations without what the model cannot express, ``float64`` (repeats, n).
         folds: The fold of each, ``int64`` (repeats, n).
-        noise: Standard deviation of one label.
+        noise: Standard deviation of a label around the mean of many seeds, pooled over architectures.
     """
 
     labels: FloatArray
@@ -257,7 +257,7 @@ def fit_reference(job: ReferenceJob, data: ThreeSeeds, folder: Path) -> dict[str
     model = TwoFidelity(upon, held_out.spread() / target.scale).fit(states, target.forward(labels))
     mean = target.tables(model.fold())
     log_std, fidelity = std_tables(model, target, job.seed)
-    relative = held_out.relative(held_out.spread())
+    relative, (at, noise) = held_out.relative(held_out.spread()), seed_deviation(runs)
     manifest = job.manifest(data, upon) | {
         "coefficients": dict(zip(TERMS, (model.coefficients * target.scale).tolist(), strict=True)),
         "versions": {name: version(name) for name in LIBRARIES},
@@ -265,9 +265,9 @@ def fit_reference(job: ReferenceJob, data: ThreeSeeds, folder: Path) -> dict[str
             "samples": STD_SAMPLES,
             "r2_of_tables": round(fidelity, 4),
             "test_rms": float(np.sqrt(np.mean(np.square(held_out.std)) + held_out.spread() ** 2)),
-            "noise": _seed_deviation(runs),
-            "quantiles": {str(level): float(np.quantile(relative, level)) for level in LEVELS},
-            "coverage": dict(zip(map(str, LEVELS), held_out.coverage().tolist(), strict=True)),
+            "noise": {"at": at.tolist(), "std": noise.tolist()},
+            "quantiles": {"levels": list(LEVELS), "multipliers": np.quantile(relative, LEVELS).tolist()},
+            "cross_validated": {f"{level:g}": float(s) for level, s in zip(LEVELS, held_out.coverage(), strict=True)},
         },
         "test": {
             **held_out.scores()._asdict(),
@@ -304,16 +304,27 @@ def cross_validate(upon: Surrogate, states: States, runs: FloatArray, seed: int)
         model = TwoFidelity(upon).fit(states[~out], target.forward(labels[~out]))
         predictions[repeat, out] = target.backward(model.predict(states[out]))
         std[repeat, out] = model.std(states[out]) * target.scale
-    return HeldOut(labels, predictions, std, folds, _seed_deviation(runs) / float(np.sqrt(runs.shape[1])))
+    noise = float(np.sqrt(np.mean(runs.var(axis=1, ddof=1)))) / float(np.sqrt(runs.shape[1]))
+    return HeldOut(labels, predictions, std, folds, noise)
 
 
 def _target(labels: FloatArray) -> RegressionTarget:
     return RegressionTarget(Identity(), float(labels.mean()), float(labels.std()))
 
 
-def _seed_deviation(runs: FloatArray) -> float:
-    """Standard deviation of one training around the mean of its architecture, pooled over architectures."""
-    return float(np.sqrt(np.mean(runs.var(axis=1, ddof=1))))
+def seed_deviation(runs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Standard deviation of one training around the mean of its architecture: weak networks vary more.
+
+    Args:
+        runs: Labels by seed, ``float64`` (n, seeds).
+
+    Returns:
+        Mean labels of the lower, the middle and the upper third of the architectures, ``float64`` (3,), and the
+        deviations there, pooled over each third, ``float64`` (3,).
+    """
+    thirds = np.array_split(runs[np.argsort(runs.mean(axis=1), kind="stable")], 3)
+    at = np.array([third.mean() for third in thirds])
+    return at, np.sqrt([third.var(axis=1, ddof=1).mean() for third in thirds])
 
 
 def _state_values(block: int) -> FloatArray:
