@@ -251,15 +251,15 @@ def collect(experiment: Experiment, folder: Path) -> Path:
         raise ValueError(f"folder must have a finished run of {experiment.name}, {folder} has none")
     skipped = [{"id": id, "agent": name, "reason": reason} for (id, name), reason in experiment.skipped.items()]
     content = {"name": experiment.name, "skipped": skipped, "runs": finished}
-    write_atomically(folder / FILE, _as_lines(content).encode())
+    write_results(folder / FILE, content)
     return folder / FILE
 
 
-def _as_lines(content: Mapping[str, Any]) -> str:
-    """JSON with a line for each run."""
+def write_results(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes results, as :func:`load_results` reads them, with a line for each run."""
     head = json.dumps({key: value for key, value in content.items() if key != "runs"})
     runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in content["runs"])
-    return f'{head[:-1]}, "runs": [\n{runs}\n]}}\n'
+    write_atomically(file, f'{head[:-1]}, "runs": [\n{runs}\n]}}\n'.encode())
 
 
 def carry_out(run: PolicyRun) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
         "scores": [asdict(_comparable(run, of)) for of in scored()],
         "unique": len(np.unique(index)),
         **took,
-        "memory": _memory(),
+        "memory": peak_memory(),
     }
 
 
@@ -413,7 +413,7 @@ def _check(fields: Fields) -> None:
     fields.items("scores", dict)
 
 
-def _memory() -> float:
+def peak_memory() -> float:
     """The largest resident size of this process, in MB; -1 where the system does not tell."""
     with suppress(OSError, StopIteration):  # where it is that of the program alone, not of what it was forked from
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()

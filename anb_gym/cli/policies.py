@@ -31,6 +31,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     policies.add_argument(
         "--collect", action="store_true", help="write the page of the runs that are finished and stop"
     )
+    policies.add_argument(
+        "--with", dest="others", type=Path, metavar="FILE", help="results.json of other agents, for the page alone"
+    )
     policies.set_defaults(run=_run)
 
 
@@ -50,7 +53,10 @@ def _run(options: argparse.Namespace) -> None:
             file = collect(experiment, folder)
         else:
             file = run_experiment(experiment, folder, options.workers, progress=True, chosen=chosen)
-        for path in (file, *write_policies(load_results(file), folder)):
+        results = load_results(file)
+        if options.others:
+            results["runs"] += load_results(options.others)["runs"]
+        for path in (file, *write_policies(results, folder)):
             print(path)
 
 

@@ -44,6 +44,7 @@ class Track:
         value: The number of a run; None where the run has none.
         file: The name of its picture.
         score: Whether tables show 1 less the number, of which more is better.
+        by_task: Whether ids of one task are compared: preferences and a vector reward have the same exact front.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Track:
     value: Callable[[Run], float | None]
     file: str
     score: bool = False
+    by_task: bool = False
+
+    def problem(self, run: Run) -> str:
+        """What a run is compared on: its id or its task."""
+        return str(run["scores"][-1]["task"] if self.by_task else run["id"])
 
     def shown(self, value: float) -> str:
         """The number as tables show it."""
@@ -98,9 +104,11 @@ TRACKS: Final = (
         "Front",
         "The share of the exact front's hypervolume that the greedy designs for evenly spaced preferences do not "
         "cover. They are a deterministic set, whose number is in the last table: expected returns of a stochastic "
-        "policy are another quantity.",
+        "policy are another quantity. Tasks are compared, for ids with preferences and with a vector reward have one "
+        "front and one reference point.",
         _missing("coverage"),
         "front.png",
+        by_task=True,
     ),
     Track(
         "Constraint, loss",
@@ -201,7 +209,8 @@ def _overall(track: Track, runs: Sequence[Run], rng: np.random.Generator) -> Ite
             beaten = f"{probability_of_improvement(matrices[order[0]], matrices[name]):.2f}"
         seeds = len(matrices[name]) if name in matrices else len({seed for agent, _, seed in values if agent == name})
         rows.append([plain(name), cells[0], between, beaten, str(seeds), *cells[1:]])
-    over = "all ids" if (shared := _shared(values)) == ids else f"{len(shared)} of {len(ids)} ids"
+    what = "tasks" if track.by_task else "ids"
+    over = f"all {what}" if (shared := _shared(values)) == ids else f"{len(shared)} of {len(ids)} {what}"
     yield from table(["agent", over, "95 % interval", "the first beats it", "seeds", *map(code, ids)], rows)
 
 
@@ -212,9 +221,12 @@ def _cell(track: Track, value: float, best: float) -> str:
 
 
 def _values(track: Track, runs: Sequence[Run]) -> dict[tuple[str, str, int], float]:
-    """Values by agent, id and seed."""
-    found = {(run["agent"], run["id"], run["seed"]): track.value(run) for run in runs}
-    return {key: value for key, value in found.items() if value is not None}
+    """Values by agent, id or task, and seed."""
+    return {
+        (run["agent"], track.problem(run), run["seed"]): value
+        for run in runs
+        if (value := track.value(run)) is not None
+    }
 
 
 def _matrices(track: Track, runs: Sequence[Run]) -> dict[str, FloatArray]:

@@ -99,6 +99,11 @@ def test_a_part_is_carried_out_alone(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([*command, *part, "--ids", "AccelNAS-VCK190-Preference-v0"]) == 0
     (run,) = load_results(tmp_path / "out")["runs"]
     assert (run["agent"], run["seed"]) == ("archive_evolution", 7)
+    other = {**run, "agent": "other", "id": "AccelNAS-VCK190-MO-v0"}
+    policies.write_results(tmp_path / "other.json", {"name": "other", "skipped": [], "runs": [other]})
+    assert main([*command, "--collect", "--with", str(tmp_path / "other.json")]) == 0
+    assert "| other |" in (tmp_path / "out" / "policies.md").read_text(encoding="utf-8")
+    assert load_results(tmp_path / "out")["runs"] == [run]
     capsys.readouterr()
     for option, value, known in [("seeds", "5", "4, 7"), ("agents", "ppo", "archive_evolution, toy")]:
         assert main([*command, f"--{option}", value]) == 1

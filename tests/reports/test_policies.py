@@ -85,6 +85,19 @@ def test_tracks_are_apart(results: dict[str, Any]) -> None:
     assert _table(lines, "## What it took")["good"] == ["1,000", "900", "40", "2.0", "3.0", "400"]
 
 
+def test_fronts_are_compared_by_task(results: dict[str, Any]) -> None:
+    vector = [_run("vector", "AccelNAS-VCK190-MO-v0", seed, 0.0, coverage=0.9) for seed in range(3)]
+    for run in vector:
+        run["scores"] = [{**run["scores"][0], "policy_score": None}]
+    lines = page({**results, "runs": [*results["runs"], *vector]})
+    start = lines.index("## Front")
+    assert any(line.startswith("| agent | all tasks |") and line.endswith("| `VCK190` |") for line in lines[start:])
+    rows = _table(lines, "## Front")
+    assert float(rows["vector"][0]) == float(rows["vector"][-1]) == pytest.approx(0.1)
+    assert float(rows["good"][0]) == pytest.approx(0.05)  # not of the bound, which has no coverage
+    assert "vector" not in _table(lines, "## Policy, greedy")
+
+
 def test_files_are_written(results: dict[str, Any], tmp_path: Path) -> None:
     files = write_policies(results, tmp_path)
     assert files[0] == tmp_path / "policies.md"
