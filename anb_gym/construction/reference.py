@@ -124,7 +124,8 @@ class TwoFidelity:
         noise = 1.0 / self._model.alpha_  # which scikit-learn includes; its intercept is known to that over n
         learned = np.square(total) - noise + noise / self._records
         cheaper = self.coefficients[0] * np.exp(self.surrogate.log_std(states))
-        return np.sqrt(learned + np.square(cheaper) + self.spread**2)
+        deviation: FloatArray = np.sqrt(learned + np.square(cheaper) + self.spread**2)
+        return deviation
 
     def fold(self) -> BlockTables:
         """Tables that give the same predictions, up to rounding; of the order of the surrogate's."""
