@@ -39,6 +39,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     fit.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/fit")
     fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument(
+        "--version", type=int, default=0, metavar="0|1", help="1 takes off what measuring campaigns did to labels"
+    )
     fit.add_argument("--workers", type=int, default=1, help="processes, one thread each")
     fit.add_argument("--force", action="store_true", help="fit again what is already there")
     fit.add_argument("--tune", type=int, metavar="TRIALS", help="tune instead, up to so many trials per study")
@@ -66,6 +69,7 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
+        from anb_gym.construction.fitting import VERSIONS, surrogate_name
         from anb_gym.construction.labels import write_labels
         from anb_gym.construction.three_seeds import find_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
@@ -74,6 +78,8 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     if options.tune is not None and options.tune < 1:
         raise ValueError(f"--tune must be at least 1, got {options.tune}")
+    if options.version not in VERSIONS:
+        raise ValueError(f"--version must be one of {', '.join(map(str, VERSIONS))}, got {options.version}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.configs is not None and options.tune is None and not options.configs.is_dir():
@@ -84,7 +90,8 @@ def _run(options: argparse.Namespace) -> None:
         # Scores are in the manifests; nothing is downloaded to print them.
         there = options.data is not None or os.environ.get(datasets.VARIABLE)
         dataset = datasets.load_dataset(options.data) if there else None
-        print(report.report(options.out or ARTEFACTS, dataset, wanted, wanted_metrics, options.blocks), end="")
+        surrogates = [surrogate_name(family, options.version) for family in wanted]
+        print(report.report(options.out or ARTEFACTS, dataset, surrogates, wanted_metrics, options.blocks), end="")
         if dataset is None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return
@@ -126,9 +133,13 @@ def _fit_all(
 ) -> None:
     with needing("fit"):
         from anb_gym.construction import fitting
+        from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
         from anb_gym.construction.labels import write_labels
         from anb_gym.construction.report import report
-    jobs = [fitting.Job.configured(family, metric, options.seed, options.configs) for family, metric in pairs]
+    jobs = [
+        fitting.Job.configured(family, metric, options.seed, options.configs, options.version)
+        for family, metric in pairs
+    ]
     todo = jobs if options.force else [job for job in jobs if not job.is_done(dataset, options.out)]
     print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates are already in {options.out}")
     for manifest in _progress(fitting.fit_all(todo, dataset, options.out, options.workers), len(todo)):
@@ -143,8 +154,10 @@ def _fit_all(
     if device is not None:
         _print_ceilings(dataset, pairs, options)
         return
-    write_atomically(options.out / "report.md", report(options.out, dataset).encode())
-    print(f"report in {options.out / 'report.md'}")
+    surrogates = [fitting.surrogate_name(family, options.version) for family in ALL_FAMILIES]
+    path = options.out / ("report.md" if options.version == 0 else f"report-v{options.version}.md")
+    write_atomically(path, report(options.out, dataset, surrogates).encode())
+    print(f"report in {path}")
 
 
 def _fit_references(pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:

@@ -4,6 +4,9 @@ A surrogate is fitted on the split's train and validation records and scored
 once on its test records, in the very form that ships: tables, if the family
 has them. Hyperparameters come from ``configs/surrogates`` and are tuned on the
 train and validation records alone (:mod:`anb_gym.construction.tuning`).
+
+Version 0 takes labels as they are. Version 1 takes off what the campaign of their measurement did to them
+(:mod:`anb_gym.construction.campaigns`), and is scored with the campaigns of the test records known.
 """
 
 from __future__ import annotations
@@ -25,12 +28,13 @@ from anb_gym._types import FloatArray
 from anb_gym._workers import following
 from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RESTARTS, coordinate_ascent
+from anb_gym.construction.campaigns import AFFECTED, Campaigns, has_campaigns, remove_campaigns
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families import FOLDABLE, FoldableRegressor, Regressor, make_family
 from anb_gym.construction.families.base import one_hot
 from anb_gym.construction.families.config import load_config
 from anb_gym.construction.splits import split_name, split_of
-from anb_gym.construction.targets import RegressionTarget, score
+from anb_gym.construction.targets import RegressionTarget, link_of, score
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.store import (
     SCHEMA,
@@ -48,6 +52,8 @@ STD_SAMPLES: Final = 6000
 #: Labels above this are left out of fits: such runs were disturbed. All but 20 of the 5,138 trainings took less than
 #: 4,000 s; the slowest took 31,079 s. Test records are never left out.
 _FIT_LIMITS: Final = {"train_time": 4000.0}
+#: What a fit takes labels for: as they are, or without what their campaign did to them.
+VERSIONS: Final = (0, 1)
 #: Libraries whose versions manifests state.
 LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "numba", "xgboost", "lightgbm")
 
@@ -61,17 +67,26 @@ class Job:
         metric: Name of the metric.
         seed: Decides every random draw.
         hyperparameters: Fields of the family.
+        version: One of :data:`VERSIONS`.
     """
 
     family: str
     metric: str
     seed: int
     hyperparameters: dict[str, Any]
+    version: int = 0
 
     @classmethod
-    def configured(cls, family: str, metric: str, seed: int = 0, directory: Path | None = None) -> Job:
+    def configured(
+        cls, family: str, metric: str, seed: int = 0, directory: Path | None = None, version: int = 0
+    ) -> Job:
         """A job with the hyperparameters of ``configs/surrogates``, or those that a directory has instead."""
-        return cls(family, metric, seed, load_config(family, directory).hyperparameters(metric))
+        return cls(family, metric, seed, load_config(family, directory).hyperparameters(metric), version)
+
+    @property
+    def surrogate(self) -> str:
+        """Name of the result."""
+        return surrogate_name(self.family, self.version)
 
     def manifest(self, dataset: Dataset) -> dict[str, Any]:
         """Identity of the result: a file whose manifest has all of this need not be fitted again."""
@@ -84,16 +99,22 @@ class Job:
             "fitted_on": f"train and validation records of {split_name(dataset)}",
             "seed": self.seed,
             "hyperparameters": self.hyperparameters,
+            **({"version": self.version} if self.version else {}),
         }
 
     def is_done(self, dataset: Dataset, folder: Path) -> bool:
         """Whether ``folder`` already holds this job's complete and undamaged result."""
-        path = artefact_path(folder, self.family, self.metric)
+        path = artefact_path(folder, self.surrogate, self.metric)
         try:
             manifest = load(path).manifest if self.family in FOLDABLE else read_manifest(path)
         except ArtefactError:
             return False
         return all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
+
+
+def surrogate_name(family: str, version: int) -> str:
+    """Name of a family's surrogates of a version: that of the family alone for the first."""
+    return f"{family}-v{version}" if version else family
 
 
 def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 1) -> Iterator[dict[str, Any]]:
@@ -102,7 +123,7 @@ def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 
     Args:
         jobs: What to fit.
         dataset: Labels.
-        folder: Where artefacts go, as ``<family>/<metric>.npz`` and ``.json``.
+        folder: Where artefacts go, as ``<surrogate>/<metric>.npz`` and ``.json``.
         workers: Processes, each with one thread.
 
     Yields:
@@ -116,28 +137,34 @@ def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 
 def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Fits, scores and writes one surrogate; returns its manifest."""
     split = split_of(dataset)
-    fitted = labelled(dataset, job.metric, np.concatenate([split["train"], split["val"]]), for_fit=True)
-    held_out = labelled(dataset, job.metric, split["test"])
-    if len(np.unique(held_out[1])) < 2:
+    fitted = with_label(dataset, job.metric, np.concatenate([split["train"], split["val"]]), for_fit=True)
+    held_out = with_label(dataset, job.metric, split["test"])
+    labels = held_out.metrics[job.metric]
+    if len(np.unique(labels)) < 2:
         raise ValueError(
             f"{job.metric} must have two different labels among the {len(split['test'])} test records at least, so "
-            f"that a fit can be scored, got {held_out[1]}; collect more architectures"
+            f"that a fit can be scored, got {labels}; collect more architectures"
         )
     with threadpool_limits(1):
-        target, model = fit_model(job, *fitted)
-        labels = held_out[1]
+        fit_labels, campaigns = fitted.metrics[job.metric], None
+        if job.version and has_campaigns(dataset, job.metric):
+            fit_labels, campaigns = without_campaigns(job, fitted)
+        target, model = fit_model(job, fitted.states, fit_labels)
         manifest = job.manifest(dataset) | {"versions": {name: version(name) for name in LIBRARIES}}
-        path = artefact_path(folder, job.family, job.metric)
-        std = model.std(held_out[0]) * target.scale
+        path = artefact_path(folder, job.surrogate, job.metric)
+        std = model.std(held_out.states) * target.scale
         if job.family in FOLDABLE:
             mean = target.tables(cast(FoldableRegressor, model).fold())
             log_std, fidelity = std_tables(model, target, job.seed)
-            predictions = target.link.value(mean(held_out[0]))
+            predictions = target.link.value(mean(held_out.states))
             manifest["std"] = {"samples": STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
         else:
-            predictions = target.backward(model.predict(held_out[0]))
+            predictions = target.backward(model.predict(held_out.states))
             manifest["std"] = {}
     slope = np.abs(target.link.slope(target.link.inverse(predictions)))
+    if campaigns is not None:
+        manifest["campaigns"] = campaigns.to_dict()
+        predictions = target.link.value(campaigns.measured(target.link.inverse(predictions), held_out.records))
     residual = np.sqrt(np.mean(np.square(predictions - labels)))
     manifest["std"]["test_rms"] = float(np.sqrt(np.mean(np.square(slope * std))))
     manifest["test"] = {**score(labels, predictions)._asdict(), "rmse": float(residual), "records": len(labels)}
@@ -158,17 +185,30 @@ def smallest(folder: Path, job: Job) -> tuple[int, float] | None:
     """
     if job.family not in FOLDABLE:
         return None
-    mean = load(artefact_path(folder, job.family, job.metric)).mean
+    mean = load(artefact_path(folder, job.surrogate, job.metric)).mean
     states, value = coordinate_ascent(lambda states: -mean(states), N_RESTARTS, job.seed)
     return int(SPACE.states_to_index(states[None])[0]), -value
 
 
-def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False) -> tuple[States, FloatArray]:
-    """Block states (n, 7) and labels (n,) of those records that have the metric; for a fit, without disturbed runs."""
+def with_label(dataset: Dataset, metric: str, records: Any, for_fit: bool = False) -> Dataset:
+    """Those of some records that have the metric; for a fit, without disturbed runs."""
     rows = dataset.select(records)
-    labels = rows.metrics[metric]
-    known = labels <= (_FIT_LIMITS.get(metric, np.inf) if for_fit else np.inf)  # false for NaN
-    return rows.states[known], labels[known]
+    known = rows.metrics[metric] <= (_FIT_LIMITS.get(metric, np.inf) if for_fit else np.inf)  # false for NaN
+    return rows.select(rows.records[known])
+
+
+def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False) -> tuple[States, FloatArray]:
+    """Block states (n, 7) and labels (n,) of :func:`with_label`."""
+    rows = with_label(dataset, metric, records, for_fit)
+    return rows.states, rows.metrics[metric]
+
+
+def without_campaigns(job: Job, rows: Dataset) -> tuple[FloatArray, Campaigns]:
+    """Labels of a job's metric as the fastest host shows them, ``float64`` (n,), and the campaigns that were fitted."""
+    link = link_of(job.metric)
+    seconds = link.inverse(rows.metrics[job.metric])
+    campaigns, free = remove_campaigns(seconds, rows.states, rows.records, AFFECTED[job.metric], job.seed)
+    return link.value(free), campaigns
 
 
 def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionTarget, Regressor]:

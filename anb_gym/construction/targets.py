@@ -19,6 +19,11 @@ from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.tables import BlockTables
 
 
+def link_of(metric: str) -> Link:
+    """The link that a metric is fitted through: throughput is additive in its reciprocal."""
+    return Reciprocal() if metric.endswith("/throughput") else Identity()
+
+
 @dataclass(frozen=True)
 class RegressionTarget:
     """A metric's labels as a regression target of mean 0 and standard deviation 1.
@@ -43,7 +48,7 @@ class RegressionTarget:
         choose(metric, PREDICTED, "metric")
         if not (np.isfinite(labels).all() and (labels > 0).all() and len(np.unique(labels)) > 1):
             raise ValueError(f"labels of {metric} must be positive, finite and not all equal, got {labels!r}")
-        link: Link = Reciprocal() if metric.endswith("/throughput") else Identity()
+        link = link_of(metric)
         score = link.inverse(labels)
         return cls(link, float(score.mean()), float(score.std()))
 

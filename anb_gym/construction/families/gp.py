@@ -107,6 +107,12 @@ class AdditiveGP:
             result.append(np.sqrt(np.maximum(prior - np.einsum("ij,ij->j", whitened, whitened), 1e-12)))
         return np.concatenate(result)
 
+    def covariance(self, states: States) -> FloatArray:
+        """Prior covariance between architectures, ``float64`` (n, n), without noise."""
+        p = self._fitted()
+        gram: FloatArray = _gram(states, states, p.kernels, p.variances, True)
+        return gram
+
     def fold(self) -> BlockTables:
         """The posterior mean as tables; equal to :meth:`predict` up to rounding."""
         p = self._fitted()

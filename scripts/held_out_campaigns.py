@@ -1,0 +1,169 @@
+"""What is known without the campaign: surrogates of the TPUs before and after campaigns are taken off.
+
+Prints the tables of ``docs/surrogates.md``:
+
+1. One campaign held out: Gaussian processes are fitted to the records of the other two, once with the labels as they
+   are and once with campaigns taken off. Half of the third campaign's records tell its host's times and offsets (for
+   either surrogate), the other half is scored: Kendall's tau within the campaign, and over all pairs of one of its
+   records and one test record of the other campaigns.
+2. The third campaign alone: pairs of a network with four layers in block 5 and one with fewer, both held out. They
+   had the same host, so their order needs no model of campaigns.
+3. Architectures that were measured twice.
+
+Needs the dataset; some ten minutes on one core.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from anb_gym.construction.campaigns import AFFECTED, STARTS, Campaigns, _weights, remove_campaigns
+from anb_gym.construction.dataset import default_split, load_dataset
+from anb_gym.construction.families.gp import AdditiveGP
+from anb_gym.construction.targets import score
+from anb_gym.surrogates.store import ARTEFACTS, artefact_path, load
+
+
+def fitted(states, seconds):
+    """Predictions of seconds per image by a Gaussian process of two-block interactions."""
+    centre, scale = seconds.mean(), seconds.std()
+    gp = AdditiveGP(order=2, subset=1000, iterations=40, degrees=20.0, rounds=1)
+    gp.fit(states, (seconds - centre) / scale, 0)
+    return lambda new: gp.predict(new) * scale + centre
+
+
+def host_of(free, seconds, records, start, stop, limited):
+    """The campaign's times and offsets that bring predictions closest to its labels."""
+    weights = _weights(records, (start, stop))
+    knots = weights.shape[1]
+
+    def shown(theta, free, weights):
+        limit = weights @ theta[knots:] if limited else 0.0
+        return np.maximum(free, limit) + weights @ theta[:knots]
+
+    first = np.concatenate([np.zeros(knots), np.full(knots, np.quantile(seconds, 0.1))])
+    found = least_squares(
+        lambda t: (shown(t, free, weights) / seconds - 1.0) / 0.012, first, loss="soft_l1", x_scale=1e-5
+    )
+    return lambda free, records: shown(found.x, free, _weights(records, (start, stop)))
+
+
+def pairs_tau(labels_a, predicted_a, labels_b, predicted_b, least=0.0):
+    """Kendall's tau over pairs of one of a and one of b, whose labels differ by a relative amount, and their number."""
+    truth = labels_a[:, None] / labels_b - 1.0
+    guess = predicted_a[:, None] - predicted_b
+    kept = np.abs(truth) > least
+    return float((np.sign(truth) * np.sign(guess))[kept].mean()), int(kept.sum())
+
+
+def without(campaign, records):
+    """Starts of the other campaigns and numbers of their records, with nothing between them."""
+    size = STARTS[campaign + 1] - STARTS[campaign]
+    starts = (*STARTS[: campaign + 1], *(start - size for start in STARTS[campaign + 2 :]))
+    return starts, np.where(records >= STARTS[campaign + 1], records - size, records)
+
+
+def held_out_campaigns(dataset, metric):
+    """Prints the first table."""
+    limited = AFFECTED[metric]
+    labels = dataset.metrics[metric]
+    known = np.isfinite(labels)
+    campaign = np.searchsorted(STARTS, dataset.records, side="right") - 1
+    split = default_split()
+    for_fit = np.isin(dataset.records, np.concatenate([split["train"], split["val"]]))
+    test = np.isin(dataset.records, split["test"])
+    print(f"\n{metric}: one campaign held out\n")
+    print("| records held out | labels | τ within | R² within | τ across | τ across, all hosts known |")
+    print("|---|---|---|---|---|---|")
+    for c in range(3):
+        others = known & for_fit & (campaign != c)
+        judged = known & (campaign == c) & (dataset.records % 2 == 1)
+        hosts = known & (campaign == c) & (dataset.records % 2 == 0)
+        elsewhere = known & test & (campaign != c)
+        starts, numbers = without(c, dataset.records)
+        seconds = 1.0 / labels
+        campaigns, free = remove_campaigns(seconds[others], dataset.states[others], numbers[others], limited, 0, starts)
+        for name, target in (("as they are", seconds[others]), ("without campaigns", free)):
+            predict = fitted(dataset.states[others], target)
+            new, old = predict(dataset.states[judged]), predict(dataset.states[elsewhere])
+            host = host_of(
+                predict(dataset.states[hosts]),
+                seconds[hosts],
+                dataset.records[hosts],
+                STARTS[c],
+                STARTS[c + 1],
+                limited,
+            )
+            shown = host(new, dataset.records[judged])
+            within = score(labels[judged], 1.0 / shown)
+            plain, _ = pairs_tau(labels[judged], 1.0 / new, labels[elsewhere], 1.0 / old)
+            if name == "without campaigns":
+                old = campaigns.measured(old, numbers[elsewhere])
+            else:
+                for other in {0, 1, 2} - {c}:
+                    there, fit = campaign[elsewhere] == other, others & (campaign == other)
+                    host = host_of(
+                        predict(dataset.states[fit]),
+                        seconds[fit],
+                        dataset.records[fit],
+                        STARTS[other],
+                        STARTS[other + 1],
+                        limited,
+                    )
+                    old[there] = host(old[there], dataset.records[elsewhere][there])
+            across, _ = pairs_tau(labels[judged], 1.0 / shown, labels[elsewhere], 1.0 / old)
+            print(
+                f"| {STARTS[c]}–{STARTS[c + 1] - 1} | {name} | {within.tau:.4f} | {within.r2:.4f} "
+                f"| {plain:.4f} | {across:.4f} |",
+                flush=True,
+            )
+
+
+def third_campaign(dataset, metric, folder):
+    """Prints the second table."""
+    labels = dataset.metrics[metric]
+    rows = np.isfinite(labels) & np.isin(dataset.records, default_split()["test"]) & (dataset.records >= STARTS[2])
+    four = dataset.choices[:, 4 * 5 + 2] == 3
+    print(f"\n{metric}: pairs of the third campaign, four layers in block 5 against fewer, test records\n")
+    print("| surrogate | labels differ by at least | pairs | τ |")
+    print("|---|---|---|---|")
+    for surrogate in ("gp", "gp-v1", "xgb", "xgb-v1", "lgb", "lgb-v1"):
+        path = artefact_path(folder if "-v" in surrogate else ARTEFACTS, surrogate, metric)
+        predicted = load(path).predict(dataset.states)
+        for least in (0.0, 0.03):
+            a, b = rows & four, rows & ~four
+            tau, count = pairs_tau(labels[a], predicted[a], labels[b], predicted[b], least)
+            print(f"| {surrogate} | {least:.0%} | {count} | {tau:.4f} |")
+
+
+def twice(dataset, metric, folder):
+    """Prints what the third says."""
+    labels = dataset.metrics[metric]
+    stated = load(artefact_path(folder, "gp-v1", metric)).manifest["campaigns"]
+    times = [np.array(stated[name] or np.zeros((3, 4))) * 1e-6 for name in ("offset_us", "host_us")]
+    campaigns = Campaigns(STARTS, *times)
+    _, position, count = np.unique(dataset.index, return_inverse=True, return_counts=True)
+    pairs = [np.flatnonzero(position == k) for k in np.flatnonzero(count == 2)]
+    first, second = np.array([pair for pair in pairs if np.isfinite(labels[pair]).all()]).T
+    change = 1.0 / labels[second] - 1.0 / labels[first]
+    free = 1.0 / load(artefact_path(folder, "gp-v1", metric)).predict(dataset.states[first])
+    expected = campaigns.measured(free, dataset.records[second]) - campaigns.measured(free, dataset.records[first])
+    left = np.square(change - expected).sum() / np.square(change).sum()
+    print(
+        f"\n{metric}: {len(first)} architectures measured twice in the first campaign; mean change "
+        f"{1e6 * change.mean():.1f} µs per image, expected {1e6 * expected.mean():.1f}; "
+        f"{1 - left:.0%} of the mean square change explained"
+    )
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ARTEFACTS
+    dataset = load_dataset()
+    for metric in AFFECTED:
+        twice(dataset, metric, folder)
+        third_campaign(dataset, metric, folder)
+        held_out_campaigns(dataset, metric)
