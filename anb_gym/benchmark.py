@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from anb_gym import complexity, devices
-from anb_gym._errors import choose
+from anb_gym._errors import choose, shown
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
@@ -16,6 +16,7 @@ from anb_gym.fronts.store import FRONTS, front_key
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
+from anb_gym.surrogates.intervals import OF, Of
 from anb_gym.surrogates.store import FAMILIES, SURROGATES, Surrogate, is_fitted, load_shipped
 from anb_gym.surrogates.tables import evaluate
 
@@ -71,7 +72,7 @@ class Benchmark:
         archs: Any,
         metrics: str | Sequence[str] | None = None,
         noise: Noise | int | None = None,
-        std: bool = False,
+        std: bool | Of = False,
     ) -> dict[str, FloatArray]:
         """Scores architectures.
 
@@ -83,10 +84,13 @@ class Benchmark:
             noise: None for the surrogate's mean; a :class:`~anb_gym.Noise`, or its
                 seed, for what one measurement would show.
             std: Also return the predictive standard deviation of each predicted
-                metric as ``"<metric>:std"``, in the metric's unit. It is the
-                surrogate's own uncertainty: it contains neither ``noise`` nor what the
-                model cannot express, and is two to five times below the held-out error
-                on devices. The manifest has both (``test_rms`` and ``rmse``).
+                metric as ``"<metric>:std"``, in the metric's unit. True or ``"mean"``: of where
+                the mean of many measurements lies, so without ``noise``; ``"measurement"``: of
+                what one new measurement would show, as the dataset's were made. One deviation
+                holds 68 % of held-out records, as it would of a normal distribution. Only
+                calibrated surrogates, ``"gp-v1"`` and the like, have the second; in the others
+                deviations are the model's own, without what it cannot express: on devices two to
+                five times below the held-out error.
 
         Returns:
             One ``float64`` (n,) array per metric, by its full name. An architecture's values do not
@@ -95,6 +99,8 @@ class Benchmark:
         Raises:
             ValueError: An argument has the wrong type, shape or value; a metric is unknown.
         """
+        if not isinstance(std, bool | np.bool_) and not (isinstance(std, str) and std in OF):
+            raise ValueError(f"std must be True, False, 'mean' or 'measurement', got {shown(std)}")
         names = self._names(metrics)
         states = SPACE.as_states(archs, "archs")
         values = self.query_states(states, names)
@@ -104,8 +110,28 @@ class Benchmark:
             values = {name: perturb(name, column, index, key) for name, column in values.items()}
         if std:
             predicted = [name for name in names if name in PREDICTED]
-            values |= {f"{name}:std": self.load(name).std(states) for name in predicted}
+            of: Of = "measurement" if std == "measurement" else "mean"
+            values |= {f"{name}:std": self.load(name).std(states, of) for name in predicted}
         return values
+
+    def interval(self, archs: Any, metric: str, level: float = 0.9, of: Of = "measurement") -> FloatArray:
+        """Central intervals of a predicted metric, calibrated on held-out records.
+
+        Args:
+            archs: As in :meth:`query`.
+            metric: A predicted metric, or a device alone as in :meth:`query`.
+            level: Share of measurements within the intervals, above 0 and at most 0.995.
+            of: ``"measurement"``: what one new measurement would show. ``"mean"``: where the mean of many lies.
+
+        Returns:
+            Lower and upper ends, ``float64`` (n, 2), in the metric's unit.
+
+        Raises:
+            ValueError: An argument has the wrong type, shape or value; the metric is not predicted, or the
+                surrogate not calibrated: the message names the one that is.
+        """
+        surrogate = self.load(metric)
+        return surrogate.interval(SPACE.as_states(archs, "archs"), level, cast(Of, choose(of, OF, "of")))
 
     def query_states(self, states: States, metrics: Sequence[str]) -> dict[str, FloatArray]:
         """Scores valid block states without checks, for inner loops.

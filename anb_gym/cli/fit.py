@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from anb_gym.surrogates.store import ARTEFACTS, FAMILIES
 
 if TYPE_CHECKING:
     from anb_gym.construction.dataset import Dataset
+    from anb_gym.construction.fitting import Job
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,10 +39,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "else beside the dataset",
     )
     fit.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/fit")
-    fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
-        "--version", type=int, default=0, metavar="0|1", help="1 takes off what measuring campaigns did to labels"
+        "--version",
+        type=int,
+        default=0,
+        choices=(0, 1),
+        help="of the tables, by default 0: 1 has calibrated deviations and labels without what campaigns did to them",
     )
+    fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--workers", type=int, default=1, help="processes, one thread each")
     fit.add_argument("--force", action="store_true", help="fit again what is already there")
     fit.add_argument("--tune", type=int, metavar="TRIALS", help="tune instead, up to so many trials per study")
@@ -58,6 +63,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     fit.add_argument("--blocks", action="store_true", help="with --report: also fit without each block of records")
     fit.add_argument("--labels", action="store_true", help="write what the labels span, labels.json, and fit nothing")
+    fit.add_argument(
+        "--plot", type=Path, metavar="PATH", help="with --report: also draw coverage by level, to PATH.svg and PATH.png"
+    )
     fit.set_defaults(run=_run)
 
 
@@ -69,19 +77,20 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-        from anb_gym.construction.fitting import VERSIONS, surrogate_name
+        from anb_gym.construction.fitting import surrogate_name
         from anb_gym.construction.labels import write_labels
         from anb_gym.construction.three_seeds import find_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
-    wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
+    families = FAMILIES if options.version else ALL_FAMILIES
+    wanted = [choose(family, families, "--families") for family in options.families or families]
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     if options.tune is not None and options.tune < 1:
         raise ValueError(f"--tune must be at least 1, got {options.tune}")
-    if options.version not in VERSIONS:
-        raise ValueError(f"--version must be one of {', '.join(map(str, VERSIONS))}, got {options.version}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
+    if options.plot is not None and not options.report:
+        raise ValueError("--plot goes with --report")
     if options.configs is not None and options.tune is None and not options.configs.is_dir():
         raise ValueError(f"--configs must be a folder that --tune wrote, got {str(options.configs)!r}")
     if options.blocks and not options.report:
@@ -90,8 +99,10 @@ def _run(options: argparse.Namespace) -> None:
         # Scores are in the manifests; nothing is downloaded to print them.
         there = options.data is not None or os.environ.get(datasets.VARIABLE)
         dataset = datasets.load_dataset(options.data) if there else None
-        surrogates = [surrogate_name(family, options.version) for family in wanted]
-        print(report.report(options.out or ARTEFACTS, dataset, surrogates, wanted_metrics, options.blocks), end="")
+        names = [surrogate_name(family, options.version) for family in wanted]
+        print(report.report(options.out or ARTEFACTS, dataset, names, wanted_metrics, options.blocks), end="")
+        if options.plot is not None:
+            _plot_reliability(options.out or ARTEFACTS, names, wanted_metrics, options.plot)
         if dataset is None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return
@@ -117,14 +128,23 @@ def _run(options: argparse.Namespace) -> None:
         _fit_references([(f, m) for f in wanted if f in FAMILIES for m in scarce], options)
 
 
+def _plot_reliability(folder: Path, names: Sequence[str], wanted_metrics: Sequence[str], path: Path) -> None:
+    with needing("pareto"):
+        from anb_gym.reports.drawing import save_figure
+        from anb_gym.reports.surrogates import reliability
+    with output(path):
+        for file in save_figure(reliability(folder, names, wanted_metrics), path):
+            print(f"coverage by level in {file}")
+
+
 def _tune(pairs: list[tuple[str, str]], dataset: Dataset, options: argparse.Namespace) -> None:
     with needing("fit"):
         from anb_gym.construction.families import config
         from anb_gym.construction.tuning import tune_all
     folder = options.configs or options.out / "configs"
-    studies = tune_all(pairs, dataset, options.out, options.tune, options.seed, options.workers)
+    studies = tune_all(pairs, dataset, options.out, options.tune, options.seed, options.workers, options.version)
     for family, metric, best in _progress(studies, len(pairs)):
-        path = config.save_config(config.load_config(family, folder).with_metric(metric, best), folder)
+        path = config.save_config(config.load_config(family, folder).with_metric(metric, best, options.version), folder)
         print(f"{family} {metric}: {best} -> {path}")
 
 
@@ -152,11 +172,11 @@ def _fit_all(
             remedy = "so anb-gym solve will refuse them; collect more architectures"
             print(f"{job.family} {job.metric} is not positive everywhere: its tables have {where}, {remedy}")
     if device is not None:
-        _print_ceilings(dataset, pairs, options)
+        _print_ceilings(dataset, jobs, options)
         return
-    surrogates = [fitting.surrogate_name(family, options.version) for family in ALL_FAMILIES]
+    names = list(dict.fromkeys(job.surrogate for job in jobs)) if options.version else ALL_FAMILIES
     path = options.out / ("report.md" if options.version == 0 else f"report-v{options.version}.md")
-    write_atomically(path, report(options.out, dataset, surrogates).encode())
+    write_atomically(path, report(options.out, dataset, names).encode())
     print(f"report in {path}")
 
 
@@ -193,13 +213,14 @@ def _aim_at(device: Device, options: argparse.Namespace) -> None:
     options.metrics = options.metrics or [f"{device.name}/{kind}" for kind in device.metrics]
 
 
-def _print_ceilings(dataset: Dataset, pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:
+def _print_ceilings(dataset: Dataset, jobs: Sequence[Job], options: argparse.Namespace) -> None:
     """Scores of a perfect surrogate against labels that vary as the repeats do."""
     with needing("fit"):
         from anb_gym.construction.report import noise_ceiling
-    for family, metric in pairs:
-        if family == pairs[0][0] and (ceiling := noise_ceiling(options.out, family, metric, dataset)):
-            print(f"ceiling of {metric}: R² {ceiling.r2:.4f}, τ {ceiling.tau:.4f}, MAE {ceiling.mae:.4g}")
+    for job in jobs:
+        first = job.family == jobs[0].family
+        if first and (ceiling := noise_ceiling(options.out, job.surrogate, job.metric, dataset)):
+            print(f"ceiling of {job.metric}: R² {ceiling.r2:.4f}, τ {ceiling.tau:.4f}, MAE {ceiling.mae:.4g}")
 
 
 def _progress(items: Iterable[Any], total: int) -> Iterator[Any]:

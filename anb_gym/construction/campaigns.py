@@ -92,6 +92,16 @@ class Campaigns:
         shown: FloatArray = np.maximum(free - self.offset[self.reference], weights @ self.host.ravel())
         return shown + weights @ self.offset.ravel()
 
+    def taken_off(self, seconds: FloatArray, expected: FloatArray, records: NDArray[np.int64]) -> FloatArray:
+        """Labels as the fastest host shows them: each keeps the share by which it differs from what is expected.
+
+        Args:
+            seconds: Labels in seconds per image, ``float64`` (n,).
+            expected: What the fastest host is expected to show, ``float64`` (n,).
+            records: As for :meth:`measured`.
+        """
+        return expected * seconds / self.measured(expected, records)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form, in microseconds per image."""
         campaign, knot = self.reference
@@ -172,7 +182,7 @@ def remove_campaigns(
     shape = (len(starts) - 1, len(_KNOTS))
     campaigns = Campaigns(starts, offset.reshape(shape), host.reshape(shape))
     free = campaigns.free(device)
-    return campaigns, free * seconds / campaigns.measured(free, records)
+    return campaigns, campaigns.taken_off(seconds, free, records)
 
 
 def _knots(starts: tuple[int, ...]) -> FloatArray:

@@ -21,7 +21,13 @@ from anb_gym.construction.targets import score
 
 
 def tune_all(
-    pairs: Sequence[tuple[str, str]], dataset: Dataset, folder: Path, trials: int, seed: int = 0, workers: int = 1
+    pairs: Sequence[tuple[str, str]],
+    dataset: Dataset,
+    folder: Path,
+    trials: int,
+    seed: int = 0,
+    workers: int = 1,
+    version: int = 0,
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Tunes families for metrics in parallel processes.
 
@@ -34,17 +40,18 @@ def tune_all(
         trials: Trials of each study, at least 1, those of earlier runs included.
         seed: Seeds the sampler and the fits.
         workers: Processes, each with one thread.
+        version: Of the tables that the settings are for.
 
     Yields:
         Family, metric and the best hyperparameters of the search space, in order of completion.
     """
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
     job = delayed(following(tune))
-    yield from parallel(job(family, metric, dataset, folder, trials, seed) for family, metric in pairs)
+    yield from parallel(job(family, metric, dataset, folder, trials, seed, version) for family, metric in pairs)
 
 
 def tune(
-    family: str, metric: str, dataset: Dataset, folder: Path, trials: int, seed: int = 0
+    family: str, metric: str, dataset: Dataset, folder: Path, trials: int, seed: int = 0, version: int = 0
 ) -> tuple[str, str, dict[str, Any]]:
     """Looks for the hyperparameters whose fit on the train records ranks the validation records best.
 
@@ -53,19 +60,20 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = load_config(family)
-    current = config.hyperparameters(metric)
+    current = config.hyperparameters(metric, version)
     split = split_of(dataset)
     train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
 
     fixed = {name: value for name, value in current.items() if name not in config.search} | dict(config.trial)
     start = {name: value for name, value in current.items() if name in config.search}
     # Trials compare only if everything outside the search space is the same.
-    conditions = hashlib.sha256(f"{dataset.sha256} {seed} {sorted(fixed.items())}".encode()).hexdigest()[:12]
+    same = f"{dataset.sha256} {seed} {sorted(fixed.items())}" + (f" version {version}" if version else "")
+    conditions = hashlib.sha256(same.encode()).hexdigest()[:12]
 
     def objective(trial: optuna.Trial) -> float:
         hyperparameters = fixed | suggest(trial, config.search)
         with threadpool_limits(1):
-            target, model = fit_model(Job(family, metric, seed, hyperparameters), *train)
+            target, model = fit_model(Job(family, metric, seed, hyperparameters, version), *train)
             scores = score(val[1], target.backward(model.predict(val[0])))
         trial.set_user_attr("scores", scores._asdict())
         return scores.tau

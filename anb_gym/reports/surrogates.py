@@ -1,17 +1,26 @@
-"""The page of surrogates: their held-out scores beside the paper's and beside what noise allows."""
+"""The page of surrogates: held-out scores beside the paper's and what noise allows, and what their intervals hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from anb_gym.benchmark import PREDICTED
+from anb_gym.reports.drawing import FRONT, finish_axes, new_figure
 from anb_gym.reports.markdown import table
 from anb_gym.reports.paper import TABLE_1, TABLE_2
-from anb_gym.surrogates.scores import Part, Scores, held_out
+from anb_gym.reports.styles import styles
+from anb_gym.surrogates.scores import Part, Scores, calibration, held_out
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLUMNS: Final = ("R²", "τ", "MAE")
+#: Levels of intervals whose coverage is tabulated.
+_LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 
 
 def page(
@@ -61,6 +70,16 @@ def page(
         "",
         *table(["metric", *families], by_family),
     ]
+    calibrated = [row for f in families for metric in metrics if (row := _calibration(folder, f, metric))]
+    if calibrated:
+        lines += [
+            "",
+            "Shares of test records within the intervals of a measurement of 50, 80, 90 and 95 %; in brackets those of",
+            "fitted records, in folds that calibration did not see. CRPS (in the metric's unit) and NLL (in nats) are",
+            "means over test records of the continuous ranked probability score and the negative log-likelihood.",
+            "",
+            *table(["surrogate", "metric", *(f"{level:.0%}" for level in _LEVELS), "CRPS", "NLL"], calibrated),
+        ]
     if published:
         rows = [[f, *_cells(held_out(folder, f, "accuracy")), *_cells(TABLE_1.get(f), 3)] for f in families]
         lines += [
@@ -131,6 +150,50 @@ def block_section(parts: Mapping[str, Sequence[tuple[Part, Part]]]) -> str:
 
 def _interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def reliability(folder: Path, families: Sequence[str], metrics: Sequence[str]) -> Figure:
+    """Draws how many held-out labels lie within intervals of which level, one panel a metric.
+
+    Args:
+        folder: Where calibrated surrogates are.
+        families: Those to draw, as far as they are there and calibrated.
+        metrics: The panels, as far as there is one.
+
+    Raises:
+        ValueError: None of them is calibrated.
+        ArtefactError: A manifest is damaged.
+    """
+    stated = {m: [(f, scores) for f in families if (scores := calibration(folder, f, m))] for m in metrics}
+    curves = {metric: of_families for metric, of_families in stated.items() if of_families}
+    if not curves:
+        raise ValueError(f"folder must hold calibrated surrogates, found none in {folder}")
+    look = styles(families)
+    columns = min(5, len(curves))
+    rows = -(-len(curves) // columns)
+    figure = new_figure(2.6 * columns, 2.7 * rows + 0.4)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (metric, of_families) in zip(panels, curves.items(), strict=False):
+        axes.plot([0, 100], [0, 100], color=FRONT, linewidth=0.8, linestyle=(0, (1, 1.5)))
+        for family, scores in of_families:
+            points = 100.0 * np.array([(level, share) for level, share in scores.coverage.items()])
+            axes.plot(*points.T, linewidth=1.4, marker=".", color=look[family].colour, label=family)
+        finish_axes(axes, ("test records within (%)", "level of the interval (%)"), metric)
+    for axes in panels[len(curves) :]:
+        axes.set_axis_off()
+    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()[1:]}
+    figure.legend(
+        lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines), frameon=False, fontsize="small"
+    )
+    return figure
+
+
+def _calibration(folder: Path, family: str, metric: str) -> list[str] | None:
+    """A row of the table of coverage; None if there is no such surrogate, or it is not calibrated."""
+    if (found := calibration(folder, family, metric)) is None:
+        return None
+    shares = [f"{found.coverage[level]:.1%} ({found.cross_validated[level]:.1%})" for level in _LEVELS]
+    return [f"`{family}`", metric, *shares, f"{found.crps:.4g}", f"{found.nll:.4g}"]
 
 
 def _of(whose: str) -> list[str]:

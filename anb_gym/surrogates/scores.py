@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anb_gym.surrogates.store import ArtefactError, artefact_path, read_manifest
 
@@ -44,6 +45,23 @@ class Part:
     error: float
 
 
+class Calibration(NamedTuple):
+    """How well deviations and intervals of a surrogate say what held-out records show.
+
+    Attributes:
+        coverage: Share of test records within the intervals of a measurement, by level.
+        cross_validated: The same of the fitted records, each predicted without itself, in folds that calibration did
+            not see.
+        crps: Mean continuous ranked probability score of test records, in the metric's unit.
+        nll: Mean negative log-likelihood of test records, in nats.
+    """
+
+    coverage: Mapping[float, float]
+    cross_validated: Mapping[float, float]
+    crps: float
+    nll: float
+
+
 def held_out(folder: Path, family: str, metric: str) -> Scores | None:
     """The scores on the test records that a manifest states; None if there is no such manifest.
 
@@ -63,3 +81,27 @@ def held_out(folder: Path, family: str, metric: str) -> Scores | None:
         return Scores(test["r2"], test["tau"], test["mae"])
     except KeyError as error:
         raise ArtefactError(f"{path} has no held-out scores, expected the field test.{error.args[0]}") from error
+
+
+def calibration(folder: Path, family: str, metric: str) -> Calibration | None:
+    """What a manifest states of the calibration; None if there is no such manifest, or its surrogate is not calibrated.
+
+    Args:
+        folder: Where fitted surrogates are.
+        family: Such as ``"gp-v1"``.
+        metric: The fitted metric.
+
+    Raises:
+        ArtefactError: The manifest is damaged.
+    """
+    path = artefact_path(folder, family, metric).with_suffix(".json")
+    std: Mapping[str, Any] = read_manifest(path).get("std", {}) if path.exists() else {}
+    if "coverage" not in std:
+        return None
+    try:
+        shares = [
+            {float(level): float(x) for level, x in std[name].items()} for name in ("coverage", "cross_validated")
+        ]
+        return Calibration(shares[0], shares[1], float(std["crps"]), float(std["nll"]))
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path} has a damaged section std, expected coverage, crps and nll: {error}") from error

@@ -34,6 +34,7 @@ from anb_gym._files import read_bytes, read_object, refusing, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.intervals import Intervals, Of
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
 from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout
 
@@ -80,10 +81,58 @@ class Surrogate:
         """Predicted metric, ``float64`` (n,), of block states (n, 7)."""
         return self.link.value(self.mean(states))
 
-    def std(self, states: States) -> FloatArray:
-        """Predictive standard deviation in the metric's unit, ``float64`` (n,), without label noise."""
+    def std(self, states: States, of: Of = "mean") -> FloatArray:
+        """Predictive standard deviation in the metric's unit, ``float64`` (n,).
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            of: ``"mean"``: of where the mean of many labels lies. ``"measurement"``: of one new label.
+
+        Raises:
+            ValueError: ``of`` is ``"measurement"``, and the surrogate is not calibrated.
+        """
         score, log_std = evaluate([self.mean, self.log_std], states)
-        return np.abs(self.link.slope(score)) * np.exp(log_std)
+        std = np.exp(log_std) if of == "mean" else self.intervals.deviation(score, np.exp(log_std), of)
+        return np.abs(self.link.slope(score)) * std
+
+    def interval(self, states: States, level: float, of: Of = "measurement") -> FloatArray:
+        """Central intervals in the metric's unit, ``float64`` (n, 2): lower and upper ends.
+
+        Args:
+            states: Block states, ``int64`` (n, 7), within the space.
+            level: Share of labels within, above 0 and at most the largest level that was calibrated.
+            of: As in :meth:`std`.
+
+        Returns:
+            Ends that are 0 at least; the upper end is infinite where seconds per image may be 0.
+
+        Raises:
+            ValueError: ``level`` is out of range, or the surrogate is not calibrated.
+        """
+        score, log_std = evaluate([self.mean, self.log_std], states)
+        width = self.intervals.multiplier(level) * self.intervals.deviation(score, np.exp(log_std), of)
+        sums = np.maximum(np.stack([score - width, score + width], axis=1), 0.0)
+        with np.errstate(divide="ignore"):
+            ends = self.link.value(sums)
+        return ends if self.link.increasing else ends[:, ::-1].copy()
+
+    @property
+    def intervals(self) -> Intervals:
+        """Noise of labels and multipliers of deviations, which calibrated surrogates have.
+
+        Raises:
+            ValueError: The surrogate is not calibrated; the message names the one that is.
+            ArtefactError: The manifest is damaged.
+        """
+        std = self.manifest.get("std", {})
+        family, metric = self.manifest.get("family"), self.manifest.get("metric")
+        if "quantiles" not in std:
+            raise ValueError(
+                f"intervals and deviations of a measurement need calibrated tables, got those of {family!r} of "
+                f"{metric!r}, which are not: use the surrogate '{family}-v1'"
+            )
+        with refusing(f"the manifest of {family!r} of {metric!r} is damaged", ArtefactError):
+            return Intervals.from_dict(std)
 
     @property
     def checksum(self) -> str:

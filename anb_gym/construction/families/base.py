@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,15 @@ class FoldableRegressor(Regressor, Protocol):
 
     def fold(self) -> BlockTables:
         """Tables that give the same predictions as :meth:`Regressor.predict`, up to rounding."""
+        ...
+
+
+@runtime_checkable
+class LeavesOneOut(Protocol):
+    """A family whose predictions of the fitted records without themselves have a closed form."""
+
+    def residuals_left_out(self) -> FloatArray:
+        """Residuals of the fitted records, each predicted from all others, in units of the target, ``float64`` (n,)."""
         ...
 
 

@@ -10,6 +10,8 @@ The files are ``configs/surrogates/<family>.yaml``::
     trial: {members: 2}     # while tuning: more members help all settings alike
     metrics:                # found by tuning
       accuracy: {learning_rate: 0.05, rounds: 4000}
+    v1:                     # found by tuning tables of version 1, instead of those above
+      accuracy: {rounds: 5000}
 """
 
 from __future__ import annotations
@@ -76,6 +78,7 @@ class Config:
         defaults: Hyperparameters of every metric, unless tuned.
         trial: Hyperparameters that tuning sets to something cheaper in its trials.
         metrics: Tuned hyperparameters of some metrics.
+        v1: Those of some metrics for tables of version 1, where they differ from ``metrics``.
     """
 
     family: str
@@ -83,15 +86,18 @@ class Config:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     trial: Mapping[str, Value] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    v1: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
-    def hyperparameters(self, metric: str) -> dict[str, Value]:
-        """Hyperparameters of a metric: its tuned values, and the defaults for the rest."""
-        return {**self.defaults, **self.metrics.get(metric, {})}
+    def hyperparameters(self, metric: str, version: int = 0) -> dict[str, Value]:
+        """Hyperparameters of a metric: the version's tuned values, then version 0's, and the defaults for the rest."""
+        tuned = self.v1.get(metric, {}) if version else {}
+        return {**self.defaults, **self.metrics.get(metric, {}), **tuned}
 
-    def with_metric(self, metric: str, hyperparameters: Mapping[str, Value]) -> Config:
-        """A copy in which a metric has these tuned values; others that it has stay."""
-        metrics = {**self.metrics, metric: {**self.metrics.get(metric, {}), **hyperparameters}}
-        return replace(self, metrics=metrics)
+    def with_metric(self, metric: str, hyperparameters: Mapping[str, Value], version: int = 0) -> Config:
+        """A copy in which a metric has these tuned values for tables of a version; others that it has stay."""
+        tuned = self.v1 if version else self.metrics
+        changed = {**tuned, metric: {**tuned.get(metric, {}), **hyperparameters}}
+        return replace(self, v1=changed) if version else replace(self, metrics=changed)
 
 
 def suggest(trial: optuna.Trial, search: Mapping[str, Range]) -> dict[str, int | float]:
@@ -118,16 +124,16 @@ def load_config(family: str, directory: Path | None = None) -> Config:
 
 
 def _config(family: str, content: Any, path: Path) -> Config:
-    sections = ("search", "defaults", "trial", "metrics")
+    sections = ("search", "defaults", "trial", "metrics", "v1")
     if not isinstance(content, dict) or content.get("family") != family:
         raise ValueError(f"{path} must start with 'family: {family}'")
     for section in content:
         choose(section, ("family", *sections), f"a section of {path}")
-    search, defaults, trial, metrics = (content.get(section) or {} for section in sections)
-    for section, value in zip(sections, (search, defaults, trial, metrics), strict=True):
+    search, defaults, trial, metrics, v1 = (content.get(section) or {} for section in sections)
+    for section, value in zip(sections, (search, defaults, trial, metrics, v1), strict=True):
         if not isinstance(value, dict):
             raise ValueError(f"{section} in {path} must be a mapping, got {value!r}")
-    for metric, values in metrics.items():
+    for metric, values in (*metrics.items(), *v1.items()):
         choose(metric, PREDICTED, f"a metric in {path}")
         if not isinstance(values, dict):
             raise ValueError(f"{metric} in {path} must be a mapping, got {values!r}")
@@ -135,7 +141,7 @@ def _config(family: str, content: Any, path: Path) -> Config:
         ranges = {name: Range(**value) for name, value in search.items()}
     except (TypeError, ValueError) as error:
         raise ValueError(f"search in {path} must have entries such as 'name: {{low: 1, high: 9}}': {error}") from error
-    return Config(family, ranges, defaults, trial, metrics)
+    return Config(family, ranges, defaults, trial, metrics, v1)
 
 
 def save_config(config: Config, directory: Path | None = None) -> Path:
@@ -153,6 +159,7 @@ def save_config(config: Config, directory: Path | None = None) -> Path:
         "defaults": dict(config.defaults),
         **({"trial": dict(config.trial)} if config.trial else {}),
         "metrics": {metric: dict(values) for metric, values in config.metrics.items()},
+        **({"v1": {metric: dict(values) for metric, values in config.v1.items()}} if config.v1 else {}),
     }
     text = _head(path) + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
     write_atomically(path, text.encode())

@@ -128,6 +128,16 @@ class AdditiveGP:
                 terms[blocks] = p.variances[degree] * table
         return BlockTables.from_terms(terms, order=self.order)
 
+    def residuals_left_out(self) -> FloatArray:
+        """Residuals of the fitted records, each predicted from all others, in units of the target, ``float64`` (n,).
+
+        Rasmussen and Williams 2006, equation 5.12; the hyperparameters are those of all records.
+        """
+        p = self._fitted()
+        inverse, _ = dpotri(p.factor, lower=True)
+        residuals: FloatArray = p.alpha / np.diag(inverse)
+        return residuals
+
     def _fitted(self) -> _Posterior:
         if self._posterior is None:
             raise ValueError("the Gaussian process must be fitted first")
@@ -167,9 +177,7 @@ class AdditiveGP:
 
     def _relative_variance(self) -> FloatArray:
         """Relative noise variance of each record, ``float64`` (n,), from its leave-one-out residual."""
-        p = self._fitted()
-        inverse, _ = dpotri(p.factor, lower=True)
-        residual = np.abs(p.alpha / np.diag(inverse))  # Rasmussen and Williams 2006, equation 5.12
+        residual = np.abs(self.residuals_left_out())
         scale = max(1.4826 * float(np.median(residual)), 1e-12)  # a standard deviation that outliers do not move
         relative: FloatArray = (self.degrees + (residual / scale) ** 2) / (self.degrees + 1.0)
         return relative
