@@ -198,7 +198,7 @@ def test_predictions_across_kernels_of_blas(tmp_path: Path) -> None:
 
 
 def test_unknown_family() -> None:
-    with pytest.raises(ValueError, match="surrogate must be one of 'gp', 'xgb', 'lgb', got 'xgbb'; did you mean 'xgb'"):
+    with pytest.raises(ValueError, match="surrogate must be one of 'gp', .*, got 'xgbb'; did you mean 'xgb'"):
         load_shipped("xgbb", "accuracy")
 
 
