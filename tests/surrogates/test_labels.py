@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from anb_gym import Benchmark
-from anb_gym.benchmark import DATASET_METRICS, METRICS
+from anb_gym.benchmark import COUNTED, DATASET_METRICS, METRICS, REFERENCE
 from anb_gym.construction.dataset import SHA256, Dataset, load_dataset
 from anb_gym.construction.device_folder import MEASUREMENTS
 from anb_gym.construction.labels import write_labels
