@@ -17,7 +17,6 @@ import gymnasium
 from reward_tables import (
     BENCHMARK,
     COLUMNS,
-    SHIPPED_TASKS,
     WORST,
     Row,
     bound_rows,
@@ -31,9 +30,9 @@ from reward_tables import (
 from anb_gym import SPACE
 from anb_gym._files import write_atomically
 from anb_gym.calibration import N_RANDOM
+from anb_gym.devices import DEVICES
 from anb_gym.envs.families import FAMILIES, Family
 from anb_gym.reports.markdown import table
-from anb_gym.tasks import ALL_DEVICES
 
 FOLDER: Final = WORST.parent
 
@@ -65,7 +64,7 @@ class Page:
 
 
 def _of_family(family: Family) -> Page:
-    tasks = [task for task in family.tasks if task in (*SHIPPED_TASKS, ALL_DEVICES)]
+    tasks = [task for task in family.tasks if task.device is None or DEVICES[task.device].ships]
     ids = [env_id for task in tasks for env_id in reversed(family.ids_of(task))] or list(family.ids())
     return Page(family.name, family.title, family.page or family.env, ids)
 
