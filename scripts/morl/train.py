@@ -252,9 +252,15 @@ ALGORITHMS: Final[dict[str, tuple[str, Callable[[Budget, dict[str, Any], int], I
 }
 
 
+def defaults(algorithm: str) -> dict[str, Any]:
+    """The settings that the file has for an algorithm."""
+    return dict(read_yaml(settings_file("morl"), ValueError, extra="agents")[algorithm])
+
+
 def identity(run: PolicyRun) -> dict[str, Any]:
-    """What a run is, with the checksum of the file of default settings."""
-    return run.identity | {"defaults": hashlib.sha256(settings_file("morl").read_bytes()).hexdigest()}
+    """What a run is, with a checksum of its default settings as JSON."""
+    told = json.dumps(defaults(run.entry.name), sort_keys=True)
+    return run.identity | {"defaults": hashlib.sha256(told.encode()).hexdigest()}
 
 
 def carry_out(run: PolicyRun) -> dict[str, Any]:
@@ -262,7 +268,7 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
     torch.set_num_threads(1)
     for seed in (random.seed, np.random.seed, torch.manual_seed):
         seed(run.seed)
-    settings = read_yaml(settings_file("morl"), ValueError, extra="agents")[run.entry.name] | run.entry.settings
+    settings = {**defaults(run.entry.name), **run.entry.settings}
     budget, problem = Budget(run), make_problem(run.id)
     budget.reset(seed=run.seed)
     budget.action_space.seed(run.seed)

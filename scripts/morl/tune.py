@@ -18,7 +18,7 @@ from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
-from train import ALGORITHMS, carry_out, policy_run
+from train import ALGORITHMS, carry_out, defaults, policy_run
 
 from anb_gym._files import read_text, write_atomically
 from anb_gym.agents.zoo import settings_file
@@ -73,7 +73,7 @@ def tune(algorithm: str, trials: int, evaluations: int, table: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(read_text(table, ValueError)))) if table.exists() else []
 
     def train(row: dict[str, Any], column: str, seeds: Sequence[int]) -> None:
-        settings = {name: json.loads(row[name]) for name in SPACES[algorithm] if row[name]}
+        settings = {name: json.loads(row[name]) for name in SPACES[algorithm]}
         runs = [carry_out(policy_run(algorithm, ID, evaluations, seed, "block", settings)) for seed in seeds]
         row[column] = " ".join(f"{run['scores'][0]['coverage']:.4f}" for run in runs)
         row["evaluations"] = int(row["evaluations"]) + evaluations * len(runs)
@@ -82,8 +82,11 @@ def tune(algorithm: str, trials: int, evaluations: int, table: Path) -> None:
         print(algorithm, row, flush=True)
 
     for trial in range(len(rows), trials):
-        drawn = {name: json.dumps(value) if trial else "" for name, value in draw(SPACES[algorithm], trial).items()}
-        rows.append({"trial": trial, "scores": "", "again": "", "evaluations": 0, "seconds": 0, **drawn})
+        drawn = (
+            draw(SPACES[algorithm], trial) if trial else {name: defaults(algorithm)[name] for name in SPACES[algorithm]}
+        )
+        cells = {name: json.dumps(value) for name, value in drawn.items()}
+        rows.append({"trial": trial, "scores": "", "again": "", "evaluations": 0, "seconds": 0, **cells})
         train(rows[-1], "scores", SEEDS)
     best = sorted(rows[1:], key=lambda row: -score(row))[:CONFIRMED]
     for row in (rows[0], *best):
@@ -97,14 +100,14 @@ def score(row: Mapping[str, Any]) -> float:
 
 
 def draw(space: Mapping[str, Any], trial: int) -> dict[str, Any]:
-    """What a trial changes of the settings: nothing for the first, whose cells are empty."""
+    """What a trial draws."""
     rng, found = np.random.default_rng(trial), {}
     for name, values in space.items():
         if isinstance(values, list):
             found[name] = values[rng.integers(len(values))]
         else:
             found[name] = float(f"{np.exp(rng.uniform(*np.log(values))):.3g}")
-    return found if trial else dict.fromkeys(space)
+    return found
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
