@@ -207,7 +207,7 @@ def test_permissions_are_tried(tmp_path, monkeypatch, capsys):
         ["device", "nowhere", "--label", "Toy", "--out", "a/b"],
         ["leaderboard", "nowhere"],
         ["difficulty"],
-        ["reproduce", "figure6"],
+        ["reproduce", "figure7"],
         ["study", "quick", "--backend", "nonsense"],
         ["study", "quick", "--collect", "--out", "a/b"],
         ["proxy-search", "digits", "--out", "a/b", "--executor", "nonsense"],

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from anb_gym._types import FloatArray
-from anb_gym.benchmark import DATASET_METRICS
+from anb_gym.benchmark import DATASET_METRICS, REFERENCE
 from anb_gym.construction.dataset import SHA256, Dataset
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.splits import split_of
@@ -18,7 +18,7 @@ from anb_gym.construction.targets import score
 from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
 from anb_gym.devices import device_of
 from anb_gym.noise import DEVICE_CV, Noise, perturb
-from anb_gym.reports.surrogates import block_section, page, thin_section
+from anb_gym.reports.surrogates import block_section, page, reference_section, thin_section
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import artefact_path, load
 
@@ -47,8 +47,10 @@ def report(
     families = [f for f in families if any(artefact_path(folder, f, m).with_suffix(".json").exists() for m in metrics)]
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
-    if dataset is None:
-        return page(folder, families, metrics)
+    scarce = reference_section(folder, families, [metric for metric in metrics if metric in REFERENCE])
+    metrics = [metric for metric in metrics if metric not in REFERENCE]
+    if dataset is None or not metrics:
+        return (page(folder, families, metrics) if metrics else "") + scarce
     ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
     text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256)
     if dataset.sha256 == SHA256:
@@ -59,7 +61,7 @@ def report(
             text += block_section(
                 {metric: list(block_parts(dataset, folder, families[0], metric)) for metric in wanted}
             )
-    return text
+    return text + scarce
 
 
 def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repeats: int = 20) -> Scores | None:

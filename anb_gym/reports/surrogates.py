@@ -152,6 +152,25 @@ def _interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def reference_section(folder: Path, families: Sequence[str], metrics: Sequence[str]) -> str:
+    """Scores of metrics of the reference scheme, of which no test records are known; nothing without metrics.
+
+    Args:
+        folder: Where fitted surrogates are.
+        families: Those to report, as far as they are there.
+        metrics: Some of the reference scheme.
+
+    Raises:
+        ArtefactError: A manifest is damaged.
+    """
+    found = [(f, metric, scores) for f in families for metric in metrics if (scores := held_out(folder, f, metric))]
+    if not found:
+        return ""
+    rows = [[f"`{family}`", f"{metric} ({PREDICTED[metric]})", *_cells(scores)] for family, metric, scores in found]
+    head = "\nThe reference scheme, in nested cross-validation against means of seeds.\n\n"
+    return head + "\n".join(table(["surrogate", "metric", *_COLUMNS], rows)) + "\n"
+
+
 def reliability(folder: Path, families: Sequence[str], metrics: Sequence[str]) -> Figure:
     """Draws how many held-out labels lie within intervals of which level, one panel a metric.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from anb_gym.benchmark import Benchmark
 from anb_gym.cli import main
 from anb_gym.construction.reference import (
     FOLDS,
@@ -24,7 +25,7 @@ from anb_gym.construction.reference import (
 )
 from anb_gym.construction.targets import score
 from anb_gym.construction.three_seeds import ThreeSeeds
-from anb_gym.space import SPACE
+from anb_gym.space import EFFICIENTNET_B0, SPACE
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, artefact_path, load
 
@@ -169,6 +170,28 @@ def test_the_command_fits_and_resumes(three_seeds: ThreeSeeds, tmp_path: Path, c
     assert "lgb accuracy/reference: R² 0.98" in capsys.readouterr().out
     assert main(arguments) == 0
     assert "1 of 1 surrogates of the reference scheme are already in" in capsys.readouterr().out
+
+
+def test_the_report_says_how_they_were_scored(capsys: Any) -> None:
+    arguments = ["fit", "--report", "--families", "gp", "rf", "--metrics"]
+    assert main([*arguments, "accuracy/reference"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("\nThe reference scheme, in nested cross-validation against means of seeds.\n")
+    assert "| `gp` | accuracy/reference (%) | 0.9895 | 0.9417 | 0.2335 |" in out
+    assert "test split" not in out
+    assert main([*arguments, "accuracy/reference", "accuracy"]) == 0
+    both = capsys.readouterr().out
+    assert "test split" in both
+    assert "| `gp` | accuracy/reference (%) | 0.9895 | 0.9417 | 0.2335 |" in both
+
+
+def test_intervals_are_at_hand() -> None:
+    bench = Benchmark()
+    (low, high), (inner_low, inner_high) = (
+        bench.interval(EFFICIENTNET_B0, "accuracy/reference", 0.9, of)[0] for of in ("measurement", "mean")
+    )
+    value = bench.query(EFFICIENTNET_B0, "accuracy/reference")["accuracy/reference"][0]
+    assert low < inner_low < value < inner_high < high
 
 
 @pytest.mark.parametrize(
