@@ -235,7 +235,7 @@ def test_commands_that_fail_leave_nothing(arguments, tmp_path, monkeypatch, caps
 @pytest.fixture
 def quick_search(monkeypatch) -> None:
     """The search finds what ships; all else of the command is as it is."""
-    monkeypatch.setattr("anb_gym.fronts.solving.solve", lambda family, metric, **_: load_front(family, metric))
+    monkeypatch.setattr("anb_gym.fronts.solving.solve", lambda *key, **_: load_front(*key))
 
 
 def test_solving_by_force_writes_into_the_users_folder(quick_search, tmp_path, monkeypatch, capsys):
