@@ -39,14 +39,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "else beside the dataset",
     )
     fit.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/fit")
+    fit.add_argument("--seed", type=int, default=0)
     fit.add_argument(
         "--version",
         type=int,
         default=0,
-        choices=(0, 1),
+        metavar="0|1",
         help="of the tables, by default 0: 1 has calibrated deviations and labels without what campaigns did to them",
     )
-    fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--workers", type=int, default=1, help="processes, one thread each")
     fit.add_argument("--force", action="store_true", help="fit again what is already there")
     fit.add_argument("--tune", type=int, metavar="TRIALS", help="tune instead, up to so many trials per study")
@@ -77,16 +77,17 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-        from anb_gym.construction.fitting import surrogate_name
+        from anb_gym.construction.fitting import VERSIONS, surrogate_name
         from anb_gym.construction.labels import write_labels
         from anb_gym.construction.three_seeds import find_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
-    families = FAMILIES if options.version else ALL_FAMILIES
-    wanted = [choose(family, families, "--families") for family in options.families or families]
+    wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     if options.tune is not None and options.tune < 1:
         raise ValueError(f"--tune must be at least 1, got {options.tune}")
+    if options.version not in VERSIONS:
+        raise ValueError(f"--version must be one of {', '.join(map(str, VERSIONS))}, got {options.version}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.plot is not None and not options.report:
@@ -99,10 +100,10 @@ def _run(options: argparse.Namespace) -> None:
         # Scores are in the manifests; nothing is downloaded to print them.
         there = options.data is not None or os.environ.get(datasets.VARIABLE)
         dataset = datasets.load_dataset(options.data) if there else None
-        names = [surrogate_name(family, options.version) for family in wanted]
-        print(report.report(options.out or ARTEFACTS, dataset, names, wanted_metrics, options.blocks), end="")
+        surrogates = [surrogate_name(family, options.version) for family in wanted]
+        print(report.report(options.out or ARTEFACTS, dataset, surrogates, wanted_metrics, options.blocks), end="")
         if options.plot is not None:
-            _plot_reliability(options.out or ARTEFACTS, names, wanted_metrics, options.plot)
+            _plot_reliability(options.out or ARTEFACTS, surrogates, wanted_metrics, options.plot)
         if dataset is None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return
@@ -174,9 +175,9 @@ def _fit_all(
     if device is not None:
         _print_ceilings(dataset, jobs, options)
         return
-    names = list(dict.fromkeys(job.surrogate for job in jobs)) if options.version else ALL_FAMILIES
+    surrogates = [fitting.surrogate_name(family, options.version) for family in ALL_FAMILIES]
     path = options.out / ("report.md" if options.version == 0 else f"report-v{options.version}.md")
-    write_atomically(path, report(options.out, dataset, names).encode())
+    write_atomically(path, report(options.out, dataset, surrogates).encode())
     print(f"report in {path}")
 
 

@@ -2,8 +2,8 @@
 
 A family's own deviation is too small: it leaves out what the model cannot express. And its size need not follow that of
 errors: on VCK190 those of the fastest networks are four times those of the slowest, while the Gaussian process is most
-certain of the fastest. So it is corrected by what residuals of the fitted records show, each predicted without itself:
-by the closed form of leave-one-out for the Gaussian process, by folds for the others. In the unit of the table sum,
+certain of the fastest. So it is corrected by what residuals of the fitted records show, in folds, each predicted from
+the others. In the unit of the table sum,
 
     deviation of the mean         d = exp(constant + one term per option of a choice) * (the family's own)^power
     deviation of a measurement    sqrt(d^2 + n^2)
@@ -42,7 +42,7 @@ from anb_gym.surrogates.tables import Blocks, BlockTables
 LEVELS: Final = np.array([*np.arange(5, 100, 5) / 100, 0.975, 0.99, 0.995])
 #: Levels whose coverage is reported.
 REPORTED: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-#: Folds for families without a closed form, and of the check of coverage.
+#: Folds in which records are predicted from the others, and of the check of coverage.
 FOLDS: Final = 10
 #: Fewest degrees of freedom: of two or less Student's t has no standard deviation.
 _FEWEST_DEGREES: Final = 3.0
@@ -81,7 +81,7 @@ class Correction:
 
 
 def fit_correction(states: States, log_std: FloatArray, residuals: FloatArray, noise: FloatArray) -> Correction:
-    """The most probable correction, given residuals of records that were predicted without themselves.
+    """The most probable correction, given residuals of records that were held out.
 
     Residuals follow Student's t distribution with the standard deviation of a measurement. The coefficients are normal
     around a deviation in proportion to the family's own, with deviation :data:`_PRIOR`, the constant apart.
@@ -141,7 +141,7 @@ def calibrate(
         surrogate: As fitted, with the family's own deviation.
         rows: The fitted records, all with a label.
         metric: The metric.
-        residuals: Of their labels, each predicted without itself, ``float64`` (n,), in the unit of the table sum.
+        residuals: Of their labels, held out, ``float64`` (n,), in the unit of the table sum.
         seed: Of the folds in which coverage is checked.
 
     Returns:
@@ -251,7 +251,7 @@ def intervals(mean: FloatArray, std: FloatArray, residuals: FloatArray, noise: F
     Args:
         mean: Predictions, ``float64`` (n,), in the unit of the table sum as everything here.
         std: Corrected deviations of the mean, ``float64`` (n,).
-        residuals: Of records that were predicted without themselves, ``float64`` (n,).
+        residuals: Of records that were held out, ``float64`` (n,).
         noise: Deviation that each label adds, ``float64`` (n,).
     """
     most, fewest = _GROUPS

@@ -30,9 +30,9 @@ from anb_gym.benchmark import PREDICTED
 from anb_gym.calibration import N_RESTARTS, coordinate_ascent
 from anb_gym.construction.campaigns import AFFECTED, Campaigns, has_campaigns, remove_campaigns
 from anb_gym.construction.dataset import Dataset
-from anb_gym.construction.deviations import calibrate, cross_validated, held_out_scores
+from anb_gym.construction.deviations import calibrate, cross_validated, folds, held_out_scores
 from anb_gym.construction.families import FOLDABLE, FoldableRegressor, Regressor, make_family
-from anb_gym.construction.families.base import LeavesOneOut, one_hot
+from anb_gym.construction.families.base import HoldsOut, one_hot
 from anb_gym.construction.families.config import load_config
 from anb_gym.construction.splits import split_name, split_of
 from anb_gym.construction.targets import RegressionTarget, link_of, score
@@ -79,14 +79,6 @@ class Job:
     seed: int
     hyperparameters: dict[str, Any]
     version: int = 0
-
-    def __post_init__(self) -> None:
-        if self.version not in VERSIONS:
-            raise ValueError(f"version must be one of {', '.join(map(str, VERSIONS))}, got {self.version!r}")
-        if self.version and self.family not in FOLDABLE:
-            raise ValueError(
-                f"version {self.version} is of tables, which {', '.join(FOLDABLE)} have, got {self.family!r}"
-            )
 
     @classmethod
     def configured(
@@ -173,7 +165,7 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
             manifest["std"] = {"samples": STD_SAMPLES, "r2_of_tables": round(fidelity, 4)}
             if job.version:
                 fit = Surrogate(mean, log_std, target.link)
-                residuals = residuals_left_out(job, target, model, *fitted)
+                residuals = held_out_residuals(job, target, model, *fitted)
                 log_std, section = calibrate(fit, rows, job.metric, residuals, job.seed)
                 std = np.exp(log_std(held_out.states))
                 manifest["std"] |= section
@@ -243,16 +235,16 @@ def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionT
     return target, model.fit(states, target.forward(labels), job.seed)
 
 
-def residuals_left_out(
+def held_out_residuals(
     job: Job, target: RegressionTarget, model: Regressor, states: States, labels: FloatArray
 ) -> FloatArray:
-    """Residuals of the fitted records, each predicted without itself, ``float64`` (n,), in the unit of the table sum.
+    """Residuals of the fitted records, each fold predicted from the others, ``float64`` (n,), in the table sum's unit.
 
-    The Gaussian process has a closed form. Other families are fitted to all folds but one in turn, with at most
-    :data:`_FOLD_MEMBERS` members.
+    The Gaussian process keeps its kernel. Other families are fitted anew, with at most :data:`_FOLD_MEMBERS` members.
     """
-    if isinstance(model, LeavesOneOut):
-        return model.residuals_left_out() * target.scale
+    if isinstance(model, HoldsOut):
+        parts = folds(len(labels), job.seed)
+        return model.held_out_residuals(target.forward(labels), parts) * target.scale
     members = min(_FOLD_MEMBERS, job.hyperparameters.get("members", _FOLD_MEMBERS))
     cheaper = replace(job, hyperparameters=job.hyperparameters | {"members": members})
 

@@ -17,6 +17,7 @@ from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
 from anb_gym.devices import device_of
+from anb_gym.construction.tuning import validation_scores
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.reports.surrogates import block_section, page, reference_section, thin_section
 from anb_gym.surrogates.scores import Scores
@@ -30,7 +31,7 @@ def report(
     metrics: Sequence[str] = DATASET_METRICS,
     blocks: bool = False,
 ) -> str:
-    """Markdown tables of what ``folder`` holds: every metric by family, the paper's Table 1, and thin data.
+    """Markdown tables of what ``folder`` holds: every metric by family, the paper's Table 1, coverage, and thin data.
 
     Args:
         folder: Where :func:`anb_gym.construction.fitting.fit_all` wrote.
@@ -48,11 +49,11 @@ def report(
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
     scarce = reference_section(folder, families, [metric for metric in metrics if metric in REFERENCE])
-    metrics = [metric for metric in metrics if metric not in REFERENCE]
+    metrics, tuned = [metric for metric in metrics if metric not in REFERENCE], validation_scores(folder)
     if dataset is None or not metrics:
-        return (page(folder, families, metrics) if metrics else "") + scarce
+        return (page(folder, families, metrics, validation=tuned) if metrics else "") + scarce
     ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
-    text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256)
+    text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256, validation=tuned)
     if dataset.sha256 == SHA256:
         known = [metric for metric in metrics if artefact_path(folder, families[0], metric).exists()]
         text += thin_section({metric: thin_parts(dataset, folder, families[0], metric) for metric in known})

@@ -18,6 +18,7 @@ from anb_gym.construction.families.config import load_config, suggest
 from anb_gym.construction.fitting import Job, fit_model, labelled
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
+from anb_gym.surrogates.scores import Scores
 
 
 def tune_all(
@@ -80,10 +81,8 @@ def tune(
 
     directory = folder / "tuning"
     directory.mkdir(parents=True, exist_ok=True)
-    log = directory / f"{family}-{metric.replace('/', '-')}.log"
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(log)))
     study = optuna.create_study(
-        storage=storage,
+        storage=_storage(directory / f"{family}-{metric.replace('/', '-')}.log"),
         study_name=f"{family} {metric} {conditions}",
         direction="maximize",
         load_if_exists=True,
@@ -96,3 +95,29 @@ def tune(
         trials = max(trials, len(done) + 1)
     study.optimize(objective, n_trials=max(0, trials - len(done)))
     return family, metric, dict(study.best_params)
+
+
+def validation_scores(folder: Path) -> dict[tuple[str, str], Scores]:
+    """Scores on the validation records of the best trial of every study in a folder, by family and metric.
+
+    Trials are fitted on the train records alone, so these say which family to take before any test record is seen.
+    Of several studies of a pair the one with the best trial counts.
+
+    Args:
+        folder: What :func:`tune` was given.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found: dict[tuple[str, str], Scores] = {}
+    for log in sorted((folder / "tuning").glob("*.log")):
+        for summary in optuna.get_all_study_summaries(_storage(log)):
+            if summary.best_trial is None:
+                continue
+            family, metric, _ = summary.study_name.split(" ")
+            scores = Scores(**summary.best_trial.user_attrs["scores"])
+            if (family, metric) not in found or scores.tau > found[family, metric].tau:
+                found[family, metric] = scores
+    return found
+
+
+def _storage(log: Path) -> optuna.storages.JournalStorage:
+    return optuna.storages.JournalStorage(JournalFileBackend(str(log)))

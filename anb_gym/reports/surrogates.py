@@ -30,6 +30,7 @@ def page(
     ceilings: Mapping[str, Scores | None] | None = None,
     *,
     published: bool = True,
+    validation: Mapping[tuple[str, str], Scores] | None = None,
 ) -> str:
     """Markdown tables of the scores that a folder's manifests state.
 
@@ -39,6 +40,7 @@ def page(
         metrics: Those to report.
         ceilings: What a perfect predictor would score, by metric, as far as it is known.
         published: Whether they were fitted on the published dataset; else the paper's scores are left out.
+        validation: Scores on the validation records of fits on the train records alone, by family and metric.
 
     Raises:
         ArtefactError: A manifest is damaged.
@@ -87,6 +89,19 @@ def page(
             "The paper's Table 1: accuracy by family.",
             "",
             *table(["family", *_COLUMNS, *_of("paper")], rows),
+        ]
+    if validation:
+        tuned = list(dict.fromkeys(family for family, _ in validation))
+        by_tuned = [
+            [m, *(", ".join(_cells(validation.get((f, m)))) for f in tuned)]
+            for m in dict.fromkeys(metric for _, metric in validation)
+        ]
+        lines += [
+            "",
+            "Validation records, by the best trial of tuning, which was fitted on the train records alone: R², τ and",
+            "MAE. They say which family to take; test records have no part in it.",
+            "",
+            *table(["metric", *tuned], by_tuned),
         ]
     return "\n".join(lines) + "\n"
 
@@ -183,8 +198,8 @@ def reliability(folder: Path, families: Sequence[str], metrics: Sequence[str]) -
         ValueError: None of them is calibrated.
         ArtefactError: A manifest is damaged.
     """
-    stated = {m: [(f, scores) for f in families if (scores := calibration(folder, f, m))] for m in metrics}
-    curves = {metric: of_families for metric, of_families in stated.items() if of_families}
+    scores = {(m, f): found for m in metrics for f in families if (found := calibration(folder, f, m))}
+    curves = {m: [(f, scores[m, f].coverage) for f in families if (m, f) in scores] for m, _ in scores}
     if not curves:
         raise ValueError(f"folder must hold calibrated surrogates, found none in {folder}")
     look = styles(families)
@@ -192,17 +207,17 @@ def reliability(folder: Path, families: Sequence[str], metrics: Sequence[str]) -
     rows = -(-len(curves) // columns)
     figure = new_figure(2.6 * columns, 2.7 * rows + 0.4)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (metric, of_families) in zip(panels, curves.items(), strict=False):
+    for axes, (metric, lines) in zip(panels, curves.items(), strict=False):
         axes.plot([0, 100], [0, 100], color=FRONT, linewidth=0.8, linestyle=(0, (1, 1.5)))
-        for family, scores in of_families:
-            points = 100.0 * np.array([(level, share) for level, share in scores.coverage.items()])
+        for family, coverage in lines:
+            points = 100.0 * np.array(list(coverage.items()))
             axes.plot(*points.T, linewidth=1.4, marker=".", color=look[family].colour, label=family)
         finish_axes(axes, ("test records within (%)", "level of the interval (%)"), metric)
     for axes in panels[len(curves) :]:
         axes.set_axis_off()
-    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()[1:]}
+    drawn = {line.get_label(): line for axes in panels for line in axes.get_lines()[1:]}
     figure.legend(
-        lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines), frameon=False, fontsize="small"
+        drawn.values(), drawn.keys(), loc="outside lower center", ncols=len(drawn), frameon=False, fontsize="small"
     )
     return figure
 

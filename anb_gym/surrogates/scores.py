@@ -50,8 +50,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         coverage: Share of test records within the intervals of a measurement, by level.
-        cross_validated: The same of the fitted records, each predicted without itself, in folds that calibration did
-            not see.
+        cross_validated: The same of the fitted records, held out in folds that calibration did not see.
         crps: Mean continuous ranked probability score of test records, in the metric's unit.
         nll: Mean negative log-likelihood of test records, in nats.
     """

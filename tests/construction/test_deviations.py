@@ -77,7 +77,7 @@ def test_intervals_hold_what_they_say(family, noisy, tmp_path):
     assert sum(manifest["std"]["cross_validated"].values()) == pytest.approx(6.34, abs=0.15)
     noisier = held_out.states[:, 0] >= 18
     std = written.std(held_out.states, "measurement")
-    assert np.median(std[noisier]) > 1.7 * np.median(std[~noisier])
+    assert np.median(std[noisier]) > 1.3 * np.median(std[~noisier])
     assert manifest["std"]["test_rms"] == pytest.approx(manifest["test"]["rmse"], rel=0.2)
     assert job.is_done(noisy, tmp_path)
     assert not dataclasses.replace(job, version=0).is_done(noisy, tmp_path)
@@ -122,15 +122,21 @@ def test_no_residuals_no_correction():
         fit_correction(states_of(10, 0), np.zeros(10), np.zeros(10), np.zeros(10))
 
 
-def test_leave_one_out_is_what_a_fit_without_the_record_says(noisy):
-    """The hyperparameters are kept, as the closed form keeps them."""
-    states, target = noisy.states[:60], noisy.metrics["vck190/latency"][:60]
+@pytest.mark.parametrize("degrees", [float("inf"), 4.0])
+def test_held_out_residuals_are_those_of_a_fit_without_the_records(degrees, noisy):
+    """With the kernel of all records and weights that know nothing of those held out."""
+    states, target = noisy.states[:80], noisy.metrics["vck190/latency"][:80]
     target = (target - target.mean()) / target.std()
-    model = make_family("gp", **SMALL["gp"]).fit(states, target, 0)
-    residuals, parameters = model.residuals_left_out(), model.parameters
-    rest = np.arange(60) != 7
-    model._condition(parameters, states[rest], target[rest], np.ones(59))
-    assert residuals[7] == pytest.approx(target[7] - model.predict(states[7:8])[0], rel=1e-6)
+    model = make_family("gp", **SMALL["gp"], degrees=degrees).fit(states, target, 0)
+    first = np.arange(80) < 20
+    residuals = model.held_out_residuals(target, [first, ~first])
+    parameters, rest = model.parameters, ~first
+    model._condition(parameters, states[rest], target[rest], np.ones(60))
+    for _ in range(0 if np.isinf(degrees) else model.rounds):
+        weights = model._relative_variance(model._posterior.factor, model._posterior.alpha)
+        model._condition(parameters, states[rest], target[rest], weights)
+    np.testing.assert_allclose(residuals[first], target[first] - model.predict(states[first]), atol=1e-8)
+    assert np.isfinite(residuals).all()
 
 
 def test_folds_predict_what_they_have_not_seen():
@@ -190,12 +196,6 @@ def test_scores_of_students_t(degrees):
         assert student_crps(np.array([residual]), np.array([0.7]), degrees)[0] == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize(("family", "version"), [("rf", 1), ("gp", 2), ("gp", -1)])
-def test_versions_are_checked(family, version):
-    with pytest.raises(ValueError, match="version"):
-        Job(family, "accuracy", 0, {}, version)
-
-
 def test_report_shows_coverage(noisy, tmp_path, monkeypatch):
     fit_job(Job("xgb", "vck190/latency", 0, SMALL["xgb"], 1), noisy, tmp_path)
     text = report.report(tmp_path, noisy, ["xgb-v1"], ["vck190/latency"])
@@ -211,6 +211,11 @@ def test_report_shows_coverage(noisy, tmp_path, monkeypatch):
     path.write_text(json.dumps(manifest))
     with pytest.raises(ArtefactError, match="has a damaged section std"):
         calibration(tmp_path, "xgb-v1", "vck190/latency")
+
+
+def test_versions_are_checked(capsys):
+    assert main(["fit", "--version", "2"]) == 1
+    assert "--version must be one of 0, 1, got 2" in capsys.readouterr().err
 
 
 def test_plots_go_with_reports(capsys):

@@ -138,6 +138,15 @@ def test_configuration_round_trip(tmp_path):
     assert tuned.hyperparameters("train_time") == {"members": 10, "learning_rate": 1e-05}
 
 
+def test_versions_have_their_own_tuned_values(tmp_path):
+    config = Config("gp", defaults={"order": 3}, metrics={"accuracy": {"degrees": 5.0, "subset": 9}})
+    new = config.with_metric("accuracy", {"degrees": 7.0}, version=1)
+    assert new.hyperparameters("accuracy") == config.hyperparameters("accuracy", version=1)
+    assert new.hyperparameters("accuracy", version=1) == {"order": 3, "degrees": 7.0, "subset": 9}
+    save_config(new, tmp_path)
+    assert load_config("gp", tmp_path) == new
+
+
 def test_saving_keeps_the_comment_at_the_head(tmp_path):
     (tmp_path / "rf.yaml").write_text("# One.\n# Two.\nfamily: rf\n")
     save_config(load_config("rf", tmp_path), tmp_path)
@@ -165,6 +174,8 @@ def test_failed_save_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ("family: lgb\n", "must start with 'family: rf'"),
         ("family: rf\nsearchs: {}\n", "did you mean 'search'?"),
         ("family: rf\nsearch: [1]\n", "search in .* must be a mapping"),
+        ("family: rf\nv1: [1]\n", "v1 in .* must be a mapping"),
+        ("family: rf\nv1: {acuracy: {}}\n", "did you mean 'accuracy'"),
         ("family: rf\nsearch: {members: {low: 1}}\n", "must have entries such as"),
         ("family: rf\nsearch: {a: {low: 1e-3, high: 1}}\n", "write 1.0e-3"),
         ("family: rf\nsearch: {a: {low: 3, high: 1}}\n", "low must be at most high"),

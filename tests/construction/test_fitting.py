@@ -136,6 +136,24 @@ def test_tuning_resumes_and_keeps_to_its_budget(made_up, tmp_path):
     assert set(best) <= set(tuning.load_config("rf").search)
 
 
+def test_tuning_of_version_1_is_a_study_of_its_own(made_up, tmp_path):
+    """Version 0's settings stay as they are; the report shows the better of the two."""
+    for version in (0, 1):
+        best = tuning.tune("xgb", "accuracy", made_up, tmp_path, 1, version=version)[2]
+    assert len(tuning.optuna.get_all_study_summaries(tuning._storage(tmp_path / "tuning" / "xgb-accuracy.log"))) == 2
+    config = tuning.load_config("xgb")
+    new = config.with_metric("accuracy", best | {"rounds": 7}, version=1)
+    assert new.hyperparameters("accuracy", 1)["rounds"] == 7
+    assert new.hyperparameters("accuracy") == config.hyperparameters("accuracy")
+    scores = tuning.validation_scores(tmp_path)
+    assert list(scores) == [("xgb", "accuracy")]
+    assert 0 < scores["xgb", "accuracy"].tau < 1
+    assert tuning.validation_scores(tmp_path / "nowhere") == {}
+    fit_job(Job("xgb", "accuracy", 0, SMALL["xgb"]), made_up, tmp_path)
+    text = report.report(tmp_path, made_up, ["xgb"], ["accuracy"])
+    assert f"{scores['xgb', 'accuracy'].tau:.4f}" in text.partition("Validation records")[2]
+
+
 def test_report_puts_the_paper_beside_the_published_dataset(made_up, tmp_path, monkeypatch):
     list(
         fit_all([Job("xgb", metric, 0, SMALL["xgb"]) for metric in ("accuracy", "a100/throughput")], made_up, tmp_path)

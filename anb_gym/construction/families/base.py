@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, States
@@ -45,11 +47,19 @@ class FoldableRegressor(Regressor, Protocol):
 
 
 @runtime_checkable
-class LeavesOneOut(Protocol):
-    """A family whose predictions of the fitted records without themselves have a closed form."""
+class HoldsOut(Protocol):
+    """A family that predicts fitted records without themselves at less than the price of a fit for every fold."""
 
-    def residuals_left_out(self) -> FloatArray:
-        """Residuals of the fitted records, each predicted from all others, in units of the target, ``float64`` (n,)."""
+    def held_out_residuals(self, target: FloatArray, folds: Iterable[NDArray[np.bool_]]) -> FloatArray:
+        """Residuals of the fitted records, each fold predicted from the others, in units of the target.
+
+        Args:
+            target: What was fitted, ``float64`` (n,).
+            folds: Which records each holds out, ``bool`` (n,).
+
+        Returns:
+            ``float64`` (n,).
+        """
         ...
 
 

@@ -17,12 +17,13 @@ expansion 4 lies half way between 1 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
@@ -86,7 +87,8 @@ class AdditiveGP:
         self._condition(parameters, states, target, variance)
         if np.isfinite(self.degrees):
             for _ in range(self.rounds):
-                variance = self._relative_variance()
+                p = self._fitted()
+                variance = self._relative_variance(p.factor, p.alpha)
                 parameters = self._learn(parameters, states[rows], target[rows], variance[rows], self.iterations // 3)
                 self._condition(parameters, states, target, variance)
         return self
@@ -128,14 +130,32 @@ class AdditiveGP:
                 terms[blocks] = p.variances[degree] * table
         return BlockTables.from_terms(terms, order=self.order)
 
-    def residuals_left_out(self) -> FloatArray:
-        """Residuals of the fitted records, each predicted from all others, in units of the target, ``float64`` (n,).
+    def held_out_residuals(self, target: FloatArray, folds: Iterable[NDArray[np.bool_]]) -> FloatArray:
+        """Residuals of the fitted records, each fold predicted from the others, in units of the target.
 
-        Rasmussen and Williams 2006, equation 5.12; the hyperparameters are those of all records.
+        The kernel is that of all records. Their weights are learned in each fold anew: the closed form of leave-one-out
+        is too good with few ``degrees``, since records that disagree with the one left out weigh little. On ZCU102's
+        throughput, with two degrees, errors in two folds were 13 and 8 % larger than it says (root mean square).
+
+        Args:
+            target: What was fitted, ``float64`` (n,).
+            folds: Which records each holds out, ``bool`` (n,).
+
+        Returns:
+            ``float64`` (n,).
         """
         p = self._fitted()
-        inverse, _ = dpotri(p.factor, lower=True)
-        residuals: FloatArray = p.alpha / np.diag(inverse)
+        noise = self.noise_std**2
+        gram = _gram(p.states, p.states, p.kernels, p.variances, True)
+        residuals = np.full(len(target), np.nan)
+        for held_out in folds:
+            rest = ~held_out
+            variance: FloatArray = np.ones(int(rest.sum()))
+            factor, alpha = self._solve(gram[np.ix_(rest, rest)], target[rest], noise * variance)
+            for _ in range(self.rounds if np.isfinite(self.degrees) else 0):
+                variance = self._relative_variance(factor, alpha)
+                factor, alpha = self._solve(gram[np.ix_(rest, rest)], target[rest], noise * variance)
+            residuals[held_out] = target[held_out] - gram[np.ix_(held_out, rest)] @ alpha
         return residuals
 
     def _fitted(self) -> _Posterior:
@@ -168,16 +188,21 @@ class AdditiveGP:
 
     def _condition(self, parameters: FloatArray, states: States, target: FloatArray, variance: FloatArray) -> None:
         kernels, variances, noise = self._unpack(parameters)
-        gram = _gram(states, states, kernels, variances, True)
-        gram[np.diag_indices_from(gram)] += noise * variance
-        factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        alpha = cho_solve((factor, True), target, check_finite=False)
         self.parameters, self.noise_std = parameters, float(np.sqrt(noise))
+        factor, alpha = self._solve(_gram(states, states, kernels, variances, True), target, noise * variance)
         self._posterior = _Posterior(states, alpha, factor, kernels, variances)
 
-    def _relative_variance(self) -> FloatArray:
+    @staticmethod
+    def _solve(gram: FloatArray, target: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The Cholesky factor of a kernel matrix with noise variances (n,), in its place, and the records' weights."""
+        gram[np.diag_indices_from(gram)] += noise
+        factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        return factor, cho_solve((factor, True), target, check_finite=False)
+
+    def _relative_variance(self, factor: FloatArray, alpha: FloatArray) -> FloatArray:
         """Relative noise variance of each record, ``float64`` (n,), from its leave-one-out residual."""
-        residual = np.abs(self.residuals_left_out())
+        inverse, _ = dpotri(factor, lower=True)
+        residual = np.abs(alpha / np.diag(inverse))  # Rasmussen and Williams 2006, equation 5.12
         scale = max(1.4826 * float(np.median(residual)), 1e-12)  # a standard deviation that outliers do not move
         relative: FloatArray = (self.degrees + (residual / scale) ** 2) / (self.degrees + 1.0)
         return relative
