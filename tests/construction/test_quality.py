@@ -10,7 +10,7 @@ from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.fitting import Job, labelled
 from anb_gym.construction.targets import score
 from anb_gym.reports.paper import TABLE_1
-from anb_gym.surrogates.scores import Scores
+from anb_gym.surrogates.scores import Scores, calibration
 from anb_gym.surrogates.store import ARTEFACTS, artefact_path, load_shipped, read_manifest
 
 #: R² and τ at least, mean absolute error at most.
@@ -53,6 +53,16 @@ def test_families_of_the_papers_table_1(family):
     test = read_manifest(artefact_path(ARTEFACTS, family, "accuracy"))["test"]
     slack = 0.003 if family in ("xgb", "lgb") else 0.0
     assert test["tau"] >= TABLE_1[family].tau - slack
+
+
+@pytest.mark.parametrize("path", sorted(ARTEFACTS.glob("*-v1/*.json")), ids=lambda p: f"{p.parent.name} {p.stem}")
+def test_intervals_hold_what_they_say(path):
+    """In folds of the fitted records; on test records too, whose share has a standard error of its own."""
+    found = calibration(ARTEFACTS, path.parent.name, path.stem)
+    allowed = 0.02 if path.parent.name == "gp-v1" else 0.03
+    for level in (0.5, 0.8, 0.9, 0.95):
+        assert found.cross_validated[level] == pytest.approx(level, abs=allowed)
+        assert found.coverage[level] == pytest.approx(level, abs=allowed + 2 * (level * (1 - level) / 507) ** 0.5)
 
 
 def test_default_family_has_the_best_scores():
