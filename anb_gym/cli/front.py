@@ -14,14 +14,12 @@ from anb_gym._extras import needing
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
-from anb_gym.calibration import front_scale, is_recorded
 from anb_gym.cli._options import PAGES, add_fidelity, output
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import FRONTS
 from anb_gym.metrics import UNITS, choose_metric, readable
 from anb_gym.surrogates.labels import labels_of
 from anb_gym.surrogates.store import FAMILIES, SURROGATES
-from anb_gym.tasks import TASKS
 
 if TYPE_CHECKING:
     from anb_gym.construction.dataset import Dataset
@@ -87,6 +85,9 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
 
 def _print_scales(front: CertifiedFront) -> None:
     """What is recorded of the exact front's hypervolumes, the practical one first."""
+    from anb_gym.calibration import front_scale, is_recorded
+    from anb_gym.tasks import TASKS
+
     task = next((task for task in TASKS.values() if task.device and task.metrics == front.metrics), None)
     if task is None or not is_recorded(front.metrics[-1], front.surrogate):
         return

@@ -16,8 +16,8 @@ from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
-from anb_gym.devices import device_of
 from anb_gym.construction.tuning import validation_scores
+from anb_gym.devices import device_of
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.reports.surrogates import block_section, page, reference_section, thin_section
 from anb_gym.surrogates.scores import Scores
@@ -75,7 +75,7 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
 
     Returns:
         Mean scores over ``repeats`` draws; None for a metric without known noise, one that was not fitted, or fewer
-        than two test records.
+        than two test records whose noise is known.
     """
     path = artefact_path(folder, family, metric)
     if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
@@ -87,6 +87,8 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
         truth = load(path).predict(rows.states)
         draws = [score(perturb(metric, truth, rows.index, Noise(0, r)), truth) for r in range(repeats)]
         return Scores(*np.mean(draws, axis=0))
+    if metric not in rows.std:
+        return None
     noise = _standard_error(rows, metric)
     known = np.isfinite(noise)
     if np.count_nonzero(known) < 2:
