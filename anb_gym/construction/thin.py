@@ -33,6 +33,8 @@ BLOCK_METRICS: Final = ("accuracy", "tpuv3/throughput", "vck190/throughput")
 _RESAMPLES: Final = 1000
 _LEVEL: Final = 0.95
 _SEED: Final = 0
+#: Records that a part must have to be scored.
+_FEWEST: Final = 10
 #: Smallest distances to the nearest fitted record, in choices of 28, of the parts that are scored.
 _DISTANCES: Final = (0, 6, 7, 8)
 
@@ -47,7 +49,7 @@ def thin_parts(dataset: Dataset, folder: Path, family: str, metric: str) -> list
         metric: A metric.
 
     Returns:
-        Parts of two records or more.
+        Parts of ten records or more.
     """
     split = split_of(dataset)
     states, labels = labelled(dataset, metric, split["test"])
@@ -69,7 +71,9 @@ def thin_parts(dataset: Dataset, folder: Path, family: str, metric: str) -> list
         span = f"{low}" if end == low + 1 else f"{low} or more" if end > most else f"{low} to {end - 1}"
         parts[f"distance {span}"] = equal * ((nearest >= low) & (nearest < end))
     return [
-        part_of(name, labels, predictions, weights) for name, weights in parts.items() if np.count_nonzero(weights) > 1
+        part_of(name, labels, predictions, weights)
+        for name, weights in parts.items()
+        if np.count_nonzero(weights) >= _FEWEST
     ]
 
 
@@ -143,7 +147,7 @@ def part_of(name: str, labels: FloatArray, predictions: FloatArray, weights: Flo
     counts = np.random.default_rng(_SEED).multinomial(len(labels), np.full(len(labels), 1.0 / len(labels)), _RESAMPLES)
     (scores,) = weighted_scores(labels, predictions, weights[None])
     resampled = weighted_scores(labels, predictions, counts * weights)
-    low, high = np.nanquantile(resampled, [(1.0 - _LEVEL) / 2.0, (1.0 + _LEVEL) / 2.0], axis=0)
+    low, high = np.quantile(resampled, [(1.0 - _LEVEL) / 2.0, (1.0 + _LEVEL) / 2.0], axis=0)
     error = float(weights @ (labels - predictions))
     return Part(name, len(labels), Scores(*scores.tolist()), Scores(*low.tolist()), Scores(*high.tolist()), error)
 
@@ -160,7 +164,8 @@ def weighted_scores(labels: FloatArray, predictions: FloatArray, weights: FloatA
         weights: Weights of the records, ``float64`` (r, n).
 
     Returns:
-        ``float64`` (r, 3); equal weights give the scores of :func:`anb_gym.construction.targets.score`.
+        ``float64`` (r, 3); equal weights give the scores of :func:`anb_gym.construction.targets.score`. What is all the
+        same ranks nothing, so tau is 0, and labels that are all the same have an R² of minus infinity.
     """
     weights = weights / weights.sum(axis=1, keepdims=True)
     orders = [np.sign(values[:, None] - values) for values in (labels, predictions)]
@@ -170,8 +175,10 @@ def weighted_scores(labels: FloatArray, predictions: FloatArray, weights: FloatA
         return summed
 
     untied = [over_pairs(np.abs(order)) for order in orders]
-    tau = over_pairs(orders[0] * orders[1]) / np.sqrt(untied[0] * untied[1])
-    means = weights @ labels
-    variance = weights @ np.square(labels) - np.square(means)
-    r2 = 1.0 - weights @ np.square(labels - predictions) / variance
+    ranked = np.sqrt(untied[0] * untied[1])
+    tau = np.divide(over_pairs(orders[0] * orders[1]), ranked, out=np.zeros(len(weights)), where=ranked > 0.0)
+    means = weights @ (labels - labels.mean())
+    variance = weights @ np.square(labels - labels.mean()) - np.square(means)
+    lost = np.full(len(weights), np.inf)
+    r2 = 1.0 - np.divide(weights @ np.square(labels - predictions), variance, out=lost, where=variance > 0.0)
     return np.stack([r2, tau, weights @ np.abs(labels - predictions)], axis=1)

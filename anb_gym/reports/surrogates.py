@@ -110,13 +110,18 @@ def thin_section(parts: Mapping[str, Sequence[Part]]) -> str:
     """Markdown of scores where data are thin; nothing without parts.
 
     Args:
-        parts: Of each metric, as :func:`anb_gym.construction.thin.thin_parts` gives them: the same for all.
+        parts: Of each metric, as :func:`anb_gym.construction.thin.thin_parts` gives them.
     """
     if not parts:
         return ""
-    names = [part.name for part in next(iter(parts.values()))]
-    taus = [[metric, *(_interval(p.scores.tau, p.low.tau, p.high.tau) for p in row)] for metric, row in parts.items()]
-    errors = [[metric, *(f"{p.scores.mae:.4g}, {p.error:+.2g}" for p in row)] for metric, row in parts.items()]
+    names = list(dict.fromkeys(part.name for row in parts.values() for part in row))
+    by_name = {metric: {part.name: part for part in row} for metric, row in parts.items()}
+    taus = [
+        [metric, *(_interval(row[name]) if name in row else "" for name in names)] for metric, row in by_name.items()
+    ]
+    errors = [
+        [metric, *(_errors(row[name]) if name in row else "" for name in names)] for metric, row in by_name.items()
+    ]
     lines = [
         "",
         "Where data are thin: τ on parts of the test records, with 95 % bootstrap intervals over records.",
@@ -144,10 +149,10 @@ def block_section(parts: Mapping[str, Sequence[tuple[Part, Part]]]) -> str:
             without.name,
             f"{without.records:,}",
             f"{without.scores.r2:.4f}",
-            _interval(without.scores.tau, without.low.tau, without.high.tau),
+            _interval(without),
             f"{without.scores.mae:.4g}",
             f"{without.error:+.2g}",
-            _interval(tables.scores.tau, tables.low.tau, tables.high.tau),
+            _interval(tables),
             f"{tables.scores.mae:.4g}",
         ]
         for metric, pairs in parts.items()
@@ -163,8 +168,12 @@ def block_section(parts: Mapping[str, Sequence[tuple[Part, Part]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def _interval(part: Part) -> str:
+    return f"{part.scores.tau:.3f} [{part.low.tau:.3f}, {part.high.tau:.3f}]"
+
+
+def _errors(part: Part) -> str:
+    return f"{part.scores.mae:.4g}, {part.error:+.2g}"
 
 
 def reference_section(folder: Path, families: Sequence[str], metrics: Sequence[str]) -> str:

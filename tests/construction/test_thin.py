@@ -42,6 +42,13 @@ def test_weights_are_records_that_occur_so_often() -> None:
     assert tau == pytest.approx((signs * pairs).sum() / pairs.sum())
 
 
+def test_what_is_all_the_same_ranks_nothing() -> None:
+    constant = np.full(200, 60.0)
+    assert weighted_scores(TRUTH, constant, np.ones((1, 200)))[0, 1] == 0.0
+    r2, tau, _ = weighted_scores(constant, TRUTH, np.ones((1, 200)))[0]
+    assert (r2, tau) == (-np.inf, 0.0)
+
+
 def test_records_of_no_weight_are_no_part() -> None:
     weights = (np.arange(200) < 120).astype(np.float64)
     part = part_of("some", TRUTH, NOISY, weights)
