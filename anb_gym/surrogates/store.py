@@ -36,7 +36,7 @@ from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.intervals import Intervals, Of
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
-from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout
+from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout, multiply
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
@@ -244,7 +244,7 @@ def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:
         return {f"{name}_tables_{tables.order}": tables.values.astype(dtype)}
     pairs, triples = _split(tables)
     bases = [_basis(triples, block) for block in range(N_BLOCKS)]
-    cores = [_multiply(triples.table(*blocks), [bases[b].T for b in blocks]) for blocks in layout(3).blocks]
+    cores = [multiply(triples.table(*blocks), [bases[b].T for b in blocks]) for blocks in layout(3).blocks]
     core = np.concatenate([core.ravel() for core in cores])
     quantum = max(float(np.abs(core).max(initial=0.0)), 1e-300) / 2**30
     return {
@@ -276,7 +276,7 @@ def _decode(name: str, arrays: dict[str, NDArray[Any]]) -> BlockTables:
     core, start = core * _files.take_array(arrays, f"{name}_quantum", "float64", ()), 0
     for blocks, shape in zip(layout(3).blocks, shapes, strict=True):
         size = math.prod(shape)
-        terms[blocks] = _multiply(core[start : start + size].reshape(shape), [bases[b] for b in blocks])
+        terms[blocks] = multiply(core[start : start + size].reshape(shape), [bases[b] for b in blocks])
         start += size
     return BlockTables.from_terms(terms)
 
@@ -306,10 +306,3 @@ def _basis(triples: BlockTables, block: int) -> FloatArray:
     vectors, singular, _ = np.linalg.svd(np.concatenate(parts, axis=1), full_matrices=False)
     basis: FloatArray = vectors[:, singular > _TOLERANCE * max(singular[0], 1e-300)]
     return basis
-
-
-def _multiply(table: FloatArray, matrices: list[FloatArray]) -> FloatArray:
-    """Applies one matrix (new, old) to each axis of a table."""
-    for matrix in matrices:  # each product moves its axis to the end: after the last the order is the first
-        table = np.tensordot(table, matrix, axes=(0, 1))
-    return table

@@ -165,3 +165,10 @@ def evaluate(functions: Sequence[BlockTables], states: States) -> list[FloatArra
             # Along the last axis of a C-ordered array every row's terms are added in the same order, whatever n is.
             np.add.reduce(function.values.take(positions[function.order]), axis=1, out=result[chunk])
     return results
+
+
+def multiply(table: FloatArray, matrices: Sequence[FloatArray]) -> FloatArray:
+    """Applies one matrix (new, old) to each axis of a table."""
+    for matrix in matrices:  # each product moves its axis to the end: after the last the order is the first
+        table = np.tensordot(table, matrix, axes=(0, 1))
+    return table

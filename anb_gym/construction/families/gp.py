@@ -189,8 +189,9 @@ class AdditiveGP:
     def _condition(self, parameters: FloatArray, states: States, target: FloatArray, variance: FloatArray) -> None:
         kernels, variances, noise = self._unpack(parameters)
         self.parameters, self.noise_std = parameters, float(np.sqrt(noise))
-        factor, alpha = self._solve(_gram(states, states, kernels, variances, True), target, noise * variance)
-        self._posterior = _Posterior(states, alpha, factor, kernels, variances)
+        gram = _gram(states, states, kernels, variances, True)
+        factor, alpha = self._solve(gram, target, noise * variance)
+        self._posterior = _Posterior(states, alpha, factor, kernels, variances, noise * variance)
 
     @staticmethod
     def _solve(gram: FloatArray, target: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -266,6 +267,7 @@ class _Posterior:
     factor: FloatArray
     kernels: FloatArray
     variances: FloatArray
+    noise: FloatArray
 
 
 def _differences(parameters: FloatArray) -> Iterator[FloatArray]:
