@@ -17,8 +17,9 @@ from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.intervals import OF, Of
-from anb_gym.surrogates.store import FAMILIES, SURROGATES, Surrogate, is_fitted, load_shipped
+from anb_gym.surrogates.store import FAMILIES, Surrogate, choose_surrogate, is_fitted, load_deviations, load_shipped
 from anb_gym.surrogates.tables import evaluate
+from anb_gym.surrogates.worlds import in_world, split_world, sum_deviations
 
 #: Metrics that are counted in closed form.
 COUNTED: Final = ("macs", "params")
@@ -28,6 +29,8 @@ PREDICTED: Final = {name: unit for name, unit in UNITS.items() if name not in CO
 REFERENCE: Final = ("accuracy/reference", "train_time/reference")
 #: Those that the dataset has of every architecture.
 DATASET_METRICS: Final = tuple(n for n in PREDICTED if devices.folder_of(n) is None and n not in REFERENCE)
+#: Worlds whose tables are in memory at a time.
+_WORLDS_AT_ONCE: Final = 100
 #: All metrics, in the order of results.
 METRICS: Final = tuple(UNITS)
 
@@ -45,11 +48,15 @@ class Benchmark:
             ``-v1`` behind it its newer tables. The default, ``"gp"``, has the best
             held-out scores among the first.
 
+        world: None for the mean of what the data allow; or the number of a world, 0 to
+            2**31 - 1, one sample of it: what nature could be, see
+            :mod:`anb_gym.surrogates.worlds`. Only ``"gp"`` has worlds.
+
     Attributes:
-        surrogate: Its name.
+        surrogate: Its name, with the world: ``"gp@7"`` is ``"gp"`` in world 7.
 
     Raises:
-        ValueError: The surrogate is unknown.
+        ValueError: The surrogate is unknown, or has no such world.
 
     Example:
         >>> import anb_gym
@@ -59,8 +66,14 @@ class Benchmark:
         array([3.85814752e+08])
     """
 
-    def __init__(self, surrogate: str | None = None) -> None:
-        self.surrogate = FAMILIES[0] if surrogate is None else choose(surrogate, SURROGATES, "surrogate")
+    def __init__(self, surrogate: str | None = None, world: int | None = None) -> None:
+        name = FAMILIES[0] if surrogate is None else choose_surrogate(surrogate)
+        self.surrogate = name if world is None else in_world(name, world)
+
+    @property
+    def world(self) -> int | None:
+        """The world, or None."""
+        return split_world(self.surrogate)[1]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -102,6 +115,8 @@ class Benchmark:
         if not isinstance(std, bool | np.bool_) and not (isinstance(std, str) and std in OF):
             raise ValueError(f"std must be True, False, 'mean' or 'measurement', got {shown(std)}")
         names = self._names(metrics)
+        if std and self.world is not None:
+            raise ValueError(f"std must be False in a world, where metrics are what they are, got {std!r}")
         states = SPACE.as_states(archs, "archs")
         values = self.query_states(states, names)
         if noise is not None:
@@ -132,6 +147,37 @@ class Benchmark:
         """
         surrogate = self.load(metric)
         return surrogate.interval(SPACE.as_states(archs, "archs"), level, cast(Of, choose(of, OF, "of")))
+
+    def query_worlds(self, archs: Any, metric: str, worlds: Iterable[int]) -> FloatArray:
+        """A metric of architectures in several worlds.
+
+        The first query of 100 worlds takes some 20 s; they are then kept, in up to 0.7 GB, for the last two metrics.
+
+        Args:
+            archs: As for :meth:`query`.
+            metric: The metric, as for :meth:`query`.
+            worlds: Numbers of worlds.
+
+        Returns:
+            ``float64`` (worlds, n), as :meth:`query` of a benchmark in each world, up to rounding.
+
+        Raises:
+            ValueError: An argument has the wrong type, shape or value, or the surrogate has no worlds.
+        """
+        (name,), states = self._names(metric), SPACE.as_states(archs, "archs")
+        if not isinstance(worlds, Iterable) or not (numbers := list(worlds)):
+            raise ValueError(f"worlds must be one or more numbers of worlds, got {worlds!r}")
+        for number in numbers:
+            in_world(self.surrogate, number)
+        if name in COUNTED:
+            return np.tile(self.query_states(states, [name])[name], (len(numbers), 1))
+        surrogate, result = self.load(name), np.empty((len(numbers), len(states)))
+        means = surrogate.mean(states)[:, None]
+        for start in range(0, len(numbers), _WORLDS_AT_ONCE):
+            part = slice(start, start + _WORLDS_AT_ONCE)
+            entries = load_deviations(self.surrogate, name, tuple(map(int, numbers[part])))
+            result[part] = surrogate.link.value(means + sum_deviations(surrogate.mean.order, entries, states)).T
+        return result
 
     def query_states(self, states: States, metrics: Sequence[str]) -> dict[str, FloatArray]:
         """Scores valid block states without checks, for inner loops.

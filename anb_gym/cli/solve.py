@@ -11,7 +11,7 @@ from anb_gym.cli._options import add_fidelity, add_metrics, metrics, output
 from anb_gym.devices import device_of
 from anb_gym.fronts.store import FRONTS, own_folder
 from anb_gym.metrics import ACCURACIES
-from anb_gym.surrogates.store import FAMILIES, SURROGATES
+from anb_gym.surrogates.store import FAMILIES, SURROGATES, choose_surrogate
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     wanted = metrics(options.metrics, FRONTS) or list(FRONTS) * options.all
     if not wanted:
         raise ValueError(f"name --metrics or --all; there are fronts of {', '.join(FRONTS)}")
-    choose(options.surrogate, SURROGATES, "surrogate")
+    choose_surrogate(options.surrogate)
     choose(options.fidelity, ACCURACIES, "fidelity")
     if options.workers is not None and options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")

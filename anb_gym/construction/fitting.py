@@ -34,9 +34,11 @@ from anb_gym.construction.deviations import calibrate, cross_validated, folds, h
 from anb_gym.construction.families import FOLDABLE, FoldableRegressor, Regressor, make_family
 from anb_gym.construction.families.base import HoldsOut, one_hot
 from anb_gym.construction.families.config import load_config
+from anb_gym.construction.families.gp import AdditiveGP
 from anb_gym.construction.splits import split_name, split_of
 from anb_gym.construction.targets import RegressionTarget, link_of, score
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.posterior import load_posterior, posterior_path, save_posterior
 from anb_gym.surrogates.store import (
     SCHEMA,
     ArtefactError,
@@ -47,6 +49,7 @@ from anb_gym.surrogates.store import (
     save,
 )
 from anb_gym.surrogates.tables import Blocks, BlockTables, layout
+from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS
 
 #: Architectures at which the standard deviation is computed before it becomes tables.
 STD_SAMPLES: Final = 6000
@@ -111,6 +114,8 @@ class Job:
         path = artefact_path(folder, self.surrogate, self.metric)
         try:
             manifest = load(path).manifest if self.family in FOLDABLE else read_manifest(path)
+            if self.family in FAMILIES_WITH_WORLDS:
+                load_posterior(posterior_path(path), manifest["sha256"], ArtefactError)
         except ArtefactError:
             return False
         return all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
@@ -187,6 +192,8 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     manifest["test"] = {**score(labels, predictions)._asdict(), "rmse": float(residual), "records": len(labels)}
     if job.family in FOLDABLE:
         save(Surrogate(mean, log_std, target.link, manifest), path)
+        if isinstance(model, AdditiveGP):
+            save_posterior(model.posterior(target.scale), posterior_path(path), read_manifest(path)["sha256"])
     else:
         write_atomically(path.with_suffix(".json"), (json.dumps(manifest, indent=2) + "\n").encode())
     return manifest

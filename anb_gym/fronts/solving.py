@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from anb_gym._errors import choose
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront, tables_directions
@@ -20,7 +19,7 @@ from anb_gym.fronts.store import (
     read_front,
     save_front,
 )
-from anb_gym.surrogates.store import SURROGATES, load_shipped
+from anb_gym.surrogates.store import choose_surrogate, load_shipped
 
 
 @lru_cache(maxsize=32)
@@ -48,7 +47,7 @@ def solve(
             somewhere, so that a reward of it need not be defined.
     """
     metrics = front_metrics(metric, fidelity)
-    surrogates = [load_shipped(choose(surrogate, SURROGATES, "surrogate"), name) for name in metrics]
+    surrogates = [load_shipped(choose_surrogate(surrogate), name) for name in metrics]
     checksums = artefact_checksums(surrogate, metric, fidelity)
     # The least sum first: where it is not positive, a reciprocal link has a pole and a front means nothing.
     smallest = maximize(surrogates[-1].mean, minimize=True, workers=workers)

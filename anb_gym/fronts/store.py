@@ -20,7 +20,7 @@ from anb_gym.devices import device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS
-from anb_gym.surrogates.store import SURROGATES, family_of, load_shipped
+from anb_gym.surrogates.store import choose_surrogate, load_shipped, older
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
@@ -85,9 +85,9 @@ def load_front(surrogate: str, metric: str, fidelity: str = "proxy") -> Certifie
         FrontError: Its file is damaged.
     """
     front_metrics(metric, fidelity)
-    choose(surrogate, SURROGATES, "surrogate")
+    choose_surrogate(surrogate)
     # Where a version has no tables of its own, the front is that of the version before.
-    names, folders = dict.fromkeys([surrogate, family_of(surrogate)]), [None, own_folder(metric)]
+    names, folders = dict.fromkeys([surrogate, older(surrogate)]), [None, own_folder(metric)]
     other = None
     for path in dict.fromkeys(front_path(name, metric, folder, fidelity) for name in names for folder in folders):
         if path.exists():
@@ -110,7 +110,7 @@ def read_front(path: Path) -> CertifiedFront:
     """
     fields = _read_fields(path)
     with refusing(path, FrontError):
-        surrogate = choose(fields.get("surrogate", str), SURROGATES, "surrogate")
+        surrogate = choose_surrogate(fields.get("surrogate", str))
         metrics = tuple(fields.items("metrics", str))
         if not metrics or metrics != front_metrics(*front_key(metrics)):
             raise ValueError(f"metrics must be accuracy, and perhaps a device metric, got {metrics}")

@@ -22,7 +22,7 @@ from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, bound_gauge, vec
 from anb_gym.problems.limits import check_bounded, warn_if_unmet
 from anb_gym.rewards import Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
-from anb_gym.surrogates.store import FAMILIES, SURROGATES, peers, shipped_path
+from anb_gym.surrogates.store import FAMILIES, choose_surrogate, peers, shipped_path
 from anb_gym.tasks import Task
 
 #: How far below the nadir, in extents of the front, the reference point of unit objectives lies where none is recorded.
@@ -79,7 +79,7 @@ class Problem:
         if self.constraint is not None and not isinstance(self.constraint, Constrained | Bounded):
             raise ValueError(f"constraint must be an anb_gym.rewards.Constrained or None, got {self.constraint!r}")
         choose(self.scale, SCALES, "reward_scale")
-        choose(self.surrogate, SURROGATES, "surrogate")
+        choose_surrogate(self.surrogate)
         for what, reward in (("reward", self.reward), ("constraint", self.constraint)):
             if reward is not None and not set(reward.metrics) <= set(self.task.metrics):
                 raise ValueError(

@@ -17,7 +17,7 @@ ships as tables, so what follows it is made from X, N and the kernel.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -33,6 +33,8 @@ from anb_gym.noise import Noise, normal
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import Blocks, BlockTables, multiply
 
+#: Version of the file format; files of another version are refused.
+SCHEMA: Final = 1
 #: Bytes that a file may have, packed and unpacked: some ten times the largest that ships.
 _LIMIT: Final = 2**24
 #: Eigenvalues of a block's kernel below this share of its largest are left out: they are less than a ten-thousandth of
@@ -90,7 +92,7 @@ class Posterior:
         alpha = self._conditioned.solve(labels)
         for blocks, term in self._fold(alpha):
             terms[blocks] = self.scale * (terms[blocks] - term)
-        return BlockTables.from_terms(terms, order=self.order)
+        return BlockTables.from_terms(_centred(terms), order=self.order)
 
     def _prior(self, stream: str, world: int) -> dict[Blocks, FloatArray | float]:
         """Terms of a sample of the prior."""
@@ -126,6 +128,79 @@ class Posterior:
         gram = _gram(self.states, self._kernels, self.variances)
         gram[np.diag_indices_from(gram)] += self.noise
         return _Cholesky.of(gram)
+
+
+def posterior_path(path: Path) -> Path:
+    """The file of the posterior beside the file of its mean's tables."""
+    return path.parent / "posterior" / path.name
+
+
+def save_posterior(posterior: Posterior, path: Path, tables: str) -> None:
+    """Writes an ``.npz`` file; an interrupted write leaves the old one.
+
+    Args:
+        posterior: The posterior.
+        path: The file.
+        tables: SHA-256 of the file of its mean's tables.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        schema=np.array(SCHEMA),
+        tables=np.array(tables),
+        index=SPACE.states_to_index(posterior.states),
+        noise=posterior.noise,
+        variances=posterior.variances,
+        scale=np.array(posterior.scale),
+        **{f"factor_{block}": factor for block, factor in enumerate(posterior.factors)},
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_posterior(path: Path, tables: str, error: type[Exception]) -> Posterior:
+    """Reads what :func:`save_posterior` wrote.
+
+    Args:
+        path: The file.
+        tables: SHA-256 of the file of the tables that the mean has.
+        error: What is raised if the file is missing or damaged, or of other tables.
+    """
+    data = read_bytes(path, error, limit=_LIMIT)
+    arrays = _files.parse_arrays(data, path, error, limit=_LIMIT)
+    with refusing(path, error):
+        if (schema := int(_files.take_array(arrays, "schema", "int64", ()))) != SCHEMA:
+            raise ValueError(f"its schema must be {SCHEMA}, got {schema}")
+        if (found := str(_files.take_array(arrays, "tables", "str", ()))) != tables:
+            raise ValueError(f"it is the posterior of other tables: their SHA-256 is {found}, expected {tables}")
+        index = _files.take_array(arrays, "index", "int64", (None,))
+        if not ((index >= 0) & (index < SPACE.size)).all():
+            raise ValueError(f"index must be in 0..{SPACE.size - 1}")
+        noise = _files.take_array(arrays, "noise", "float64", index.shape)
+        variances = _files.take_array(arrays, "variances", "float64", (None,))
+        factors = [
+            _files.take_array(arrays, f"factor_{block}", "float64", (int(size), None))
+            for block, size in enumerate(SPACE.block_sizes)
+        ]
+        scale = float(_files.take_array(arrays, "scale", "float64", ()))
+        if arrays or not (
+            len(index) and (noise > 0.0).all() and (variances >= 0.0).all() and len(variances) in (2, 3, 4)
+        ):
+            raise ValueError("it must hold positive noise, variances of 1 to 3 orders of interactions, and no more")
+        return Posterior(SPACE.index_to_states(index), noise, tuple(factors), variances, scale)
+
+
+def _centred(terms: Mapping[Blocks, FloatArray | float]) -> dict[Blocks, FloatArray | float]:
+    """Terms with the same sum, each with mean 0 along every axis: none is larger than its part of the sum."""
+    centred = dict(terms)
+    for blocks in sorted(terms, key=len, reverse=True):
+        rest = np.asarray(centred[blocks])
+        for axis, block in enumerate(blocks):
+            mean = rest.mean(axis=axis, keepdims=True)
+            others = tuple(b for b in blocks if b != block)
+            centred[others] = centred[others] + mean.squeeze(axis)
+            rest = rest - mean
+        centred[blocks] = rest
+    return centred
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +242,8 @@ def _gram(states: States, kernels: list[FloatArray], variances: FloatArray) -> F
     for rows in _parts(len(states)):
         columns = slice(0, rows.stop)
         # Elementary symmetric polynomials, one block more at a time.
-        sums = [np.ones((rows.stop - rows.start, rows.stop)), *(np.zeros((rows.stop - rows.start, rows.stop)) for _ in variances[1:])]
+        shape = (rows.stop - rows.start, rows.stop)
+        sums = [np.ones(shape), *(np.zeros(shape) for _ in variances[1:])]
         for block, kernel in enumerate(kernels):
             values = kernel[states[rows, block]].take(states[columns, block], axis=1)
             for q in range(len(sums) - 1, 0, -1):

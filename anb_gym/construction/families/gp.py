@@ -31,6 +31,7 @@ from scipy.optimize import minimize
 from anb_gym._types import FloatArray
 from anb_gym.exact._compile import cached
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.posterior import Posterior
 from anb_gym.surrogates.tables import Blocks, BlockTables
 
 _SIZES = tuple(int(size) for size in SPACE.block_sizes)
@@ -157,6 +158,15 @@ class AdditiveGP:
                 factor, alpha = self._solve(gram[np.ix_(rest, rest)], target[rest], noise * variance)
             residuals[held_out] = target[held_out] - gram[np.ix_(held_out, rest)] @ alpha
         return residuals
+
+    def posterior(self, scale: float) -> Posterior:
+        """The posterior up to its mean, as it ships: samples of it are worlds.
+
+        Args:
+            scale: From units of the target to those of tables.
+        """
+        p = self._fitted()
+        return Posterior.of_kernels(p.states, p.noise, p.kernels, p.variances, scale)
 
     def _fitted(self) -> _Posterior:
         if self._posterior is None:
