@@ -277,7 +277,7 @@ def _load_world(surrogate: str, metric: str, world: int) -> Surrogate:
 
 @lru_cache(maxsize=2)
 def load_deviations(surrogate: str, metric: str, worlds: tuple[int, ...]) -> NDArray[np.float32]:
-    """The entries that :func:`load_deviation` gives, ``float32`` (entries, worlds); 0.7 GB for 100 worlds of triples."""
+    """Entries as :func:`load_deviation` gives them, ``float32`` (entries, worlds): 0.7 GB for 100 worlds of triples."""
     size = _load(surrogate, metric).mean.layout.size
     entries = np.empty((size, len(worlds)), dtype=np.float32)
     for column, world in enumerate(worlds):
