@@ -1,7 +1,8 @@
 """Writes the posteriors of shipped Gaussian processes whose tables were fitted before posteriors were kept.
 
 Fits each again, as its manifest says, and refuses if the tables are not those that ship: up to what L-BFGS
-makes of rounding, most where noise has heavy tails. Goes on with what is missing. `anb-gym fit` writes tables and posterior together.
+makes of rounding, most where noise has heavy tails. Goes on with what is missing. `anb-gym fit` writes tables and
+posterior together.
 
     python scripts/fit_posteriors.py --metrics accuracy vck190/throughput
 """

@@ -81,8 +81,8 @@ class BoundBuildEnv(ArchitectureEnv):
     ## Arguments
 
     `task` (by the id: one with two metrics), `surrogate`, `reward` (`"bounded"` or `"accuracy"`), `reward_scale`
-    (`"unit"`, and `regret`, need the exact front of the surrogate), `granularity`, `observation`, `noise` and
-    `render_mode`, as for `BuildEnv`.
+    (`"unit"`, and `regret`, need the exact front of the surrogate), `granularity`, `observation`, `noise`,
+    `render_mode` and `world`, as for `BuildEnv`.
 
     ```python
     >>> import gymnasium as gym
@@ -119,13 +119,18 @@ class BoundBuildEnv(ArchitectureEnv):
         observation: str = "onehot",
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
-        problem = make_problem(task, surrogate, reward, reward_scale)
+        problem = make_problem(task, surrogate, reward, reward_scale, world)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(
-    task: str, surrogate: str | None = None, reward: str = "bounded", reward_scale: str = "unit"
+    task: str,
+    surrogate: str | None = None,
+    reward: str = "bounded",
+    reward_scale: str = "unit",
+    world: int | None = None,
 ) -> Problem:
     """The problem of an environment with sampled bounds; see :class:`BoundBuildEnv` for the arguments.
 
@@ -133,7 +138,7 @@ def make_problem(
         ValueError: An argument has an unknown or impossible value.
         NoFrontError: Unit scale needs the exact front, and there is none for this surrogate.
     """
-    of, family = get_task(task), Benchmark(surrogate).surrogate
+    of, family = get_task(task), Benchmark(surrogate, world).surrogate
     bounded = make_reward("bounded", of)
     assert isinstance(bounded, Bounded)
     ask = sampled_bound(of, family)

@@ -142,12 +142,17 @@ class BuildEnv(ArchitectureEnv):
     | `observation`  | `"onehot"`  | `"onehot"` or `"tokens"`                                                          |
     | `noise`        | `False`     | Whether metrics show the noise of one measurement                                 |
     | `render_mode`  | `None`      | `None`, `"ansi"` for a table or `"rgb_array"` for a picture of the blocks         |
+    | `world`        | `None`      | `None`, or the number of a world: a sample of what the data allow, see below      |
 
     A function as `reward` maps the task's metrics, `{name: float64 (n,)}`, to n finite numbers, larger is better; an
     object of `anb_gym.rewards` is taken as it is. All other arguments are plain values, so that `spec.to_json()` works;
     with a function it does not, and the function has to be picklable where the environment is sent to another process.
     The unit scale of a combination that `tasks.json` does not record is measured when the first such environment is
     made, in about a second. An argument that contradicts the id is refused.
+
+    With `world=7` metrics, scale, optimum and regret are those of the surrogate's world 7, as of
+    `anb_gym.Benchmark(world=7)`. Only `"gp"` has worlds. Where the world's optimum is not recorded, it is searched for
+    when the first such environment is made, in some ten seconds, with the extra `exact`; without it none is certified.
 
     Registered are `AccelNAS-{task}-v0` for every task, and `AccelNAS-{task}-Preference-v0`, with sampled preferences,
     for every task with two metrics.
@@ -199,8 +204,9 @@ class BuildEnv(ArchitectureEnv):
         observation: str = "onehot",
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
-        problem = make_problem(task, surrogate, reward, reward_scale, target, weights, preference)
+        problem = make_problem(task, surrogate, reward, reward_scale, target, weights, preference, world)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
@@ -212,6 +218,7 @@ def make_problem(
     target: float | None = None,
     weights: Sequence[float] | None = None,
     preference: str | None = None,
+    world: int | None = None,
 ) -> Problem:
     """The problem of an environment with a scalar reward; see :class:`BuildEnv` for the arguments.
 
@@ -219,7 +226,7 @@ def make_problem(
         ValueError: An argument has an unknown or impossible value.
         NoFrontError: A reward or its scale needs the exact front, and there is none for this surrogate.
     """
-    of, family = get_task(task), Benchmark(surrogate).surrogate
+    of, family = get_task(task), Benchmark(surrogate, world).surrogate
     if preference is None:
         return Problem(of, make_reward(reward, of, target, weights), reward_scale, family)
     choose(preference, PREFERENCES, "preference")

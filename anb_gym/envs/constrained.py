@@ -60,7 +60,7 @@ class ConstrainedBuildEnv(ArchitectureEnv):
 
     `task` (by the id: one with two metrics), `surrogate`, `reward_scale`, `target` (the bound, in the device metric's
     unit; `None`: the task's target; a bound that no architecture meets is refused, with the nearest that can be met),
-    `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`; `version` (by the id).
+    `granularity`, `observation`, `noise`, `render_mode` and `world`, as for `BuildEnv`; `version` (by the id).
 
     ```python
     >>> import gymnasium as gym
@@ -98,8 +98,9 @@ class ConstrainedBuildEnv(ArchitectureEnv):
         noise: bool = False,
         render_mode: str | None = None,
         version: int = 0,
+        world: int | None = None,
     ) -> None:
-        problem = make_problem(task, surrogate, reward_scale, target, version)
+        problem = make_problem(task, surrogate, reward_scale, target, version, world)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
@@ -109,6 +110,7 @@ def make_problem(
     reward_scale: str = "unit",
     target: float | None = None,
     version: int = 0,
+    world: int | None = None,
 ) -> Problem:
     """The problem of an environment with a constraint; see :class:`ConstrainedBuildEnv` for the arguments.
 
@@ -116,7 +118,7 @@ def make_problem(
         ValueError: An argument has an unknown or impossible value, or no architecture meets the bound.
         NoFrontError: The unit scale of version 1 needs the exact front, and there is none for this surrogate.
     """
-    of, family = get_task(task), Benchmark(surrogate).surrogate
+    of, family = get_task(task), Benchmark(surrogate, world).surrogate
     if isinstance(version, bool) or version not in (0, 1):
         raise ValueError(f"version must be 0 or 1, got {version!r}")
     constraint = make_reward("bounded" if version else "constrained", of, target)

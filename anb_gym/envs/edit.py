@@ -110,6 +110,7 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
     | `horizon`      | `28`        | Steps of an episode, at least 1                                             |
     | `noise`        | `False`     | Whether metrics show the noise of one measurement                           |
     | `render_mode`  | `None`      | `None`, `"ansi"` for a table or `"rgb_array"` for a picture of the network  |
+    | `world`        | `None`      | A world of the surrogate, as for `BuildEnv`                                 |
 
     A picture needs the extra `render`.
 
@@ -150,9 +151,10 @@ class EditEnv(gymnasium.Env[_Observation, np.int64]):
         horizon: int = HORIZON,
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
         #: What architectures are worth, and their task.
-        self.problem = make_problem(task, surrogate, reward, reward_scale, target, weights)
+        self.problem = make_problem(task, surrogate, reward, reward_scale, target, weights, world=world)
         self.task = self.problem.task
         self._start = None if start is None else _parse(start, "start")
         #: Steps of an episode.

@@ -54,6 +54,7 @@ All agents terminate together when the network is complete; none is ever truncat
 | `weights`      | `None`      | Weights of `"weighted"` and `"chebyshev"`; `None`: equal ones                 |
 | `noise`        | `False`     | Whether metrics show the noise of one measurement                             |
 | `render_mode`  | `None`      | `None`, `"human"` to print a table, `"ansi"` to return it, or `"rgb_array"`   |
+| `world`        | `None`      | A world of the surrogate, as for `BuildEnv`                                   |
 
 The extra `multiagent` installs PettingZoo; a picture needs the extra `render`.
 
@@ -136,6 +137,7 @@ class Team:
         weights: Sequence[float] | None = None,
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
         if render_mode is not None:
             choose(render_mode, self.metadata["render_modes"], "render_mode")
@@ -150,6 +152,7 @@ class Team:
             granularity="block",
             noise=noise,
             render_mode="ansi" if render_mode == "human" else render_mode,
+            world=world,
         )
         self.problem = self._build.problem
         self._transition = self._build.rules.transition

@@ -53,7 +53,7 @@ class TransferBuildEnv(ArchitectureEnv):
 
     `tasks` (names of tasks, by the id those with two metrics), `surrogate`, `reward` (`"product"`, `"weighted"`,
     `"chebyshev"`, `"constrained"`, `"bounded"` or `"accuracy"`, with each task's own target and equal weights),
-    `reward_scale`, `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`.
+    `reward_scale`, `granularity`, `observation`, `noise`, `render_mode` and `world`, as for `BuildEnv`.
 
     ```python
     >>> import gymnasium as gym
@@ -84,13 +84,18 @@ class TransferBuildEnv(ArchitectureEnv):
         observation: str = "onehot",
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
-        problems = make_problem(tasks, surrogate, reward, reward_scale)
+        problems = make_problem(tasks, surrogate, reward, reward_scale, world)
         super().__init__(problems, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(
-    tasks: Sequence[str], surrogate: str | None = None, reward: Any = "product", reward_scale: str = "unit"
+    tasks: Sequence[str],
+    surrogate: str | None = None,
+    reward: Any = "product",
+    reward_scale: str = "unit",
+    world: int | None = None,
 ) -> ProblemSet:
     """The problems, one per task, of an environment; see :class:`TransferBuildEnv` for the arguments.
 
@@ -100,7 +105,7 @@ def make_problem(
     names = [] if isinstance(tasks, str) or not isinstance(tasks, Sequence) else list(tasks)
     if not names or len(set(map(str, names))) < len(names):
         raise ValueError(f"tasks must be one or more different names, got {tasks!r}")
-    family = Benchmark(surrogate).surrogate
+    family = Benchmark(surrogate, world).surrogate
     of = [get_task(name) for name in names]
     return ProblemSet(tuple(Problem(task, make_reward(reward, task), reward_scale, family) for task in of))
 

@@ -63,8 +63,8 @@ class MOBuildEnv(ArchitectureEnv):
 
     ## Arguments
 
-    `task`, `surrogate`, `reward_scale`, `granularity`, `observation`, `noise` and `render_mode`, as for `BuildEnv`.
-    There is no `reward` and no `target`.
+    `task`, `surrogate`, `reward_scale`, `granularity`, `observation`, `noise`, `render_mode` and `world`, as for
+    `BuildEnv`. There is no `reward` and no `target`.
 
     ```python
     >>> import gymnasium as gym
@@ -97,8 +97,9 @@ class MOBuildEnv(ArchitectureEnv):
         observation: str = "onehot",
         noise: bool = False,
         render_mode: str | None = None,
+        world: int | None = None,
     ) -> None:
-        problem = make_problem(task, surrogate, reward_scale)
+        problem = make_problem(task, surrogate, reward_scale, world)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
         self.reward_dim = problem.n_objectives
         self.reward_space = spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
@@ -122,7 +123,9 @@ class MOBuildEnv(ArchitectureEnv):
         return list(float(gamma) ** (self.n_steps - 1) * self.problem.front_rewards)
 
 
-def make_problem(task: str, surrogate: str | None = None, reward_scale: str = "unit") -> Problem:
+def make_problem(
+    task: str, surrogate: str | None = None, reward_scale: str = "unit", world: int | None = None
+) -> Problem:
     """The problem of an environment with a vector reward; see :class:`MOBuildEnv` for the arguments.
 
     Raises:
@@ -130,7 +133,7 @@ def make_problem(task: str, surrogate: str | None = None, reward_scale: str = "u
         NoFrontError: The unit scale needs the exact front, and there is none for this surrogate.
     """
     of = get_task(task)
-    return Problem(of, Objectives(of.metrics), reward_scale, Benchmark(surrogate).surrogate)
+    return Problem(of, Objectives(of.metrics), reward_scale, Benchmark(surrogate, world).surrogate)
 
 
 class MOBuildVectorEnv(ArchitectureVectorEnv):
