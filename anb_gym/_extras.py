@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -20,6 +21,11 @@ def needing(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         message = f"the module {error.name!r} is needed and not installed; run: pip install 'anb_gym[{extra}]'"
         raise ModuleNotFoundError(message, name=error.name) from error
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module of some extra is there, without importing it."""
+    return find_spec(module) is not None
 
 
 def require(module: str, extra: str) -> ModuleType:

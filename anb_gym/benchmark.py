@@ -9,7 +9,7 @@ import numpy as np
 
 from anb_gym import complexity, devices
 from anb_gym._errors import choose, shown
-from anb_gym._extras import needing
+from anb_gym._extras import is_installed, needing
 from anb_gym._types import FloatArray
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
 from anb_gym.fronts.store import FRONTS, front_key
@@ -217,7 +217,8 @@ class Benchmark:
                 front is the set of the most accurate architectures.
             fidelity: ``"reference"`` for the front of ``accuracy/reference`` instead of ``accuracy``.
             solve: Search for the front now if none ships for this surrogate, in seconds
-                for pairwise tables and up to minutes otherwise. Needs the extra ``exact``.
+                for pairwise tables and up to minutes otherwise. Needs the extra ``exact``. In a
+                world this is done anyway where the extra is installed.
             within_data: Only the members that are no extrapolations: no metric is better or worse than all labels,
                 see :attr:`anb_gym.fronts.CertifiedFront.restricted`.
 
@@ -264,7 +265,7 @@ class Benchmark:
         try:
             return load_front(self.surrogate, metric, fidelity)
         except NoFrontError:
-            if not solve:
+            if not (solve or (self.world is not None and is_installed("numba"))):
                 raise
         with needing("exact"):
             from anb_gym.fronts.solving import solve as search

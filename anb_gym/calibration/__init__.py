@@ -29,9 +29,10 @@ from anb_gym.calibration.measuring import (
     coordinate_ascent,
     random_metrics,
 )
-from anb_gym.calibration.recording import measure_front, write_records
+from anb_gym.calibration.recording import measure_front, write_records, write_world_records
 from anb_gym.calibration.records import (
     FILE,
+    WORLDS_FILE,
     CalibrationError,
     FrontScale,
     front_scale,
@@ -49,6 +50,7 @@ __all__ = [
     "N_RANDOM",
     "N_RESTARTS",
     "SEED",
+    "WORLDS_FILE",
     "BoundedCalibration",
     "BoundedLevel",
     "Calibration",
@@ -71,4 +73,5 @@ __all__ = [
     "records",
     "tail_sample",
     "write_records",
+    "write_world_records",
 ]

@@ -13,9 +13,10 @@ from anb_gym.calibration.measuring import (
     describe,
     objective_of,
 )
-from anb_gym.calibration.records import records
+from anb_gym.calibration.records import WORLDS_FILE, own_file, read_records, records
 from anb_gym.rewards import Bounded, Reward
 from anb_gym.space import SPACE, Architecture
+from anb_gym.surrogates.worlds import split_world
 
 
 def calibration(reward: Reward, surrogate: str) -> Calibration:
@@ -33,21 +34,31 @@ def calibration(reward: Reward, surrogate: str) -> Calibration:
     """
     if isinstance(reward, Bounded):
         return bounded_calibration(reward, surrogate)
-    description, tables = describe(reward), checksums(reward, surrogate)
-    for record in records(reward.metrics).values():
-        if record["reward"] == description and record["tables"] == tables:
-            known = Calibration(**record["calibration"])
-            # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
-            states = SPACE.to_states(Architecture.parse(known.architecture).choices[None])
-            return replace(known, best=float(objective_of(reward, surrogate)(states)[0]))
-    return calibrate(reward, surrogate)
+    return _recorded(reward, surrogate) or calibrate(reward, surrogate)
 
 
 def certified_calibration(reward: Reward, surrogate: str) -> Calibration | None:
     """The calibration of a reward if its optimum is certified, else None without measuring anything.
 
+    In a world whose scales are not recorded the optimum is searched for, where the extra ``exact`` is installed.
+
     Args:
         reward: Any scalar reward.
-        surrogate: Family of the surrogates.
+        surrogate: Name of the surrogate.
     """
+    if split_world(surrogate)[1] is not None and (known := _recorded(reward, surrogate)):
+        return known if known.certified else None
     return None if certified_optimum(reward, surrogate) is None else calibration(reward, surrogate)
+
+
+def _recorded(reward: Reward, surrogate: str) -> Calibration | None:
+    """The calibration that a file records of these tables; None if there is none."""
+    description, tables = describe(reward), checksums(reward, surrogate)
+    of_mean = split_world(surrogate)[1] is None
+    for record in (records(reward.metrics) if of_mean else read_records(own_file(WORLDS_FILE))).values():
+        if record["reward"] == description and record["tables"] == tables:
+            known = Calibration(**record["calibration"])
+            # Powers may differ in the last bit between machines; the best architecture has exactly 1 on each.
+            states = SPACE.to_states(Architecture.parse(known.architecture).choices[None])
+            return replace(known, best=float(objective_of(reward, surrogate)(states)[0]))
+    return None

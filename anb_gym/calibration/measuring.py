@@ -15,7 +15,7 @@ from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.fronts import CertifiedOptimum, NoFrontError
 from anb_gym.rewards import Reward
 from anb_gym.space import N_BLOCKS, SPACE, Architecture, States
-from anb_gym.surrogates.store import load_shipped
+from anb_gym.surrogates.store import shipped_checksum
 
 #: Random architectures behind the mean, restarts of the ascent, and the seed of both.
 N_RANDOM: Final = 100_000
@@ -183,7 +183,7 @@ def describe(reward: Reward) -> dict[str, Any]:
 
 def checksums(reward: Reward, surrogate: str) -> dict[str, str]:
     """SHA-256 of the tables behind a reward, by metric."""
-    return {metric: load_shipped(surrogate, metric).checksum for metric in reward.metrics if metric not in COUNTED}
+    return {metric: shipped_checksum(surrogate, metric) for metric in reward.metrics if metric not in COUNTED}
 
 
 def objective_of(reward: Reward, surrogate: str) -> Callable[[States], FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ import numpy as np
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.measuring import N_RANDOM, SEED, calibrate, checksums, describe
-from anb_gym.calibration.records import FILE, SCHEMA, FrontScale, own_file, pair, read_records
+from anb_gym.calibration.records import FILE, SCHEMA, WORLDS_FILE, FrontScale, own_file, pair, read_records
 from anb_gym.devices import Device, get_device
 from anb_gym.fronts import CertifiedFront, NoFrontError
 from anb_gym.metrics import ACCURACIES
@@ -20,6 +21,7 @@ from anb_gym.pareto import hypervolume
 from anb_gym.rewards import make_reward
 from anb_gym.surrogates.labels import USEFUL_ACCURACY, labels_of
 from anb_gym.surrogates.store import FAMILIES
+from anb_gym.surrogates.worlds import in_world
 from anb_gym.tasks import DATASET_TASKS, Task, select_tasks
 
 #: By how much of the front's extent the reference point is worse than the nadir.
@@ -99,3 +101,40 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
     read_records.cache_clear()
     return path
+
+
+def write_world_records(
+    tasks: Sequence[Task], worlds: Sequence[int], surrogate: str = FAMILIES[0], path: Path | None = None
+) -> Iterator[tuple[str, bool]]:
+    """Measures the default rewards of tasks in worlds, certified, and writes ``worlds.json`` after each.
+
+    Goes on with what the file has. Needs the extra ``exact``; a world of a task takes some five seconds.
+
+    Args:
+        tasks: The tasks.
+        worlds: The worlds.
+        surrogate: Name of the surrogate.
+        path: The file, by default the package's own.
+
+    Yields:
+        The name of each record, and whether it was measured now.
+    """
+    path = path or own_file(WORLDS_FILE)
+    known = dict(read_records(path))
+    for task in tasks:
+        reward = make_reward("product", task)
+        for world in worlds:
+            here = in_world(surrogate, world)
+            name, tables = f"{task.name} {here}", checksums(reward, here)
+            done = name in known and known[name]["tables"] == tables
+            if not done:
+                measured = asdict(calibrate(reward, here))
+                known[name] = {"reward": describe(reward), "tables": tables, "calibration": measured}
+                content = {
+                    "schema": SCHEMA,
+                    "random_mean_of": {"architectures": N_RANDOM, "seed": SEED},
+                    "tasks": known,
+                }
+                write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+                read_records.cache_clear()
+            yield name, not done

@@ -19,6 +19,8 @@ from anb_gym.tasks import Task
 
 #: The name of the file that records scales.
 FILE: Final = "tasks.json"
+#: The name of the file that records scales in worlds.
+WORLDS_FILE: Final = "worlds.json"
 #: Version of its format.
 SCHEMA: Final = 2
 #: What is recorded of a :class:`Calibration` and a :class:`FrontScale`.
@@ -157,9 +159,9 @@ def _check_record(fields: Fields) -> None:
             part.get(name, known[name])
 
 
-def own_file() -> Path:
+def own_file(name: str = FILE) -> Path:
     """The package's own file."""
-    return Path(str(files("anb_gym").joinpath(FILE)))
+    return Path(str(files("anb_gym").joinpath(name)))
 
 
 def pair(values: Sequence[float] | FloatArray) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from anb_gym.devices import device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS
-from anb_gym.surrogates.store import choose_surrogate, load_shipped, older
+from anb_gym.surrogates.store import choose_surrogate, older, shipped_checksum
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
@@ -72,7 +72,7 @@ def front_key(metrics: tuple[str, ...]) -> tuple[str, str]:
 
 def artefact_checksums(surrogate: str, metric: str, fidelity: str = "proxy") -> dict[str, str]:
     """SHA-256 of the surrogates' files behind a front, by metric."""
-    return {name: load_shipped(surrogate, name).checksum for name in front_metrics(metric, fidelity)}
+    return {name: shipped_checksum(surrogate, name) for name in front_metrics(metric, fidelity)}
 
 
 @cache

@@ -271,8 +271,20 @@ def _load(surrogate: str, metric: str) -> Surrogate:
 def _load_world(surrogate: str, metric: str, world: int) -> Surrogate:
     known = _load(surrogate, metric)
     mean = BlockTables(known.mean.order, known.mean.values + load_deviation(surrogate, metric, world))
-    manifest = {**known.manifest, "world": world, "sha256": f"{known.checksum}@{world}"}
+    manifest = {**known.manifest, "world": world, "sha256": shipped_checksum(in_world(surrogate, world), metric)}
     return Surrogate(mean, known.log_std, known.link, manifest)
+
+
+def shipped_checksum(surrogate: str, metric: str) -> str:
+    """The checksum of what :func:`load_shipped` gives: of a world that of the mean's tables, factor and world."""
+    name, world = split_world(surrogate)
+    known = _load(name, metric)
+    return known.checksum if world is None else f"{known.checksum}*{_factor(known):g}@{world}"
+
+
+def _factor(surrogate: Surrogate) -> float:
+    """What deviations of worlds are multiplied by: the posterior's own are too small where labels say so."""
+    return float(surrogate.manifest.get("std", {}).get("factor", 1.0))
 
 
 @lru_cache(maxsize=2)
@@ -297,8 +309,7 @@ def load_deviation(surrogate: str, metric: str, world: int) -> NDArray[np.float3
         ArtefactError: The posterior is missing, damaged or of other tables.
     """
     known, path = _load(surrogate, metric), shipped_path(surrogate, metric)
-    factor = float(known.manifest.get("std", {}).get("factor", 1.0))
-    return deviation(path, metric, world, known.checksum, factor, ArtefactError)
+    return deviation(path, metric, world, known.checksum, _factor(known), ArtefactError)
 
 
 def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:
