@@ -96,8 +96,11 @@ def test_front_in_worlds():
 def test_problems_without_one_reward_are_refused(id):
     with pytest.raises(ValueError, match="problem must have one scalar reward for all episodes and no bound"):
         regret_in_worlds(anb_gym.make_problem(id), anb_gym.EFFICIENTNET_B0, WORLDS)
+
+
+def test_families_without_worlds_are_refused():
+    problem = anb_gym.make_problem(f"AccelNAS-{TASK}-v0", surrogate="xgb")
     with pytest.raises(ValueError, match="'xgb' has no posterior"):
-        problem = anb_gym.make_problem(f"AccelNAS-{TASK}-v0", surrogate="xgb")
         regret_in_worlds(problem, anb_gym.EFFICIENTNET_B0, WORLDS)
 
 
