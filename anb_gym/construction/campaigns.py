@@ -18,6 +18,7 @@ every other record's host is at least as slow, so that what a campaign shows fol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ class Campaigns:
         Raises:
             ValueError: A record belongs to no campaign.
         """
-        weights = _weights(records, self.starts)
+        weights = knot_weights(records, self.starts)
         shown: FloatArray = np.maximum(free - self.offset[self.reference], weights @ self.host.ravel())
         return shown + weights @ self.offset.ravel()
 
@@ -101,6 +102,13 @@ class Campaigns:
             records: As for :meth:`measured`.
         """
         return expected * seconds / self.measured(expected, records)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Campaigns:
+        """The campaigns of the published dataset that a manifest states."""
+        offset = 1e-6 * np.array(values["offset_us"])
+        host = 1e-6 * np.array(values["host_us"]) if values["host_us"] else np.zeros_like(offset)
+        return cls(STARTS, offset, host)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form, in microseconds per image."""
@@ -148,7 +156,7 @@ def remove_campaigns(
     Raises:
         ValueError: A record belongs to no campaign.
     """
-    weights = _weights(records, starts)
+    weights = knot_weights(records, starts)
     knots = weights.shape[1]
     host = _fastest(seconds, weights) if limited else np.zeros(knots)
     offset = np.zeros(knots)
@@ -192,7 +200,7 @@ def _knots(starts: tuple[int, ...]) -> FloatArray:
     return knots
 
 
-def _weights(records: NDArray[np.int64], starts: tuple[int, ...]) -> FloatArray:
+def knot_weights(records: NDArray[np.int64], starts: tuple[int, ...]) -> FloatArray:
     """Weights of all knots at each record, ``float64`` (n, campaigns * knots): linear between those of its campaign."""
     outside = (records < starts[0]) | (records >= starts[-1])
     if outside.any():

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anb_gym.construction import fitting
-from anb_gym.construction.campaigns import AFFECTED, STARTS, Campaigns, _weights, has_campaigns, remove_campaigns
+from anb_gym.construction.campaigns import AFFECTED, Campaigns, has_campaigns, knot_weights, remove_campaigns
+from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.fitting import Job, fit_job
 from anb_gym.construction.targets import score
 from anb_gym.space import SPACE
@@ -68,7 +69,7 @@ def test_what_campaigns_show(values, rows):
     records = np.array([row[1] for row in rows])
     free = campaigns.free(device)
     shown = campaigns.measured(free, records)
-    weights = _weights(records, THREE)
+    weights = knot_weights(records, THREE)
     # The fastest host hides no more than any other.
     expected = np.maximum(device, weights @ host.ravel()) + weights @ offset.ravel()
     np.testing.assert_allclose(shown, expected, rtol=1e-9)
@@ -84,7 +85,7 @@ def test_what_campaigns_show(values, rows):
 
 @given(st.integers(0, 599))
 def test_weights_are_those_of_one_campaign(record):
-    weights = _weights(np.array([record]), THREE).reshape(3, 4)
+    weights = knot_weights(np.array([record]), THREE).reshape(3, 4)
     assert weights.sum() == pytest.approx(1.0)
     assert weights[record // 200].sum() == pytest.approx(1.0)
     assert weights.min() >= 0.0
@@ -93,7 +94,7 @@ def test_weights_are_those_of_one_campaign(record):
 @pytest.mark.parametrize("record", [-1, 600])
 def test_records_of_no_campaign(record):
     with pytest.raises(ValueError, match=f"records must be in 0..599, got {record}"):
-        _weights(np.array([5, record]), THREE)
+        knot_weights(np.array([5, record]), THREE)
 
 
 def test_a_dataset_of_ones_own_has_no_campaigns(dataset):
@@ -113,8 +114,7 @@ def test_shipped_surrogates_without_campaigns(family, metric, tau, dataset):
     assert manifest["version"] == 1
     assert manifest["hyperparameters"] == Job.configured(family, metric, version=1).hyperparameters
     stated = manifest["campaigns"]
-    times = [np.array(stated[name] or np.zeros((3, 4))) * 1e-6 for name in ("offset_us", "host_us")]
-    campaigns = Campaigns(STARTS, *times)
+    campaigns = Campaigns.from_dict(stated)
     assert stated["host_us"] is None or AFFECTED[metric]
     rows = fitting.with_label(dataset, metric, fitting.split_of(dataset)["test"])
     shown = campaigns.measured(1.0 / surrogate.predict(rows.states), rows.records)
@@ -127,8 +127,6 @@ def test_shipped_surrogates_without_campaigns(family, metric, tau, dataset):
 def test_version_1_without_campaigns_predicts_as_version_0(tmp_path, monkeypatch):
     """Apart from its deviations: what a dataset without campaigns teaches is the same."""
     states, records, _, free, _ = made_up(False)
-    from anb_gym.construction.dataset import Dataset
-
     made = Dataset(records, states, {"tpuv3/throughput": 1.0 / free}, {}, records, records, "0" * 64)
     monkeypatch.setattr(
         fitting, "split_of", lambda _: {"train": records[:300], "val": records[300:400], "test": records[400:]}
