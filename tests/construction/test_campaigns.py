@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anb_gym.cli import main
 from anb_gym.construction import fitting
 from anb_gym.construction.campaigns import AFFECTED, Campaigns, has_campaigns, knot_weights, remove_campaigns
 from anb_gym.construction.dataset import Dataset
@@ -139,3 +140,8 @@ def test_version_1_without_campaigns_predicts_as_version_0(tmp_path, monkeypatch
     assert first["test"] == second["test"]
     tables = [load(artefact_path(tmp_path, name, "tpuv3/throughput")).mean.values for name in ("xgb", "xgb-v1")]
     np.testing.assert_array_equal(*tables)
+
+
+def test_unknown_versions_are_refused(capsys):
+    assert main(["fit", "--version", "2"]) == 1
+    assert "--version must be one of 0, 1, got 2" in capsys.readouterr().err
