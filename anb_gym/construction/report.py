@@ -39,7 +39,7 @@ def report(
             paper's scores stand there for the published dataset only, which it is by default.
         families: Those to report, as far as they are there; the first is put beside the paper's XGBoost.
         metrics: Those to report.
-        blocks: Whether to fit without each block of records as well: half an hour.
+        blocks: Whether to fit without each block of records as well: some ten minutes on one core.
 
     Raises:
         ValueError: The folder has none of them.
