@@ -106,7 +106,8 @@ def block_parts(dataset: Dataset, folder: Path, family: str, metric: str, seed: 
     """Scores on each of :data:`BLOCKS`: of a fit on all other records, and of the fitted tables.
 
     Architectures of the block that other blocks have too are left out. The tables are scored on the block's test
-    records, which they have not seen but whose neighbours in the block they have. A fit takes half a minute to two minutes.
+    records, which they have not seen but whose neighbours in the block they have. A fit takes half a minute to two
+    minutes.
 
     Args:
         dataset: The published dataset.
