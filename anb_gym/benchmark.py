@@ -78,7 +78,7 @@ class Benchmark:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of all metrics; those of a device of one's own as soon as it has surrogates of this family."""
-        return tuple(name for name in METRICS if is_fitted(self.surrogate, name))
+        return tuple(name for name in METRICS if name in COUNTED or is_fitted(self.surrogate, name))
 
     def query(
         self,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -112,8 +112,9 @@ class Posterior:
         for blocks in self._combinations():
             shape = tuple(int(SPACE.block_sizes[b]) for b in blocks)
             cells = np.ravel_multi_index(tuple(self.states[:, b] for b in blocks), shape) if blocks else 0
-            table = np.bincount(np.broadcast_to(cells, alpha.shape), alpha, int(np.prod(shape))).reshape(shape)
-            yield blocks, self.variances[len(blocks)] * multiply(table, [self._kernels[b] for b in blocks])
+            sums = np.bincount(np.broadcast_to(cells, alpha.shape), alpha, int(np.prod(shape))).astype(np.float64)
+            table = multiply(sums.reshape(shape), [self._kernels[b] for b in blocks])
+            yield blocks, self.variances[len(blocks)] * table
 
     def _combinations(self) -> Iterator[Blocks]:
         for order in range(self.order + 1):
@@ -144,16 +145,16 @@ def save_posterior(posterior: Posterior, path: Path, tables: str) -> None:
         tables: SHA-256 of the file of its mean's tables.
     """
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        schema=np.array(SCHEMA),
-        tables=np.array(tables),
-        index=SPACE.states_to_index(posterior.states),
-        noise=posterior.noise,
-        variances=posterior.variances,
-        scale=np.array(posterior.scale),
+    arrays: dict[str, Any] = {
+        "schema": np.array(SCHEMA),
+        "tables": np.array(tables),
+        "index": SPACE.states_to_index(posterior.states),
+        "noise": posterior.noise,
+        "variances": posterior.variances,
+        "scale": np.array(posterior.scale),
         **{f"factor_{block}": factor for block, factor in enumerate(posterior.factors)},
-    )
+    }
+    np.savez_compressed(buffer, **arrays)
     write_atomically(path, buffer.getvalue())
 
 
@@ -216,8 +217,10 @@ class _Cholesky:
     @classmethod
     def of(cls, matrix: FloatArray) -> _Cholesky:
         """Of a symmetric matrix, ``float64`` (n, n), of which the lower half is read."""
-        factor = np.linalg.cholesky(matrix)
-        return cls(factor, [np.linalg.inv(factor[rows, rows]) for rows in _parts(len(factor))])
+        factor: FloatArray = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+        return cls(
+            factor, [np.asarray(np.linalg.inv(factor[rows, rows]), dtype=np.float64) for rows in _parts(len(factor))]
+        )
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Solution ``float64`` (n,) of matrix @ solution = right."""

@@ -36,6 +36,7 @@ from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.intervals import Intervals, Of
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
+from anb_gym.surrogates.posterior import posterior_path
 from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout, multiply
 from anb_gym.surrogates.worlds import deviation, in_world, split_world
 
@@ -237,7 +238,12 @@ def artefact_path(folder: Path, surrogate: str, metric: str) -> Path:
 
 
 def is_fitted(surrogate: str, metric: str) -> bool:
-    """Whether there is a surrogate of a metric: what ships is complete, a device of one's own is fitted some day."""
+    """Whether there is a surrogate of a metric: what ships is complete, a device of one's own is fitted some day.
+
+    In a world its posterior must be there as well.
+    """
+    if split_world(surrogate)[1] is not None and not posterior_path(shipped_path(surrogate, metric)).exists():
+        return False
     device = device_of(metric)
     return device is None or device.ships or shipped_path(surrogate, metric).exists()
 
@@ -309,6 +315,8 @@ def load_deviation(surrogate: str, metric: str, world: int) -> NDArray[np.float3
         ArtefactError: The posterior is missing, damaged or of other tables.
     """
     known, path = _load(surrogate, metric), shipped_path(surrogate, metric)
+    if not (file := posterior_path(path)).exists():
+        raise ArtefactError(f"there are no worlds of {metric!r}: {surrogate!r} has no posterior of it, in {file}")
     return deviation(path, metric, world, known.checksum, _factor(known), ArtefactError)
 
 

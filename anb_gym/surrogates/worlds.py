@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,11 +68,8 @@ def split_world(surrogate: str) -> tuple[str, int | None]:
     return name, world
 
 
-@lru_cache(maxsize=16)
-def deviation(
-    path: Path, metric: str, world: int, tables: str, factor: float, error: type[Exception]
-) -> NDArray[np.float32]:
-    """Entries of a world's tables minus those of the mean, ``float32`` (entries,), read-only.
+def deviation(path: Path, metric: str, world: int, tables: str, factor: float, error: Any) -> NDArray[np.float32]:
+    """Entries of a world's tables minus those of the mean, ``float32`` (entries,).
 
     Args:
         path: The file of the mean's tables.
@@ -80,17 +77,15 @@ def deviation(
         world: The world.
         tables: SHA-256 of the file.
         factor: What deviations are multiplied by, see ``std.factor`` in manifests.
-        error: What is raised if the posterior is missing, damaged or of other tables.
+        error: The class of what is raised if the posterior is missing, damaged or of other tables.
     """
     posterior = _posterior(posterior_path(path), tables, error)
-    entries = (factor * posterior.deviation(metric, world).values).astype(np.float32)
-    entries.setflags(write=False)
-    return entries
+    return (factor * posterior.deviation(metric, world).values).astype(np.float32)
 
 
 # What has been conditioned on 4,612 records takes 170 MB: two are kept, those of a task.
 @lru_cache(maxsize=2)
-def _posterior(path: Path, tables: str, error: type[Exception]) -> Posterior:
+def _posterior(path: Path, tables: str, error: Any) -> Posterior:
     return load_posterior(path, tables, error)
 
 

@@ -164,8 +164,13 @@ def test_files(tmp_path):
 
 
 def test_every_metric_has_worlds():
-    for metric in anb_gym.benchmark.PREDICTED:
-        path = shipped_path("gp", metric)
-        if path.exists():  # a metric that is fitted
-            posterior = load_posterior(posterior_path(path), load_shipped("gp", metric).checksum, ArtefactError)
-            assert posterior.order == load_shipped("gp", metric).mean.order
+    for metric in [*anb_gym.benchmark.DATASET_METRICS, "cpu/throughput"]:
+        known, path = load_shipped("gp", metric), shipped_path("gp", metric)
+        assert load_posterior(posterior_path(path), known.checksum, ArtefactError).order == known.mean.order
+        assert metric in Benchmark(world=0).metrics
+
+
+def test_metrics_without_a_posterior():
+    assert "accuracy/reference" not in Benchmark(world=0).metrics
+    with pytest.raises(ArtefactError, match="there are no worlds of 'accuracy/reference': 'gp' has no posterior"):
+        Benchmark(world=0).query(0, "accuracy/reference")
