@@ -25,6 +25,7 @@ from anb_gym.construction.campaigns import AFFECTED, STARTS, Campaigns, knot_wei
 from anb_gym.construction.dataset import default_split, load_dataset
 from anb_gym.construction.families.gp import AdditiveGP
 from anb_gym.construction.targets import score
+from anb_gym.reports.markdown import table
 from anb_gym.surrogates.store import ARTEFACTS, artefact_path, load
 
 
@@ -75,8 +76,7 @@ def held_out_campaigns(dataset, metric, campaigns=(0, 1, 2)):
     for_fit = np.isin(dataset.records, np.concatenate([split["train"], split["val"]]))
     test = np.isin(dataset.records, split["test"])
     print(f"\n{metric}: one campaign held out\n")
-    print("| records held out | labels | τ within | R² within | τ across |")
-    print("|---|---|---|---|---|")
+    rows = []
     for c in campaigns:
         others = known & for_fit & (campaign != c)
         judged = known & (campaign == c) & (dataset.records % 2 == 1)
@@ -113,10 +113,9 @@ def held_out_campaigns(dataset, metric, campaigns=(0, 1, 2)):
                     )
                     old[there] = host(old[there], dataset.records[elsewhere][there])
             across, _ = pairs_tau(labels[judged], 1.0 / shown, labels[elsewhere], 1.0 / old)
-            print(
-                f"| {STARTS[c]}–{STARTS[c + 1] - 1} | {name} | {within.tau:.4f} | {within.r2:.4f} | {across:.4f} |",
-                flush=True,
-            )
+            numbers_of = f"{STARTS[c]}–{STARTS[c + 1] - 1}"
+            rows.append([numbers_of, name, f"{within.tau:.4f}", f"{within.r2:.4f}", f"{across:.4f}"])
+    print("\n".join(table(["records held out", "labels", "τ within", "R² within", "τ across"], rows)))
 
 
 def held_out_records(dataset, metric, folder):
@@ -125,8 +124,8 @@ def held_out_records(dataset, metric, folder):
     rows = rows.select(rows.records[np.isfinite(rows.metrics[metric])])
     labels, campaign = rows.metrics[metric], np.searchsorted(STARTS, rows.records, side="right") - 1
     print(f"\n{metric}: test records\n")
-    print("| surrogate | R² | τ | τ, pairs from different campaigns | bias of records 3,722–4,079 |")
-    print("|---|---|---|---|---|")
+    head = ["surrogate", "R²", "τ", "τ, pairs from different campaigns", "bias of records 3,722–4,079"]
+    lines = []
     early = (rows.records >= STARTS[2]) & (rows.records < 4080)
     for surrogate in ("gp", "gp-v1", "xgb", "xgb-v1", "lgb", "lgb-v1"):
         found = load(artefact_path(folder if "-v" in surrogate else ARTEFACTS, surrogate, metric))
@@ -138,7 +137,8 @@ def held_out_records(dataset, metric, folder):
         taus = [pairs_tau(*parts[a], *parts[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
         across = sum(tau * count for tau, count in taus) / sum(count for _, count in taus)
         scores, bias = score(labels, predicted), np.mean(predicted[early] / labels[early] - 1.0)
-        print(f"| {surrogate} | {scores.r2:.4f} | {scores.tau:.4f} | {across:.4f} | {bias:+.1%} |")
+        lines.append([surrogate, f"{scores.r2:.4f}", f"{scores.tau:.4f}", f"{across:.4f}", f"{bias:+.1%}"])
+    print("\n".join(table(head, lines)))
 
 
 def twice(dataset, metric, folder):

@@ -38,6 +38,7 @@ from anb_gym.construction.families.gp import AdditiveGP
 from anb_gym.construction.splits import split_name, split_of
 from anb_gym.construction.targets import RegressionTarget, link_of, score
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.links import Link
 from anb_gym.surrogates.posterior import load_posterior, posterior_path, save_posterior
 from anb_gym.surrogates.store import (
     SCHEMA,
@@ -155,9 +156,7 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
             f"that a fit can be scored, got {labels}; collect more architectures"
         )
     with threadpool_limits(1):
-        campaigns = None
-        if job.version and has_campaigns(dataset, job.metric):
-            campaigns, rows = without_campaigns(job, rows)
+        campaigns, rows = without_campaigns(job, rows)
         fitted = rows.states, rows.metrics[job.metric]
         target, model = fit_model(job, *fitted)
         manifest = job.manifest(dataset) | {"versions": {name: version(name) for name in LIBRARIES}}
@@ -186,7 +185,7 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
     slope = np.abs(target.link.slope(target.link.inverse(predictions)))
     if campaigns is not None:
         manifest["campaigns"] = campaigns.to_dict()
-        predictions = target.link.value(campaigns.measured(target.link.inverse(predictions), held_out.records))
+    predictions = as_measured(campaigns, target.link, predictions, held_out)
     residual = np.sqrt(np.mean(np.square(predictions - labels)))
     manifest["std"]["test_rms"] = float(np.sqrt(np.mean(np.square(slope * std))))
     manifest["test"] = {**score(labels, predictions)._asdict(), "rmse": float(residual), "records": len(labels)}
@@ -227,12 +226,24 @@ def labelled(dataset: Dataset, metric: str, records: Any, for_fit: bool = False)
     return rows.states, rows.metrics[metric]
 
 
-def without_campaigns(job: Job, rows: Dataset) -> tuple[Campaigns, Dataset]:
-    """The campaigns that were fitted, and the rows with the job's labels as the fastest host shows them."""
+def without_campaigns(job: Job, rows: Dataset) -> tuple[Campaigns | None, Dataset]:
+    """The campaigns that are fitted, and the rows with the job's labels as the fastest host shows them.
+
+    None, and the rows as they are, where labels have no campaigns, and for version 0.
+    """
+    if not job.version or not has_campaigns(rows, job.metric):
+        return None, rows
     link = link_of(job.metric)
     seconds = link.inverse(rows.metrics[job.metric])
     campaigns, free = remove_campaigns(seconds, rows.states, rows.records, AFFECTED[job.metric], job.seed)
     return campaigns, replace(rows, metrics={**rows.metrics, job.metric: link.value(free)})
+
+
+def as_measured(campaigns: Campaigns | None, link: Link, predictions: FloatArray, rows: Dataset) -> FloatArray:
+    """What the campaigns of rows show of predictions without campaigns, ``float64`` (n,)."""
+    if campaigns is None:
+        return predictions
+    return link.value(campaigns.measured(link.inverse(predictions), rows.records))
 
 
 def fit_model(job: Job, states: States, labels: FloatArray) -> tuple[RegressionTarget, Regressor]:

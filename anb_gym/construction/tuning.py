@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from anb_gym._workers import following
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families.config import load_config, suggest
-from anb_gym.construction.fitting import Job, fit_model, labelled
+from anb_gym.construction.fitting import Job, as_measured, fit_model, with_label, without_campaigns
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.surrogates.scores import Scores
@@ -63,7 +63,9 @@ def tune(
     config = load_config(family)
     current = config.hyperparameters(metric, version)
     split = split_of(dataset)
-    train, val = labelled(dataset, metric, split["train"], for_fit=True), labelled(dataset, metric, split["val"])
+    train, val = with_label(dataset, metric, split["train"], for_fit=True), with_label(dataset, metric, split["val"])
+    with threadpool_limits(1):
+        campaigns, train = without_campaigns(Job(family, metric, seed, current, version), train)
 
     fixed = {name: value for name, value in current.items() if name not in config.search} | dict(config.trial)
     start = {name: value for name, value in current.items() if name in config.search}
@@ -74,8 +76,10 @@ def tune(
     def objective(trial: optuna.Trial) -> float:
         hyperparameters = fixed | suggest(trial, config.search)
         with threadpool_limits(1):
-            target, model = fit_model(Job(family, metric, seed, hyperparameters, version), *train)
-            scores = score(val[1], target.backward(model.predict(val[0])))
+            job = Job(family, metric, seed, hyperparameters, version)
+            target, model = fit_model(job, train.states, train.metrics[metric])
+            predictions = target.backward(model.predict(val.states))
+            scores = score(val.metrics[metric], as_measured(campaigns, target.link, predictions, val))
         trial.set_user_attr("scores", scores._asdict())
         return scores.tau
 
