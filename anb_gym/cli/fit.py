@@ -78,7 +78,6 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
         from anb_gym.construction.fitting import VERSIONS, surrogate_name
-        from anb_gym.construction.labels import write_labels
         from anb_gym.construction.three_seeds import find_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
@@ -118,7 +117,7 @@ def _run(options: argparse.Namespace) -> None:
         wanted = [choose(family, FAMILIES, "--families") for family in options.families or FAMILIES]
     with output(options.out):
         if options.labels:
-            print(f"labels in {write_labels(datasets.load_dataset(options.data), options.out)}")
+            print(f"labels in {_write_labels(datasets.load_dataset(options.data), device, options)}")
             return
         if options.tune is not None:
             _tune(pairs, datasets.load_dataset(options.data), options)
@@ -155,7 +154,6 @@ def _fit_all(
     with needing("fit"):
         from anb_gym.construction import fitting
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-        from anb_gym.construction.labels import write_labels
         from anb_gym.construction.report import report
     jobs = [
         fitting.Job.configured(family, metric, options.seed, options.configs, options.version)
@@ -165,7 +163,7 @@ def _fit_all(
     print(f"{len(jobs) - len(todo)} of {len(jobs)} surrogates are already in {options.out}")
     for manifest in _progress(fitting.fit_all(todo, dataset, options.out, options.workers), len(todo)):
         _print_scores(manifest)
-    write_labels(dataset, options.out)
+    _write_labels(dataset, device, options)
     for job in jobs:
         lowest = fitting.smallest(options.out, job)
         if lowest and lowest[1] <= 0.0:
@@ -179,6 +177,15 @@ def _fit_all(
     path = options.out / ("report.md" if options.version == 0 else f"report-v{options.version}.md")
     write_atomically(path, report(options.out, dataset, surrogates).encode())
     print(f"report in {path}")
+
+
+def _write_labels(dataset: Dataset, device: Device | None, options: argparse.Namespace) -> Path:
+    """Writes what the labels span, those of the reference scheme among them where they are at hand."""
+    with needing("fit"):
+        from anb_gym.construction.labels import write_labels
+        from anb_gym.construction.three_seeds import find_three_seeds, load_three_seeds
+    known = device is None and find_three_seeds(options.three_seeds) is not None
+    return write_labels(dataset, options.out, load_three_seeds(options.three_seeds) if known else None)
 
 
 def _fit_references(pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:

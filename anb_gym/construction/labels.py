@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
-from anb_gym.benchmark import PREDICTED, Benchmark
+from anb_gym.benchmark import PREDICTED, REFERENCE, Benchmark
 from anb_gym.construction.dataset import Dataset
+from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.surrogates.labels import FILE, SCHEMA, USEFUL_ACCURACY, Labels, read_labels
 
 
-def write_labels(dataset: Dataset, folder: Path) -> Path:
+def write_labels(dataset: Dataset, folder: Path, trainings: ThreeSeeds | None = None) -> Path:
     """Writes ``labels.json`` of all records of a dataset.
 
     Args:
         dataset: The dataset.
         folder: That of its surrogates.
+        trainings: Those under the reference scheme, where there are any: their means over seeds are labels.
 
     Returns:
         The file.
@@ -34,6 +36,11 @@ def write_labels(dataset: Dataset, folder: Path) -> Path:
         for name in PREDICTED
         if (values := dataset.metrics.get(name)) is not None and np.isfinite(values).any()
     }
+    if trainings is not None:
+        nowhere = np.zeros(len(trainings), dtype=np.bool_)
+        for metric in REFERENCE:
+            means = trainings.labels["reference"][metric.partition("/")[0]].mean(axis=1)
+            metrics[metric] = asdict(_labels(means, nowhere))
     content = {"schema": SCHEMA, "dataset_sha256": dataset.sha256, "metrics": metrics}
     path = folder / FILE
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
