@@ -87,11 +87,12 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
                 raise
             continue
         reward = make_reward("product", task)
-        measured[task.name] = {
-            "reward": describe(reward),
-            "tables": checksums(reward, family),
-            "calibration": asdict(calibrate(reward, family)),
-        }
+        for surrogate in task.surrogates:
+            measured[task.name if surrogate == family else f"{task.name} {surrogate}"] = {
+                "reward": describe(reward),
+                "tables": checksums(reward, surrogate),
+                "calibration": asdict(calibrate(reward, surrogate)),
+            }
         if len(task.metrics) > 1:
             scale = asdict(measure_front(front))
             measured[task.name]["front"] = {name: value for name, value in scale.items() if value is not None}
