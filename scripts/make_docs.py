@@ -94,7 +94,8 @@ architectures. Throughput is in images/s, latency in ms.
 {scalar}
 
 A step of an `AccelNAS-Edit` id has the reward of the architecture after it, less that before it. In unit scale every
-preference has the random mean 0 and the best 1. `anb_gym.envs.accelnas_v0` has the rewards of the task's id.
+preference has the random mean 0 and the best 1. What has newer tables or accuracy under the reference scheme is as
+those tables see it, without the worst. `anb_gym.envs.accelnas_v0` has the rewards of the task's id.
 
 ### Vector rewards
 

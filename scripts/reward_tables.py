@@ -26,7 +26,7 @@ from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import Problem
-from anb_gym.rewards import Accuracy, Metrics, Objectives, Reward, make_reward, relative_violation
+from anb_gym.rewards import Accuracy, Metrics, Objectives, Product, Reward, make_reward, relative_violation
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
 
@@ -105,7 +105,7 @@ def constrained_rows() -> list[Row]:
         for version, level in enumerate(levels):
             named = f"`{FAMILIES['constrained'].id_of(task, version)}`"
             rows.append([named, "accuracy (%)", *_cells(raw, Level(*level).to_unit(raw))])
-        named = ", ".join(f"`{env_id}`" for env_id in FAMILIES["constrained"].ids_of(task))
+        named = ", ".join(f"`{FAMILIES['constrained'].id_of(task, version)}`" for version in range(len(levels)))
         rows.append([named, f"cost: {task.kind} {sign} {_target(task)}", *_cells(cost)])
     return rows
 
@@ -121,22 +121,39 @@ def bound_rows() -> list[Row]:
 
 
 def other_rows(described: Sequence[Row]) -> list[Row]:
-    """The ids that stand in none of these rows; without numbers where no optimum is certified."""
+    """The ids that stand in none of these rows; without numbers where no optimum is certified.
+
+    The worst is known of the first tables' proxy accuracy alone.
+    """
     known = " ".join(row[0] for row in described)
     rows = []
     for env_id, family in ids().items():
-        tasks = (*SHIPPED_TASKS, ALL_DEVICES)
-        shipped = [i for task in tasks for i in family.ids_of(task)] if family.tasks else [family.id]
+        shipped = [i for task in family.tasks if _ships(task) for i in family.ids_of(task)] or [family.id]
         if f"`{env_id}`" in known or env_id not in shipped:
             continue
         problem = make_problem(env_id)
         cells, reward = [""] * 4, ""
         if isinstance(problem, Problem):
-            reward = str(problem.reward)
-            if not problem.is_vector and certified_optimum(problem.reward, BENCHMARK.surrogate) is not None:
-                cells = _cells(*_worth(problem.reward, problem.task))
-        rows.append([f"`{env_id}`", reward, *cells])
+            reward = _named(problem)
+            if not problem.is_vector and certified_optimum(problem.reward, problem.surrogate) is not None:
+                first = problem.surrogate == BENCHMARK.surrogate and problem.task in SHIPPED_TASKS
+                cells = _cells(*(_worth(problem.reward, problem.task) if first else _worth_without_worst(problem)))
+        rows.append([f"`{env_id}`", reward, *["" for _ in range(4 - len(cells))], *cells])
     return rows
+
+
+def _named(problem: Problem) -> str:
+    """What a problem rewards, in words."""
+    if isinstance(problem.reward, Objectives):
+        return " and ".join(f"{metric} ({PREDICTED[metric]})" for metric in problem.metrics)
+    if not isinstance(problem.reward, Product | Accuracy):
+        return str(problem.reward.name) if hasattr(problem.reward, "name") else str(problem.reward)
+    text = _product(problem.task) if isinstance(problem.reward, Product) else "accuracy (%)"
+    return text if problem.task.fidelity == "proxy" else text.replace("accuracy", problem.metrics[0], 1)
+
+
+def _ships(task: Task) -> bool:
+    return task.device is None or DEVICES[task.device].ships
 
 
 def worst(task: Task) -> Metrics:
@@ -174,6 +191,14 @@ def _worth(reward: Reward, task: Task) -> tuple[FloatArray, FloatArray]:
         for bad, random, efficientnet, best in (rewards, map(known.to_unit, rewards))
     )
     return raw, unit
+
+
+def _worth_without_worst(problem: Problem) -> tuple[FloatArray, FloatArray]:
+    """The last three columns of a problem's reward, by its formula and in unit scale."""
+    known = calibration(problem.reward, problem.surrogate)
+    efficientnet = problem.reward(problem.benchmark.query(EFFICIENTNET_B0, list(problem.metrics)))[0]
+    raw = np.array([known.random_mean, efficientnet, known.best])
+    return raw, known.to_unit(raw)
 
 
 def _of_metric(metric: str) -> list[float]:

@@ -19,11 +19,12 @@ from anb_gym.calibration import coordinate_ascent
 from anb_gym.devices import DEVICES
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards import make_reward
-from anb_gym.tasks import ALL_DEVICES, TASKS, Task
+from anb_gym.tasks import ALL_DEVICES, REFERENCE_TASKS, TASKS, Task
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "environments"
 OWN = [task for task in TASKS.values() if task.device is None or DEVICES[task.device].ships]
+REFERENCE = [task for task in REFERENCE_TASKS.values() if task.device is None or DEVICES[task.device].ships]
 HEADINGS = [
     "Description",
     "Action Space",
@@ -71,7 +72,7 @@ def test_every_id_has_its_page_and_its_rewards(make_docs: ModuleType) -> None:
         env_id
         for env_id, spec in gymnasium.registry.items()
         if str(spec.entry_point).startswith("anb_gym.")
-        and spec.kwargs.get("task", ALL_DEVICES.name) in {task.name for task in (*OWN, ALL_DEVICES)}
+        and spec.kwargs.get("task", ALL_DEVICES.name) in {task.name for task in (*OWN, *REFERENCE, ALL_DEVICES)}
     }
     assert len(ids) > 40
     assert {env_id for page in make_docs.PAGES for env_id in page.ids} == ids
