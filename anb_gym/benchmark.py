@@ -47,10 +47,9 @@ class Benchmark:
         surrogate: Family of the surrogates: ``"gp"``, ``"xgb"`` or ``"lgb"``, or with
             ``-v1`` behind it its newer tables. The default, ``"gp"``, has the best
             held-out scores among the first.
-
         world: None for the mean of what the data allow; or the number of a world, 0 to
             2**31 - 1, one sample of it: what nature could be, see
-            :mod:`anb_gym.surrogates.worlds`. Only ``"gp"`` has worlds.
+            :mod:`anb_gym.surrogates.worlds`. Only Gaussian processes have worlds.
 
     Attributes:
         surrogate: Its name, with the world: ``"gp@7"`` is ``"gp"`` in world 7.
@@ -99,8 +98,8 @@ class Benchmark:
             std: Also return the predictive standard deviation of each predicted
                 metric as ``"<metric>:std"``, in the metric's unit. True or ``"mean"``: of where
                 the mean of many measurements lies, so without ``noise``; ``"measurement"``: of
-                what one new measurement would show, as the dataset's were made. One deviation
-                holds 68 % of held-out records, as it would of a normal distribution. Only
+                what one new measurement would show, as the dataset's were made. It is a root
+                mean square: errors have heavy tails, so more than 68 % lie within one. Only
                 calibrated surrogates, ``"gp-v1"`` and the like, have the second; in the others
                 deviations are the model's own, without what it cannot express: on devices two to
                 five times below the held-out error.
