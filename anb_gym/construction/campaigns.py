@@ -93,6 +93,17 @@ class Campaigns:
         shown: FloatArray = np.maximum(free - self.offset[self.reference], weights @ self.host.ravel())
         return shown + weights @ self.offset.ravel()
 
+    def shows(self, expected: FloatArray, records: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the host of each record was fast enough to show an architecture, ``bool`` (n,).
+
+        Args:
+            expected: What the fastest host is expected to show, ``float64`` (n,).
+            records: As for :meth:`measured`.
+        """
+        limit = knot_weights(records, self.starts) @ self.host.ravel()
+        shown: NDArray[np.bool_] = expected - self.offset[self.reference] > limit
+        return shown
+
     def taken_off(self, seconds: FloatArray, expected: FloatArray, records: NDArray[np.int64]) -> FloatArray:
         """Labels as the fastest host shows them: each keeps the share by which it differs from what is expected.
 

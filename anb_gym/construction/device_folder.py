@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._files import Fields, read_archive, read_json, refusing, write_atomically, writing_into
+from anb_gym._ids import REFERENCE_TASK
 from anb_gym.construction.collection import Collection, export
 from anb_gym.construction.collection.export import pack
 from anb_gym.construction.collection.records import decode, encode, renamed
@@ -164,13 +165,17 @@ def _write_renamed(device: Device, folder: Path, name: str, label: str) -> Devic
             _write_json(family / f"{new}.json", _read_renamed(path, {**names, **checksum}))
             if path.with_suffix(".npz").exists():
                 write_atomically(family / f"{new}.npz", path.with_suffix(".npz").read_bytes())
-        for path in device.folder.glob(f"fronts/*/{old}.json"):
-            rename_metrics(path, folder / "fronts" / path.parent.name / f"{new}.json", names)
+        for path in device.folder.glob(f"surrogates/*/posterior/{old}.npz"):
+            write_atomically(folder / path.relative_to(device.folder).with_name(f"{new}.npz"), path.read_bytes())
+        for fidelity in ("", "reference-"):
+            for path in device.folder.glob(f"fronts/*/{fidelity}{old}.json"):
+                rename_metrics(path, folder / "fronts" / path.parent.name / f"{fidelity}{new}.json", names)
     if (path := device.folder / "surrogates" / FILE).exists():
         _write_json(folder / "surrogates" / FILE, _read_renamed(path, {**names, **checksum}))
     if (path := device.folder / "tasks.json").exists():
         fields = Fields(_read_renamed(path, names), path, DeviceError)
         tasks = {device_task(device.label, kind).name: device_task(label, kind).name for kind in KINDS}
+        tasks |= {REFERENCE_TASK.format(task=old): REFERENCE_TASK.format(task=new) for old, new in tasks.items()}
         records = {tasks.get(task, task): record for task, record in fields.fields("tasks").content.items()}
         _write_json(folder / path.name, {**fields.content, "tasks": records})
     return made

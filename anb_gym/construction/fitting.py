@@ -173,12 +173,9 @@ def fit_job(job: Job, dataset: Dataset, folder: Path) -> dict[str, Any]:
                 log_std, section = calibrate(fit, rows, job.metric, residuals, job.seed)
                 std = np.exp(log_std(held_out.states))
                 manifest["std"] |= section
-                free = labels
-                if campaigns is not None:
-                    seconds, expected = target.link.inverse(labels), target.link.inverse(predictions)
-                    free = target.link.value(campaigns.taken_off(seconds, expected, held_out.records))
                 calibrated = Surrogate(mean, log_std, target.link, manifest)
-                manifest["std"] |= held_out_scores(calibrated, held_out.states, free)
+                free = _without_campaigns_of(campaigns, target.link, predictions, held_out, job.metric)
+                manifest["std"] |= held_out_scores(calibrated, *free)
         else:
             predictions = target.backward(model.predict(held_out.states))
             manifest["std"] = {}
@@ -237,6 +234,22 @@ def without_campaigns(job: Job, rows: Dataset) -> tuple[Campaigns | None, Datase
     seconds = link.inverse(rows.metrics[job.metric])
     campaigns, free = remove_campaigns(seconds, rows.states, rows.records, AFFECTED[job.metric], job.seed)
     return campaigns, replace(rows, metrics={**rows.metrics, job.metric: link.value(free)})
+
+
+def _without_campaigns_of(
+    campaigns: Campaigns | None, link: Link, predictions: FloatArray, rows: Dataset, metric: str
+) -> tuple[States, FloatArray]:
+    """States and labels without campaigns, of those rows whose host shows their architecture.
+
+    Of the others the label says nothing of the architecture, so it cannot say how far a prediction is off.
+    """
+    labels = rows.metrics[metric]
+    if campaigns is None:
+        return rows.states, labels
+    expected = link.inverse(predictions)
+    shown = campaigns.shows(expected, rows.records)
+    free = link.value(campaigns.taken_off(link.inverse(labels), expected, rows.records))
+    return rows.states[shown], free[shown]
 
 
 def as_measured(campaigns: Campaigns | None, link: Link, predictions: FloatArray, rows: Dataset) -> FloatArray:

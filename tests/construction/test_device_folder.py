@@ -266,7 +266,7 @@ from anb_gym.cli import main
 from anb_gym.construction.families import config
 
 short = config.Config.hyperparameters
-config.Config.hyperparameters = lambda self, metric: short(self, metric) | {"order": 2, "iterations": 10}
+config.Config.hyperparameters = lambda self, *given: short(self, *given) | {"order": 2, "iterations": 10}
 assert main(["devices"]) == main(["device"]) == 0
 assert main(["fit", "--device", "toy"]) == 0
 env = gym.make("AccelNAS-Toy-v0", granularity="network", reward="accuracy")
