@@ -145,6 +145,10 @@ class Benchmark:
                 surrogate not calibrated: the message names the one that is.
         """
         surrogate = self.load(metric)
+        if self.world is not None:
+            raise ValueError(
+                f"there are no intervals in a world, where metrics are what they are, got world {self.world}"
+            )
         return surrogate.interval(SPACE.as_states(archs, "archs"), level, cast(Of, choose(of, OF, "of")))
 
     def query_worlds(self, archs: Any, metric: str, worlds: Iterable[int]) -> FloatArray:
@@ -163,7 +167,7 @@ class Benchmark:
         Raises:
             ValueError: An argument has the wrong type, shape or value, or the surrogate has no worlds.
         """
-        (name,), states = self._names(metric), SPACE.as_states(archs, "archs")
+        name, states = choose_metric(metric, METRICS, "metric"), SPACE.as_states(archs, "archs")
         if not isinstance(worlds, Iterable) or not (numbers := list(worlds)):
             raise ValueError(f"worlds must be one or more numbers of worlds, got {worlds!r}")
         for number in numbers:
@@ -226,6 +230,9 @@ class Benchmark:
             NoFrontError: No front ships for this surrogate; the message names the command that makes it.
             FrontError: The front's file is damaged.
         """
+        choose(fidelity, ACCURACIES, "fidelity")
+        if metric == ACCURACIES["reference"]:
+            raise ValueError(f"metric must be 'accuracy', with fidelity='reference', got {metric!r}")
         metric = choose_metric(metric, FRONTS, "metric")
         front = self._front(metric, fidelity, solve)
         return front.restricted if within_data else front

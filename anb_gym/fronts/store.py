@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,12 +90,12 @@ def load_front(surrogate: str, metric: str, fidelity: str = "proxy") -> Certifie
     # Where a version has no tables of its own, the front is that of the version before.
     names, folders = dict.fromkeys([surrogate, older(surrogate)]), [None, own_folder(metric)]
     other = None
-    for path in dict.fromkeys(front_path(name, metric, folder, fidelity) for name in names for folder in folders):
-        if path.exists():
+    for name, folder in product(names, folders):
+        if (path := front_path(name, metric, folder, fidelity)).exists():
             front = read_front(path)
             if dict(front.artefacts) == artefact_checksums(surrogate, metric, fidelity):
                 return replace(front, surrogate=surrogate)
-            other = other or path
+            other = other or (path if name == surrogate else None)
     remedy = f"run: anb-gym solve --surrogate {surrogate} --metrics {metric}"
     remedy += "" if fidelity == "proxy" else f" --fidelity {fidelity}"
     if other:

@@ -129,9 +129,12 @@ class Surrogate:
         std = self.manifest.get("std", {})
         family, metric = self.manifest.get("family"), self.manifest.get("metric")
         if "quantiles" not in std:
+            newer = f"{family}-v1"
+            is_newer = newer in SURROGATES and shipped_path(newer, str(metric)).parent.name == newer
+            remedy = f"use the surrogate {newer!r}" if is_newer else "no calibrated ones ship yet"
             raise ValueError(
                 f"intervals and deviations of a measurement need calibrated tables, got those of {family!r} of "
-                f"{metric!r}, which are not: use the surrogate '{family}-v1'"
+                f"{metric!r}, which are not: {remedy}"
             )
         with refusing(f"the manifest of {family!r} of {metric!r} is damaged", ArtefactError):
             return Intervals.from_dict(std)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,3 +119,20 @@ def test_a_metric_that_is_not_positive_everywhere_is_refused(monkeypatch: pytest
     monkeypatch.setattr("anb_gym.fronts.solving.load_shipped", lambda *_: surrogate)
     with pytest.raises(ValueError, match=r"must be positive, their sum is -7.0 at index 0"):
         solving.solve.__wrapped__(FAMILY, "zcu102/throughput", workers=1)
+
+
+@pytest.mark.parametrize("fidelity", ["refrence", None, ["proxy"], 7])
+def test_unknown_fidelities(fidelity: Any) -> None:
+    with pytest.raises(ValueError, match=r"^fidelity must be one of 'proxy', 'reference', got "):
+        Benchmark().front("tpuv3", fidelity=fidelity)
+
+
+def test_the_front_of_reference_accuracy_is_one_of_that_fidelity() -> None:
+    with pytest.raises(ValueError, match=r"^metric must be 'accuracy', with fidelity='reference', got"):
+        Benchmark().front("accuracy/reference")
+
+
+def test_the_front_of_the_version_before_is_not_called_foreign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anb_gym.fronts.store.artefact_checksums", lambda *_: {})
+    with pytest.raises(NoFrontError, match=r"^there is no front of 'vck190/throughput' for the surrogate 'gp-v1'; run"):
+        load_front("gp-v1", METRIC)

@@ -105,12 +105,23 @@ def test_tables_of_version_0_say_which_surrogate_has_intervals() -> None:
     for name, values in expected.items():
         np.testing.assert_array_equal(values, same[name])
     for ask in (
-        lambda: bench.query(SPACE.from_states(STATES), std="measurement"),
-        lambda: bench.interval(SPACE.from_states(STATES), "accuracy"),
-        lambda: bench.interval(SPACE.from_states(STATES), "accuracy", of="mean"),
+        lambda: bench.query(SPACE.from_states(STATES), "tpuv3", std="measurement"),
+        lambda: bench.interval(SPACE.from_states(STATES), "tpuv3"),
+        lambda: bench.interval(SPACE.from_states(STATES), "tpuv3", of="mean"),
     ):
-        with pytest.raises(ValueError, match=r"need calibrated tables, got those of 'gp' of 'accuracy'.*'gp-v1'"):
+        with pytest.raises(ValueError, match=r"calibrated tables, got those of 'gp' of 'tpuv3/throughput'.*'gp-v1'$"):
             ask()
+
+
+def test_no_surrogate_is_recommended_that_has_no_intervals_either() -> None:
+    raw = Surrogate(constant(1.0), constant(0.0), Identity(), {"family": "gp", "metric": "made-up"})
+    with pytest.raises(ValueError, match=r"those of 'gp' of 'made-up', which are not: no calibrated ones ship yet$"):
+        raw.interval(STATES, 0.5)
+
+
+def test_a_world_has_no_intervals() -> None:
+    with pytest.raises(ValueError, match=r"no intervals in a world, where metrics are what they are, got world 3$"):
+        Benchmark("gp-v1", world=3).interval(0, "tpuv3")
 
 
 @pytest.mark.parametrize("std", ["means", "", 1, 2.0, None, ["mean"], np.array([True, False])])

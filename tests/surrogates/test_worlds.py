@@ -174,3 +174,9 @@ def test_metrics_without_a_posterior():
     assert "accuracy/reference" not in Benchmark(world=0).metrics
     with pytest.raises(ArtefactError, match="there are no worlds of 'accuracy/reference': 'gp' has no posterior"):
         Benchmark(world=0).query(0, "accuracy/reference")
+
+
+@pytest.mark.parametrize("metric", [None, ["accuracy", "macs"], "accurcy", 7])
+def test_worlds_are_of_one_metric(metric):
+    with pytest.raises(ValueError, match=r"^metric must be one of 'accuracy', .* got "):
+        Benchmark().query_worlds(0, metric, [7])
