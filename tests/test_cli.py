@@ -406,3 +406,36 @@ def test_fit_report_needs_neither_the_network_nor_the_dataset(capsys, monkeypatc
 def test_report_of_an_empty_folder_is_an_error(dataset, tmp_path, capsys):
     assert main(["fit", "--report", "--out", str(tmp_path)]) == 1
     assert "found none in" in capsys.readouterr().err
+
+
+def test_architectures_are_scored_in_a_world_without_deviations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "0", "--surrogate", "gp@7", "--metrics", "cpu", "macs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    value = Benchmark(world=7).query(0, "cpu")["cpu/throughput"][0]
+    assert lines[1].split() == ["cpu/throughput", f"{value:,.2f}", "images/s"]
+
+
+def test_fronts_are_printed_in_a_world_without_deviations(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Benchmark().front("cpu")
+    monkeypatch.setattr(Benchmark, "front", lambda *_, **__: known)
+    assert main(["front", "cpu", "--surrogate", "gp@7"]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy (%), cpu/throughput (images/s)" in out
+    assert "±" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--surrogate", "gp-v1"], "--surrogate and --tasks go with --worlds"),
+        (["--tasks", "VCK190"], "--surrogate and --tasks go with --worlds"),
+        (["--worlds", "1", "--surrogate", "gp-v2"], "--surrogate must be one of"),
+    ],
+)
+def test_options_of_worlds_are_not_ignored(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", "--out", str(tmp_path), *arguments]) == 1
+    assert message in capsys.readouterr().err

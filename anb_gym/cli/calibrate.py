@@ -9,7 +9,7 @@ from anb_gym._errors import integer
 from anb_gym._extras import needing
 from anb_gym.cli._options import output
 from anb_gym.devices import get_device
-from anb_gym.surrogates.store import FAMILIES
+from anb_gym.surrogates.store import FAMILIES, choose_surrogate
 from anb_gym.tasks import TASKS, get_task
 
 
@@ -18,7 +18,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     calibrate = commands.add_parser("calibrate", help="measure the tasks' reward scales on the shipped surrogates")
     calibrate.add_argument("--device", metavar="NAME", help="a device from a folder; without it the dataset's devices")
     calibrate.add_argument("--worlds", type=int, metavar="N", help="measure the first N worlds instead: worlds.json")
-    calibrate.add_argument("--surrogate", default=FAMILIES[0], help="of --worlds, by default gp")
+    calibrate.add_argument("--surrogate", metavar="NAME", help=f"of --worlds, by default {FAMILIES[0]}")
     calibrate.add_argument("--tasks", nargs="+", metavar="TASK", help="of --worlds, by default all")
     calibrate.add_argument(
         "--out",
@@ -33,6 +33,9 @@ def _run(options: argparse.Namespace) -> None:
     from anb_gym.calibration import FILE, WORLDS_FILE, write_records, write_world_records
 
     device = None if options.device is None else get_device(options.device, "--device")
+    if options.worlds is None and (options.surrogate is not None or options.tasks is not None):
+        raise ValueError("--surrogate and --tasks go with --worlds")
+    surrogate = choose_surrogate(FAMILIES[0] if options.surrogate is None else options.surrogate, "--surrogate")
     folder = options.out or (device.folder if device and not device.ships else None)
     if folder is None:
         raise ValueError("name a --device of one's own, or --out: the scales of shipped tasks ship with the package")
@@ -42,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
             worlds = range(integer(options.worlds, 1, "--worlds"))
             with needing("exact"):
                 import numba  # noqa: F401
-            for name, new in write_world_records(tasks, worlds, options.surrogate, folder / WORLDS_FILE):
+            for name, new in write_world_records(tasks, worlds, surrogate, folder / WORLDS_FILE):
                 print(f"{name}: {'measured' if new else 'already there'}", flush=True)
             return
         print(f"scales in {write_records(options.device, folder / FILE)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,13 +66,14 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     front = bench.front(metric, fidelity=options.fidelity, within_data=options.within_data)
     known = all(labels_of(name) for name in front.metrics)
     beyond = ~front.within_data if known else np.zeros(len(front), dtype=np.bool_)
-    values = bench.query(front.indices, front.metrics, std=True)
-    units = ", ".join(f"{name} ± std ({PREDICTED[name]})" for name in front.metrics)
+    has_std = bench.world is None
+    values = bench.query(front.indices, front.metrics, std=has_std)
+    units = ", ".join(f"{name}{' ± std' if has_std else ''} ({PREDICTED[name]})" for name in front.metrics)
     print(f"{'index':>12}  {'architecture':{len(str(EFFICIENTNET_B0))}}  {units}")
     for row, arch in enumerate(front.architectures()):
-        cells = [f"{values[name][row]:11,.2f} ± {values[f'{name}:std'][row]:<8.2g}" for name in front.metrics]
+        cells = [f"{values[name][row]:11,.2f}{_spread(values, name, row)}" for name in front.metrics]
         print(f"{front.indices[row]:12}  {arch}  {' '.join(cells)}{' beyond the data' if beyond[row] else ''}")
-    if known:
+    if known and not options.within_data:
         print(f"within the range of what was measured: {len(front) - beyond.sum():,} of {len(front):,} members")
     if front.surrogate == FAMILIES[0]:
         _print_scales(front)
@@ -80,7 +82,13 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     print(f"certificate: {certificate.covered:,} architectures, resolution {resolution} in the units of the tables")
     print(f"not verified: {certificate.nodes:,} nodes of the search; CertifiedFront.verify() checks all else")
     if options.plot is not None:
-        _plot_front(front, values[f"{front.metrics[0]}:std"], dataset, options.plot)
+        _plot_front(front, values.get(f"{front.metrics[0]}:std"), dataset, options.plot)
+
+
+def _spread(values: Mapping[str, FloatArray], name: str, row: int) -> str:
+    """The deviation of a metric of one architecture; nothing in a world, where there is none."""
+    std = values.get(f"{name}:std")
+    return "" if std is None else f" ± {std[row]:<8.2g}"
 
 
 def _print_scales(front: CertifiedFront) -> None:
@@ -105,7 +113,7 @@ def _print_scales(front: CertifiedFront) -> None:
         print(f"hypervolume of the exact front above the {name} reference point, {place}: {volume:,.6g}{within}")
 
 
-def _plot_front(front: CertifiedFront, spread: FloatArray, dataset: Dataset | None, path: Path) -> None:
+def _plot_front(front: CertifiedFront, spread: FloatArray | None, dataset: Dataset | None, path: Path) -> None:
     """Draws a front over the measured architectures, or over random ones as predicted if there is no dataset."""
     if len(front.metrics) < 2:
         raise ValueError(f"metric must be of a device for a plot, got {front.metrics[0]!r}")

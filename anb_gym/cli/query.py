@@ -34,9 +34,10 @@ def _run(options: argparse.Namespace) -> None:
     states = SPACE.as_states(texts or [EFFICIENTNET_B0], "architectures")
     bench = Benchmark(options.surrogate)
     wanted = wanted or list(bench.metrics)
-    values = bench.query(SPACE.from_states(states), wanted, std=True)
+    values = bench.query(SPACE.from_states(states), wanted, std=bench.world is None)
     for row, index in enumerate(SPACE.states_to_index(states)):
         print(f"{Architecture.from_index(index)}  (index {index})")
         for metric in wanted:
-            spread = f" ± {values[f'{metric}:std'][row]:.2g}" if metric in PREDICTED else ""
+            std = values.get(f"{metric}:std")
+            spread = "" if std is None else f" ± {std[row]:.2g}"
             print(f"  {metric:20} {values[metric][row]:14,.2f}{spread} {PREDICTED.get(metric, '')}")
