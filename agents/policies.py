@@ -27,7 +27,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -39,7 +39,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import choose, one_line
+from anb_gym._errors import choose, one_line, shown
 from anb_gym._extras import require
 from anb_gym._files import Fields, create, locked, read_object, remove_temporaries, write_atomically
 from anb_gym._workers import check_workers, end_with
@@ -52,6 +52,7 @@ from anb_gym.study.analysis import references
 from anb_gym.study.config import ControllerEntry, Run, TaskEntry, file_name
 from anb_gym.study.controllers import is_agent, load_class, source_of
 from anb_gym.study.yaml_nodes import read
+from anb_gym.surrogates.store import SURROGATES, shipped_checksum
 
 from .agent import Agent, Assignment
 from .designs import judged
@@ -266,9 +267,10 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
     """Trains and scores: the run's identity, its scores, and what it took.
 
     Returns:
-        Data of JSON: the identity; ``scores``, see :class:`anb_gym.agents.scores.Score`; ``unique``, how many different
-        architectures were evaluated; ``seconds`` of wall time and ``cpu_seconds`` of the training; ``memory``, the
-        largest resident size of the process in MB.
+        Data of JSON: the identity; ``tables``, the SHA-256 of the surrogates that scored, by their name and metric;
+        ``scores``, see :class:`anb_gym.agents.scores.Score`; ``unique``, how many different architectures were
+        evaluated; ``seconds`` of wall time and ``cpu_seconds`` of the training; ``memory``, the largest resident size
+        of the process in MB.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     if is_agent(load_class(run.entry.path)):
@@ -283,6 +285,7 @@ def carry_out(run: PolicyRun) -> dict[str, Any]:
     took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     return {
         **run.identity,
+        "tables": _tables_of(run.id),
         "scores": [asdict(_comparable(run, of)) for of in scored()],
         "unique": len(np.unique(index)),
         **took,
@@ -326,7 +329,9 @@ def _search(run: PolicyRun) -> Run:
     problem = make_problem(run.id)
     assert isinstance(problem, Problem)
     id = FAMILIES["vector_reward"].id_of(problem.task)
-    return Run(run.entry, TaskEntry(id, id), run.seed, run.evaluations, None)
+    # Named where it is not the default, so that studies of the default draw as before.
+    arguments = {} if problem.surrogate == SURROGATES[0] else {"surrogate": problem.surrogate}
+    return Run(run.entry, TaskEntry(id, id, arguments), run.seed, run.evaluations, None)
 
 
 def _refusal(entry: ControllerEntry, id: str, evaluations: int, arguments: Mapping[str, Any]) -> str | None:
@@ -374,6 +379,34 @@ def _result(run: PolicyRun, result: Callable[[], dict[str, Any]]) -> dict[str, A
         return failed
 
 
+def check_tables(runs: Iterable[Mapping[str, Any]], where: object) -> None:
+    """Refuses runs that were scored with other tables than those that are loaded.
+
+    Those of earlier versions of the package do not say with which.
+
+    Raises:
+        ValueError: A run was; the message names it.
+    """
+    for run in runs:
+        if "tables" in run and run["id"] in ids() and run["tables"] != (loaded := _tables_of(run["id"])):
+            raise ValueError(
+                f"{where} has a run of {run['agent']!r} on {run['id']} with other tables, {shown(run['tables'])}, than "
+                f"those loaded, {shown(loaded)}: versions must not mix; choose another folder"
+            )
+
+
+@lru_cache
+def _tables_of(id: str) -> dict[str, dict[str, str]]:
+    """SHA-256 of the tables behind an id, by surrogate and metric."""
+    problem = make_problem(id)
+    problems = [problem] if isinstance(problem, Problem) else problem.problems
+    tables: dict[str, dict[str, str]] = {}
+    for each in problems:
+        found = {metric: shipped_checksum(each.surrogate, metric) for metric in each.metrics}
+        tables.setdefault(each.surrogate, {}).update(found)
+    return tables
+
+
 def _known(folder: Path) -> dict[Path, dict[str, Any]]:
     """The runs in the file of all finished ones, by the files that they have of their own."""
     if not (folder / FILE).exists():
@@ -402,6 +435,7 @@ def _finished(folder: Path, run: PolicyRun, known: Mapping[Path, Mapping[str, An
             raise ValueError(
                 f"{file} is of another {key}, {fields.content.get(key)!r}, not {value!r}: choose another folder"
             )
+    check_tables([fields.content], file)
     return dict(fields.content)
 
 

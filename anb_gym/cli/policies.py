@@ -40,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.agents import AGENTS
-        from anb_gym.agents.policies import collect, load_experiment, load_results, run_experiment
+        from anb_gym.agents.policies import check_tables, collect, load_experiment, load_results, run_experiment
         from anb_gym.baselines import BASELINES
         from anb_gym.reports.policies import write_policies
     baselines = {name: baseline.target for name, baseline in BASELINES.items()}
@@ -55,7 +55,9 @@ def _run(options: argparse.Namespace) -> None:
             file = run_experiment(experiment, folder, options.workers, progress=True, chosen=chosen)
         results = load_results(file)
         if options.others:
-            results["runs"] += load_results(options.others)["runs"]
+            others = load_results(options.others)["runs"]
+            check_tables(others, options.others)
+            results["runs"] += others
         for path in (file, *write_policies(results, folder)):
             print(path)
 

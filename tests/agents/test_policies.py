@@ -175,3 +175,30 @@ def test_bad_files_are_refused(tmp_path: Path, old: str, new: str, message: str)
 def test_no_workers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="workers must be"):
         run_experiment(_load(tmp_path), tmp_path / "out", workers=0)
+
+
+def test_an_archive_is_searched_with_the_tables_that_score_it() -> None:
+    entry = ControllerEntry("archive_evolution", BASELINES["archive_evolution"].target, {})
+    for id in ("AccelNAS-TPUv3-Preference-v0", "AccelNAS-TPUv3-Preference-v1"):
+        search = policies._search(PolicyRun(entry, id, 32, 0))
+        searched = make_problem(search.task.id, **search.task.arguments)
+        assert isinstance(searched, Problem)
+        scored = make_problem(id)
+        assert isinstance(scored, Problem)
+        assert searched.surrogate == scored.surrogate
+
+
+def test_runs_of_other_tables_are_refused(tmp_path: Path) -> None:
+    id, name = "AccelNAS-VCK190-v0", "random_search"
+    entry = ControllerEntry("toy", f"{TOY}:Toy", {})
+    run = PolicyRun(entry, id, 32, 0)
+    tables = policies._tables_of(id)
+    assert list(tables) == ["gp"]
+    assert list(tables["gp"]) == ["accuracy", "vck190/throughput"]
+    policies.check_tables([{"id": id, "agent": name}, {"id": id, "agent": name, "tables": tables}], "results.json")
+    other = {**run.identity, "agent": name, "tables": {"gp": {**tables["gp"], "accuracy": "0" * 64}}}
+    with pytest.raises(
+        ValueError, match=r"^results.json has a run of 'random_search' on AccelNAS-VCK190-v0 with other"
+    ):
+        policies.check_tables([other], "results.json")
+    assert carry_out(run)["tables"] == tables
