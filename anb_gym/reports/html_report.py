@@ -16,7 +16,7 @@ from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import PRACTICAL
 from anb_gym.study.config import file_name
-from anb_gym.study.results import Results
+from anb_gym.study.results import Results, check_tables
 
 Cell = dict[str, Any]
 
@@ -34,8 +34,10 @@ def write_report(results: Results, path: Path, *, analysis: Analysis | None = No
 
     Raises:
         ValueError: The results have no finished run.
+        ResultsError: They were made with other tables than those that are loaded.
         ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
     """
+    check_tables(results)
     analysis = analysis or analyse(results.table, results.tasks)
     write_atomically(path, render(results, analysis).encode())
     return path

@@ -18,7 +18,7 @@ from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, ana
 from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
 from anb_gym.study.analysis.tables import aggregate_table
 from anb_gym.study.config import file_name
-from anb_gym.study.results import Results
+from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
 ABOUT: Final = {
@@ -61,10 +61,12 @@ def write_leaderboard(
 
     Raises:
         ValueError: The results have no finished run, or ``name`` is no file's.
+        ResultsError: They were made with other tables than those that are loaded.
         ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
     """
     if not name or file_name(name) != name:
         raise ValueError(f"name must be that of a file, without folders, got {name!r}")
+    check_tables(results)
     analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
     files = {
         folder / f"{name}.md": "\n".join(page(results, analysis, seed, name)).encode(),

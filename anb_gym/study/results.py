@@ -27,9 +27,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from anb_gym._errors import printable
+from anb_gym._errors import printable, shown
 from anb_gym._extras import require
 from anb_gym._files import Fields, open_file, parse_json, refusing, write_atomically
+from anb_gym.surrogates.store import shipped_checksum
 
 pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
 
@@ -175,6 +176,24 @@ class Results:
         except (pa.ArrowException, KeyError, ValueError) as error:
             raise ResultsError(f"table must have the columns {', '.join(SCHEMA.names)}: {error}") from None
         write_atomically(Path(path), encode([table], self.description))
+
+
+def check_tables(results: Results) -> None:
+    """Refuses results of other tables than those that are loaded, with which they would be judged.
+
+    Raises:
+        ResultsError: Their checksums differ; the message names the surrogate, the metric and both.
+    """
+    made_with = Fields({"surrogates": {}, **results.versions}, results.name, ResultsError).fields("surrogates")
+    for surrogate in made_with.content:
+        of_surrogate = made_with.fields(surrogate)
+        for metric in of_surrogate.content:
+            theirs, loaded = of_surrogate.get(metric, str), shipped_checksum(surrogate, metric)
+            if theirs != loaded:
+                raise ResultsError(
+                    f"results of {results.name} were made with other tables of {metric!r} by {surrogate!r} than are "
+                    f"loaded, with the SHA-256 {shown(theirs)} and not {loaded}: versions must not mix"
+                )
 
 
 def encode(tables: Iterable[Any], description: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anb_gym.study.results import FIELDS, KEY, SCHEMA, Results, ResultsError
+from anb_gym.reports.html_report import write_report
+from anb_gym.reports.leaderboard import write_leaderboard
+from anb_gym.study.results import FIELDS, KEY, SCHEMA, Results, ResultsError, check_tables
 from anb_gym.study.runner import run_study
 
 
@@ -143,3 +145,19 @@ def test_foreign_files_are_refused(tmp_path):
         Results.load(tmp_path / "nowhere.parquet")
     with pytest.raises(FileNotFoundError):
         Results.load(tmp_path)
+
+
+def test_results_of_other_tables_are_not_judged(path, tmp_path):
+    results = Results.load(path)
+    check_tables(results)
+    (surrogate, metrics), *_ = results.versions["surrogates"].items()
+    metric = next(iter(metrics))
+    versions = {**results.versions, "surrogates": {surrogate: {**metrics, metric: "0" * 64}}}
+    other = Results(results.table, {**results.description, "versions": versions})
+    message = rf"were made with other tables of '{metric}' by '{surrogate}' than are loaded, .*versions must not mix$"
+    for write in (lambda: write_leaderboard(other, tmp_path), lambda: write_report(other, tmp_path / "report.html")):
+        with pytest.raises(ResultsError, match=message):
+            write()
+    assert not list(tmp_path.glob("*.html"))
+    # Files of earlier versions do not say.
+    check_tables(Results(results.table, {**results.description, "versions": {}}))
