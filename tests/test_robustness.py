@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import anb_gym
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import Calibration, records, write_world_records
+from anb_gym.calibration import Calibration, own_file, read_records, records, resolution_of, write_world_records
 from anb_gym.calibration import lookup as lookups
-from anb_gym.robustness import audit, front_in_worlds, regret_in_worlds, resolution
-from anb_gym.tasks import get_task
+from anb_gym.robustness import audit, bands, front_in_worlds, regret_in_worlds, resolution, write_resolutions
+from anb_gym.tasks import TASKS, get_task
 
 #: A task whose worlds are quick: accuracy, and a metric of pairs of blocks.
 TASK = "ZCU102"
@@ -72,14 +74,64 @@ def test_regret_in_worlds(recorded):
     assert (found.high >= found.mean).all()
 
 
-def test_audit_and_resolution():
+def test_audit():
     problem = anb_gym.make_problem(f"AccelNAS-{TASK}-v0")
     overall, near = audit(problem, WORLDS)
     assert (overall.over, near.over) == ("random mean", "hundredth best")
     assert overall.advantage > near.advantage > 0.0
     assert np.abs(overall.worlds - 1.0).max() < 0.2
     assert set(overall.families) == {"xgb", "lgb"}
-    assert 0.0 < resolution(problem, WORLDS) < 0.2
+
+
+def test_resolution():
+    found = resolution(anb_gym.make_problem(f"AccelNAS-{TASK}-v0"), WORLDS)
+    assert found.worlds == 3
+    assert found.widened == pytest.approx(2.01, abs=0.01)  # held-out errors and deviations in the metric's manifest
+    assert 0.0 < found.regret < 0.2
+    assert 0.0 < found.hypervolume < found.practical_hypervolume < 0.2
+
+
+def test_calibrated_deviations_are_not_widened(monkeypatch):
+    calls = []
+    monkeypatch.setattr(bands, "_with_hypervolumes", lambda found, *_: calls.append(found) or found)
+    problem = anb_gym.make_problem("AccelNAS-TPUv3-v1")
+    assert problem.surrogate == "gp-v1"
+    assert resolution(problem, WORLDS).widened == 1.0
+    assert len(calls) == 1
+
+
+def test_write_resolutions_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    asked = []
+    known = resolution_of(get_task(TASK))
+    monkeypatch.setattr(bands, "resolution", lambda problem: asked.append(problem.surrogate) or known)
+    tasks = [get_task(TASK), get_task(f"Reference-{TASK}"), get_task("TPUv3")]
+    path, source = tmp_path / "tasks.json", tmp_path / "scales.json"
+    content = json.loads(own_file().read_text())
+    for record in content["tasks"].values():
+        record.pop("resolution", None)
+    source.write_text(json.dumps(content))
+    steps = write_resolutions(tasks, path, source)
+    assert next(steps) == (TASK, True)  # and there it was stopped
+    # Accuracy under the reference scheme has no posterior, so no worlds and no band.
+    found = list(write_resolutions(tasks, path, source))
+    assert found == [(TASK, False), ("TPUv3", True), ("TPUv3 gp-v1", True)]
+    assert asked == ["gp", "gp", "gp-v1"]
+    halves = list(write_resolutions(tasks[:1], path, source, lambda task, surrogate: (0.01, 0.02)))
+    assert halves == [(TASK, True)]
+    record = read_records(path)[TASK]
+    assert record["resolution"]["halves"] == [0.01, 0.02]
+    assert {**record, "resolution": None} == {**content["tasks"][TASK], "resolution": None}
+
+
+def test_bands_are_recorded_wherever_there_are_worlds():
+    for task in TASKS.values():
+        for surrogate in task.surrogates:
+            found = resolution_of(task, surrogate)
+            assert found.worlds == 100
+            assert 0.0 < found.regret < 0.1
+            assert (found.hypervolume is None) == (len(task.metrics) < 2)
+    assert resolution_of(get_task("Reference-VCK190")) is None
+    assert resolution_of(get_task("VCK190"), "xgb") is None
 
 
 def test_front_in_worlds():

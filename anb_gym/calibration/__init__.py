@@ -29,17 +29,20 @@ from anb_gym.calibration.measuring import (
     coordinate_ascent,
     random_metrics,
 )
-from anb_gym.calibration.recording import measure_front, write_records, write_world_records
+from anb_gym.calibration.recording import measure_front, tasks_of, write_records, write_world_records
 from anb_gym.calibration.records import (
     FILE,
     WORLDS_FILE,
     CalibrationError,
     FrontScale,
+    Resolution,
     front_scale,
     is_recorded,
     own_file,
     read_records,
+    record_name,
     records,
+    resolution_of,
 )
 from anb_gym.calibration.tail import TailSample, tail_sample
 
@@ -57,6 +60,7 @@ __all__ = [
     "CalibrationError",
     "FrontScale",
     "Level",
+    "Resolution",
     "TailSample",
     "bounded_level",
     "calibrate",
@@ -70,8 +74,11 @@ __all__ = [
     "own_file",
     "random_metrics",
     "read_records",
+    "record_name",
     "records",
+    "resolution_of",
     "tail_sample",
+    "tasks_of",
     "write_records",
     "write_world_records",
 ]

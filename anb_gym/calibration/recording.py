@@ -13,7 +13,7 @@ import numpy as np
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.measuring import N_RANDOM, SEED, calibrate, checksums, describe
-from anb_gym.calibration.records import FILE, SCHEMA, WORLDS_FILE, FrontScale, own_file, pair, read_records
+from anb_gym.calibration.records import FILE, SCHEMA, WORLDS_FILE, FrontScale, own_file, pair, read_records, record_name
 from anb_gym.devices import Device, get_device
 from anb_gym.fronts import CertifiedFront, NoFrontError
 from anb_gym.metrics import ACCURACIES
@@ -52,7 +52,7 @@ def _volume(front: CertifiedFront, reference: tuple[float, float]) -> tuple[floa
     return whole, hypervolume(front.objectives[front.within_data], reference, front.directions) / whole
 
 
-def _tasks_of(device: Device | None) -> list[Task]:
+def tasks_of(device: Device | None) -> list[Task]:
     """The tasks of a device, or of the dataset, by fidelity."""
     if device:
         return [task for fidelity in ACCURACIES for task in select_tasks(device=device.name, fidelity=fidelity)]
@@ -63,7 +63,8 @@ def _tasks_of(device: Device | None) -> list[Task]:
 def write_records(device: str | None = None, path: Path | None = None) -> Path:
     """Measures the default reward and the front of tasks on the default surrogate and writes ``tasks.json``.
 
-    Those with accuracy under the reference scheme are left out where their fronts are not there.
+    Those with accuracy under the reference scheme are left out where their fronts are not there. What the file has of
+    their resolution is of other scales and left out: :func:`anb_gym.robustness.write_resolutions` adds it.
 
     Args:
         device: The device whose tasks are meant; None for the tasks of the dataset.
@@ -79,7 +80,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
     own = None if device is None else get_device(device)
     family = FAMILIES[0]
     measured: dict[str, dict[str, Any]] = {}
-    for task in _tasks_of(own):
+    for task in tasks_of(own):
         try:
             front = Benchmark(family).front_of(task.metrics)
         except NoFrontError:
@@ -88,7 +89,7 @@ def write_records(device: str | None = None, path: Path | None = None) -> Path:
             continue
         reward = make_reward("product", task)
         for surrogate in task.surrogates:
-            measured[task.name if surrogate == family else f"{task.name} {surrogate}"] = {
+            measured[record_name(task, surrogate)] = {
                 "reward": describe(reward),
                 "tables": checksums(reward, surrogate),
                 "calibration": asdict(calibrate(reward, surrogate)),

@@ -14,7 +14,7 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import METRICS
 from anb_gym.devices import folder_of
 from anb_gym.fronts import NoFrontError
-from anb_gym.surrogates.store import load_shipped
+from anb_gym.surrogates.store import FAMILIES, load_shipped
 from anb_gym.tasks import Task
 
 #: The name of the file that records scales.
@@ -45,6 +45,11 @@ _MEASURED: Final[dict[str, type]] = {
     "practical_hypervolume": float,
     "practical_within_data": float,
 }
+
+
+#: What is recorded of a :class:`Resolution`, and besides where the task has two metrics or its data were halved.
+_RESOLUTION: Final[dict[str, type]] = {"regret": float, "worlds": int, "widened": float}
+_RESOLVED: Final[dict[str, type]] = {"hypervolume": float, "practical_hypervolume": float, "halves": list}
 
 
 class CalibrationError(ValueError):
@@ -101,6 +106,42 @@ def front_scale(task: Task) -> FrontScale:
     return FrontScale(**values)
 
 
+@dataclass(frozen=True)
+class Resolution:
+    """Bands of a task below which differences between good results are ties: nature could have it either way.
+
+    Attributes:
+        regret: Of regrets of the default reward, see :func:`anb_gym.robustness.resolution`.
+        worlds: In how many worlds that was seen.
+        widened: How many times as much as in these worlds the device metric was taken to deviate.
+        hypervolume: Of hypervolumes above the task's first reference point, as shares of the exact front's; None, as
+            what follows, where it was not measured.
+        practical_hypervolume: The same above the practical one.
+        halves: Regrets of each half of the data's optimum under the surrogate of the other half.
+    """
+
+    regret: float
+    worlds: int
+    widened: float
+    hypervolume: float | None = None
+    practical_hypervolume: float | None = None
+    halves: tuple[float, float] | None = None
+
+
+def record_name(task: Task, surrogate: str) -> str:
+    """The name under which a task is recorded on a surrogate."""
+    return task.name if surrogate == FAMILIES[0] else f"{task.name} {surrogate}"
+
+
+def resolution_of(task: Task, surrogate: str = FAMILIES[0]) -> Resolution | None:
+    """The recorded bands of a task below which differences are ties; None where there are none."""
+    record = records(task.metrics).get(record_name(task, surrogate), {}).get("resolution")
+    if record is None:
+        return None
+    values: dict[str, Any] = {name: pair(v) if isinstance(v, list) else v for name, v in record.items()}
+    return Resolution(**values)
+
+
 def records(metrics: Iterable[str] = METRICS) -> dict[str, Mapping[str, Any]]:
     """Records of tasks with these metrics, by name of the task; files of other devices need not be good.
 
@@ -152,6 +193,11 @@ def _check_record(fields: Fields) -> None:
         for name in ("ideal", "nadir", "reference_point", "practical_reference_point"):
             if name in front and len(front.items(name, float)) != 2:
                 raise front.refusal(f"{name} must be two numbers, got {front.content[name]}")
+    if "resolution" in fields:
+        bands = fields.fields("resolution")
+        parts.append((bands, _RESOLUTION | {name: kind for name, kind in _RESOLVED.items() if name in bands}))
+        if "halves" in bands and len(bands.items("halves", float)) != 2:
+            raise bands.refusal(f"halves must be two numbers, got {bands.content['halves']}")
     for part, known in parts:
         for name in (*known, *part.content):
             if name not in known:

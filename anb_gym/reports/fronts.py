@@ -21,7 +21,7 @@ import numpy as np
 
 from anb_gym._files import write_atomically
 from anb_gym.benchmark import PREDICTED, Benchmark
-from anb_gym.calibration import FrontScale, front_scale, measure_front
+from anb_gym.calibration import FrontScale, front_scale, measure_front, resolution_of
 from anb_gym.fronts import CertifiedFront
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.reports.markdown import table
@@ -122,17 +122,19 @@ def _summary(task: Task, front: CertifiedFront, columns: Mapping[str, Any], scal
 
 
 def _volumes(task: Task, columns: Mapping[str, Any], scale: FrontScale) -> list[str]:
-    """Both hypervolumes of a front, and what of its members and of these lies within the data."""
-    labels = labels_of(task.metrics[-1])
+    """Both hypervolumes of a front, what of its members and of these lies within the data, and which are ties."""
+    labels, bands = labels_of(task.metrics[-1]), resolution_of(task)
     beyond = f"{100.0 * (1.0 - columns['within_data'].mean()):.1f}" if "within_data" in columns else ""
     return [
         task.name,
         _point(scale.practical_reference_point),
         "" if scale.practical_hypervolume is None else f"{scale.practical_hypervolume:.6g}",
         _percent(scale.practical_within_data),
+        _percent(None if bands is None else bands.practical_hypervolume),
         _point(scale.reference_point),
         f"{scale.hypervolume:.6g}",
         _percent(scale.within_data),
+        _percent(None if bands is None else bands.hypervolume),
         beyond,
         "" if labels is None else f"{labels.least:,.4g} to {labels.most:,.4g}",
     ]
@@ -230,6 +232,8 @@ def _page(
         "- *Beyond*: the share of members that do not. They are faster or more accurate, some also slower or less",
         "  accurate, than all networks that were ever measured, and so extrapolations.",
         "  `Benchmark().front(metric, within_data=True)` leaves them out.",
+        "- *Ties below*: two sets whose hypervolumes differ by less, in % of the front's, are ties: nature could have",
+        "  it either way, see `worlds.md`.",
         "",
         *table(
             [
@@ -237,9 +241,11 @@ def _page(
                 "practical point",
                 "hypervolume",
                 "within the data (%)",
+                "ties below (%)",
                 "first point",
                 "hypervolume",
                 "within the data (%)",
+                "ties below (%)",
                 "members beyond (%)",
                 "measured",
             ],

@@ -13,6 +13,7 @@ from anb_gym._files import write_atomically
 from anb_gym.reports.interactive import figures_data, front_figure, trajectory_figure
 from anb_gym.reports.pages import packed, plotly, render_page
 from anb_gym.reports.styles import MEASURE_LABELS, Style, styles
+from anb_gym.reports.ties import MARK, band_of, tied, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse
 from anb_gym.study.analysis.anytime import PRACTICAL
 from anb_gym.study.config import file_name
@@ -115,10 +116,12 @@ def _about(task: TaskAnalysis) -> str:
 def _sections(task: TaskAnalysis, rows: Any, look: Mapping[str, Style]) -> Iterable[dict[str, Any]]:
     for measure in sorted(task.curves, key=lambda name: name != PRACTICAL):
         chosen = rows[(rows["measure"] == measure) & (rows["judge"] == SEARCHED)]
+        band = band_of(task.judge.problem, measure)
+        line = ties_line({task.name: band})
         yield {
             "title": MEASURE_LABELS[measure],
-            "about": "Median of the runs after so many evaluations, with quartiles.",
-            "table": _by_budget(chosen, look, "median", ("q25", "q75")),
+            "about": " ".join(["Median of the runs after so many evaluations, with quartiles.", *line]),
+            "table": _by_budget(chosen, look, "median", ("q25", "q75"), band),
         }
         if measure == "regret":
             yield {
@@ -137,8 +140,10 @@ def _sections(task: TaskAnalysis, rows: Any, look: Mapping[str, Style]) -> Itera
         }
 
 
-def _by_budget(rows: Any, look: Mapping[str, Style], value: str, ends: tuple[str, str] | None) -> dict[str, Any]:
-    """Controllers by budgets, best last budget first; the best of each budget is bold."""
+def _by_budget(
+    rows: Any, look: Mapping[str, Style], value: str, ends: tuple[str, str] | None, band: float = np.nan
+) -> dict[str, Any]:
+    """Controllers by budgets, best last budget first; the best of each budget is bold, what ties with it is marked."""
     budgets = sorted(rows["evaluations"].unique())
     best = rows.groupby("evaluations")[value].min()
     order = rows[rows["evaluations"] == budgets[-1]].sort_values(value, kind="stable")["controller"]
@@ -149,7 +154,8 @@ def _by_budget(rows: Any, look: Mapping[str, Style], value: str, ends: tuple[str
         for budget in budgets:
             row = cells[name, budget]
             spread = _interval(row[ends[0]], row[ends[1]]) if ends else ""
-            line.append({"text": _number(row[value]), "range": spread, "best": row[value] == best[budget]})
+            mark = MARK if tied(row[value], best[budget], band) else ""
+            line.append({"text": mark + _number(row[value]), "range": spread, "best": row[value] == best[budget]})
         body.append(line)
     return {"head": ["controller", *(f"{budget:,}" for budget in budgets)], "rows": body}
 

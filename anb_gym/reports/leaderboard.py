@@ -14,6 +14,7 @@ from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.markdown import code, number, plain, table
+from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
 from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
 from anb_gym.study.analysis.tables import aggregate_table
@@ -114,7 +115,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         *_runs(results),
         "",
         "Tables of suites give the interquartile mean over all runs of all tasks with its 95 % bootstrap interval,",
-        "tables of tasks the median of the runs. The best of each budget is bold. Less is better.",
+        "tables of tasks the median of the runs. The best of each budget is bold, and what is so near to it that",
+        "nature could have it the other way has a mark ([worlds.md](worlds.md)). Less is better.",
         "[studies.md](studies.md) says how to run a study and submit results, [tasks.md](tasks.md) how hard tasks are.",
     ]
     rng = np.random.default_rng(seed)
@@ -124,9 +126,9 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         if all(PRACTICAL in task.curves for task in tasks):
             matrices = group_matrices(tasks, PRACTICAL)
             lines += ["### Above the practical reference point", "", ABOUT_PRACTICAL, ""]
-            lines += [*_overall(tasks, matrices, np.random.default_rng(seed)), ""]
-            lines += [*_per_task(tasks, analysis, PRACTICAL), "", "### Above the first reference point", ""]
-        lines += [*_overall(tasks, analysis.matrices[group], rng), "", *_per_task(tasks, analysis, tasks[0].main)]
+            lines += _tables(tasks, analysis, PRACTICAL, matrices, np.random.default_rng(seed))
+            lines += ["", "### Above the first reference point", ""]
+        lines += _tables(tasks, analysis, tasks[0].main, analysis.matrices[group], rng)
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
 
@@ -156,8 +158,27 @@ def _runs(results: Results) -> list[str]:
     return table(head, rows)
 
 
-def _overall(tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, FloatArray]], rng: Any) -> list[str]:
-    """Interquartile means over all runs of a group's tasks."""
+def _tables(
+    tasks: list[TaskAnalysis],
+    analysis: Analysis,
+    measure: str,
+    matrices: Mapping[int, Mapping[str, FloatArray]],
+    rng: np.random.Generator,
+) -> list[str]:
+    """Both tables of a group and a measure, after the band of each of its tasks."""
+    bands = {task.name: band_of(task.judge.problem, measure) * _unit(task) for task in tasks}
+    line = ties_line(bands)
+    overall = _overall(tasks, matrices, float(np.mean([*bands.values()])), rng)
+    return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands)]
+
+
+def _overall(
+    tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, FloatArray]], band: float, rng: Any
+) -> list[str]:
+    """Interquartile means over all runs of a group's tasks.
+
+    Their band is the mean of those of the tasks: accuracy, and so its error, is the same in all.
+    """
     scale = np.array([_unit(task) for task in tasks])
     scaled = {budget: {name: m * scale for name, m in found.items()} for budget, found in matrices.items() if found}
     if not scaled:
@@ -169,14 +190,14 @@ def _overall(tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, Floa
     for name in sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"])):
         cells = [frame.loc[(name, budget)] for budget in scaled]
         texts = [
-            _bold(number(cell["iqm"]), cell["iqm"] == best[budget]) + _range(cell["iqm_low"], cell["iqm_high"])
+            marked(number(cell["iqm"]), cell["iqm"], best[budget], band) + _range(cell["iqm_low"], cell["iqm_high"])
             for budget, cell in zip(scaled, cells, strict=True)
         ]
         rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
     return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
 
 
-def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str) -> list[str]:
+def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float]) -> list[str]:
     """Medians of a measure of every task after every budget."""
     names = list(dict.fromkeys(name for task in tasks for name in task.curves[measure]))
     summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
@@ -186,7 +207,7 @@ def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str) -> li
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
             found = [known.get((name, budget), np.nan) * _unit(task) for name in names]
-            cells = [_bold(number(value), value == np.nanmin(found)) for value in found]
+            cells = [marked(number(value), value, np.nanmin(found), bands[task.name]) for value in found]
             rows.append([plain(task.name) if budget == task.budgets[0] else "", f"{budget:,}", *cells])
     return table(["task", "evaluations", *map(code, names)], rows)
 
@@ -216,10 +237,6 @@ def _unit(task: TaskAnalysis) -> float:
 
 def _range(low: float, high: float) -> str:
     return f" [{number(low)}, {number(high)}]" if np.isfinite(low) else ""
-
-
-def _bold(text: str, best: bool) -> str:
-    return f"**{text}**" if best else text
 
 
 def _parquet(frame: Any) -> bytes:

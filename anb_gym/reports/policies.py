@@ -13,16 +13,19 @@ import numpy as np
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.agents.scores import N_DESIGNS
+from anb_gym.calibration import resolution_of
 from anb_gym.envs.families import make_problem
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.plots import profile_figure
+from anb_gym.reports.ties import accuracy_band, marked, ties_line
 from anb_gym.study.analysis import references
 from anb_gym.study.analysis.statistics import (
     interquartile_mean,
     interquartile_mean_interval,
     probability_of_improvement,
 )
+from anb_gym.tasks import TASKS
 
 #: Constants that answer all contexts together, to compare policies with.
 CONSTANTS: Final = (1, 4, 16)
@@ -45,6 +48,7 @@ class Track:
         file: The name of its picture.
         score: Whether tables show 1 less the number, of which more is better.
         by_task: Whether ids of one task are compared: preferences and a vector reward have the same exact front.
+        band: The band of an id below which differences are ties; None where none is known for any.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Track:
     file: str
     score: bool = False
     by_task: bool = False
+    band: Callable[[str], float] | None = None
 
     def problem(self, run: Run) -> str:
         """What a run is compared on: its id or its task."""
@@ -83,6 +88,12 @@ def _missing(key: str, greedy: bool = True) -> Callable[[Run], float | None]:
     return value
 
 
+def _front_band(task: str) -> float:
+    """The band of hypervolumes of a task above its first reference point; NaN where none is recorded, or of several."""
+    known = resolution_of(TASKS[task]) if task in TASKS else None
+    return np.nan if known is None or known.hypervolume is None else known.hypervolume
+
+
 #: The tracks.
 TRACKS: Final = (
     Track(
@@ -109,6 +120,7 @@ TRACKS: Final = (
         _missing("coverage"),
         "front.png",
         by_task=True,
+        band=_front_band,
     ),
     Track(
         "Constraint, loss",
@@ -116,6 +128,7 @@ TRACKS: Final = (
         "it. It says nothing without the next table.",
         _of("loss"),
         "loss.png",
+        band=lambda id: accuracy_band(),
     ),
     Track(
         "Constraint, violations",
@@ -165,8 +178,9 @@ def page(results: Mapping[str, Any], seed: int = 0) -> list[str]:
         "best of all that it evaluated. Tables give the interquartile mean over all runs with its 95 % stratified",
         "bootstrap interval, and for each id the interquartile mean. Less is better where nothing else is said; the",
         "best of each column is bold. The first columns compare the most agents on the most ids. Tracks are",
-        "different questions and are never pooled. The statistics are those of rliable, which does not import beside",
-        "pandas 3, as our own.",
+        "different questions and are never pooled. For the tracks of policies, which average over what episodes ask",
+        "for, it is not known which differences are ties. The statistics are those of rliable, which does not import",
+        "beside pandas 3, as our own.",
     ]
     for track in TRACKS:
         of_track = [run for run in runs if track.value(run) is not None]
@@ -189,7 +203,7 @@ def _overall(track: Track, runs: Sequence[Run], rng: np.random.Generator) -> Ite
     """The table of a track at one budget, best agent first, and those last that do not have the ids compared."""
     values = _values(track, runs)
     ids, agents = sorted({id for _, id, _ in values}), sorted({agent for agent, _, _ in values})
-    matrices = _matrices(track, runs)
+    matrices, shared = _matrices(track, runs), _shared(values)
     intervals = {name: interquartile_mean_interval(matrix, rng) for name, matrix in matrices.items()}
     order = sorted(matrices, key=lambda name: intervals[name].estimate)
     order += [name for name in agents if name not in matrices]
@@ -199,9 +213,13 @@ def _overall(track: Track, runs: Sequence[Run], rng: np.random.Generator) -> Ite
         means = [interquartile_mean(np.array(found)[:, None]) if found else np.nan for found in by_id]
         columns[name] = [intervals[name].estimate if name in intervals else np.nan, *means]
     best = [np.nanmin(column) for column in zip(*columns.values(), strict=True)]
+    bands = {id: np.nan if track.band is None else track.band(id) for id in ids}
+    limits = [float(np.mean([bands[id] for id in shared])), *bands.values()]
+    if line := ties_line(bands):
+        yield from (*line, "")
     rows = []
     for name in order:
-        cells = [_cell(track, value, least) for value, least in zip(columns[name], best, strict=True)]
+        cells = [_cell(track, *of) for of in zip(columns[name], best, limits, strict=True)]
         between = beaten = "–"
         if name in intervals and np.isfinite(low := intervals[name].low):
             between = " to ".join(sorted(map(track.shown, (low, intervals[name].high)), key=float))
@@ -210,14 +228,12 @@ def _overall(track: Track, runs: Sequence[Run], rng: np.random.Generator) -> Ite
         seeds = len(matrices[name]) if name in matrices else len({seed for agent, _, seed in values if agent == name})
         rows.append([plain(name), cells[0], between, beaten, str(seeds), *cells[1:]])
     what = "tasks" if track.by_task else "ids"
-    over = f"all {what}" if (shared := _shared(values)) == ids else f"{len(shared)} of {len(ids)} {what}"
+    over = f"all {what}" if shared == ids else f"{len(shared)} of {len(ids)} {what}"
     yield from table(["agent", over, "95 % interval", "the first beats it", "seeds", *map(code, ids)], rows)
 
 
-def _cell(track: Track, value: float, best: float) -> str:
-    if not np.isfinite(value):
-        return "–"
-    return f"**{track.shown(value)}**" if value == best else track.shown(value)
+def _cell(track: Track, value: float, best: float, band: float) -> str:
+    return marked(track.shown(value), value, best, band) if np.isfinite(value) else "–"
 
 
 def _values(track: Track, runs: Sequence[Run]) -> dict[tuple[str, str, int], float]:

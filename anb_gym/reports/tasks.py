@@ -11,6 +11,7 @@ import numpy as np
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym.reports.markdown import code, number, plain, table
+from anb_gym.reports.ties import band_of, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.difficulty import GOALS, Difficulty, best_and_worst, measure_difficulty, told_apart
@@ -110,6 +111,8 @@ def _scalar_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
         "  random architectures (Jones and Forrest 1995). Towards −1 reward leads to the optimum; above −0.15 it",
         "  hardly does.",
         "",
+        *_bands(found, "regret"),
+        "",
         *table([*head, "fitness–distance", "0.01 in reward"], rows),
         "",
     ]
@@ -131,9 +134,16 @@ def _vector_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
         "- *Fitness–distance*: as above, with the distance to the nearest member of the exact front; fitness is how",
         "  little the front dominates an architecture.",
         "",
+        *_bands(found, "hypervolume_regret"),
+        "",
         *table([*head, "fitness–distance"], rows),
         "",
     ]
+
+
+def _bands(found: Mapping[str, tuple[Judge, Difficulty]], measure: str) -> list[str]:
+    """The line of the bands of tasks."""
+    return ties_line({name: band_of(judge.problem, measure) for name, (judge, _) in found.items()})
 
 
 def _about(found: Mapping[str, tuple[Judge, Difficulty]], what: str) -> list[str]:
