@@ -22,7 +22,7 @@ MARK: Final = "≈ "
 def band_of(problem: Problem, measure: str) -> float:
     """The band below which differences of a measure are ties, in its unit; NaN where none is recorded.
 
-    Of accuracy under a bound, and of all rewards that are the accuracy, it is that of accuracy.
+    Of accuracy under a bound it is that of accuracy.
 
     Args:
         problem: What was searched.
@@ -36,14 +36,14 @@ def band_of(problem: Problem, measure: str) -> float:
         return bands.get(measure) or np.nan
     if isinstance(problem.reward, Constrained | Bounded):
         level = problem.gauge.at(None)
-        return accuracy_band(problem.surrogate, problem.task.fidelity) / float(level.one - level.zero)
+        return accuracy_band(problem.surrogate) / float(level.one - level.zero)
     default = problem.reward == make_reward("product", problem.task)
     return known.regret if default and known is not None else np.nan
 
 
-def accuracy_band(surrogate: str = FAMILIES[0], fidelity: str = "proxy") -> float:
-    """The band of accuracy under a scheme, in points; NaN where none is recorded."""
-    (task,) = select_tasks(kind="accuracy", fidelity=fidelity)
+def accuracy_band(surrogate: str = FAMILIES[0]) -> float:
+    """The band of accuracy under the proxy scheme, in points; NaN where none is recorded."""
+    (task,) = select_tasks(kind="accuracy")
     known = resolution_of(task, surrogate)
     if known is None:
         return np.nan
