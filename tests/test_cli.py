@@ -57,6 +57,7 @@ def test_query_prints_every_metric(capsys):
         (["front", "VCK190"], "got 'VCK190'; did you mean 'vck190'"),
         (["fit", "--configs", "nowhere"], "--configs must be a folder that --tune wrote, got 'nowhere'"),
         (["calibrate"], "name a --device of one's own, or --out: the scales of shipped tasks ship with the package"),
+        (["calibrate", "--resolution"], "name a --device of one's own, or --out"),
         (["calibrate", "--device", "cpu"], "name a --device of one's own, or --out"),
         (["calibrate", "--device", "CPU"], "got 'CPU'; did you mean 'cpu'"),
         (
@@ -309,6 +310,7 @@ def test_commands_name_the_extra_that_is_missing_and_leave_nothing(tmp_path):
         "leaderboard results.parquet": "study",
         "difficulty": "study",
         "calibrate --out scales": "pareto",
+        "calibrate --resolution --out scales": "pareto",
         "collect accuracy --n 1 --out folder": "construction",
         "collect throughput --device cpu --n 1 --out folder": "construction",
         "proxy-search digits --out folder": "construction",

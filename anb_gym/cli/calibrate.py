@@ -18,8 +18,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Adds the command to the parser."""
     calibrate = commands.add_parser("calibrate", help="measure the tasks' reward scales on the shipped surrogates")
     calibrate.add_argument("--device", metavar="NAME", help="a device from a folder; without it the dataset's devices")
-    calibrate.add_argument("--worlds", type=int, metavar="N", help="measure the first N worlds instead: worlds.json")
-    calibrate.add_argument(
+    what = calibrate.add_mutually_exclusive_group()
+    what.add_argument("--worlds", type=int, metavar="N", help="measure the first N worlds instead: worlds.json")
+    what.add_argument(
         "--resolution",
         action="store_true",
         help="add the bands below which differences are ties to the scales in --out, or to those that ship",
@@ -69,12 +70,19 @@ def _run(options: argparse.Namespace) -> None:
 def _measure_resolution(tasks: Sequence[Task], path: Path, source: Path, data: Path | None) -> None:
     """Adds bands to scales, and says so of each task."""
     with needing("pareto"):
-        from anb_gym.robustness import write_resolutions
+        import moocore  # noqa: F401
+    from anb_gym.robustness import write_resolutions
+
     halves = None
     if data is not None:
         with needing("fit"):
             from anb_gym.construction.dataset import load_dataset
             from anb_gym.construction.halves import Halves
         halves = Halves(load_dataset(data)).regrets
+    name = None
     for name, new in write_resolutions(tasks, path, source, halves):
         print(f"{name}: {'measured' if new else 'already there'}", flush=True)
+    if name is None:
+        raise ValueError(
+            f"--tasks must name tasks of this file whose metrics have worlds, got {[t.name for t in tasks]}"
+        )

@@ -96,11 +96,13 @@ def write_resolutions(
         The name of each record, and whether it was measured now.
 
     Raises:
+        ValueError: There are no scales to add them to.
         CalibrationError: The file is damaged or of another schema.
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
     source = path if path.exists() else source
-    known = read_records(source)
+    if not (known := read_records(source)):
+        raise ValueError(f"there are no scales in {source}: anb-gym calibrate without --resolution measures them")
     content = json.loads(source.read_bytes())
     for task in tasks:
         for surrogate in task.surrogates:

@@ -55,7 +55,7 @@ def test_write_report(judged: None, tmp_path: Path) -> None:
         assert f"| {len(front):,} |" in text
         assert [row["within_data"] == "True" for row in rows] == front.within_data.tolist()
         assert f" | {100.0 * (1.0 - front.within_data.mean()):.1f} | " in text
-    assert "| A100 | 60.00, 7,397 | 92289.8 | 99.5 | 35.51, 0 | 1.19058e+06 | 74.2 | 54.9 |" in text
+    assert "| A100 | 60.00, 7,397 | 92289.8 | 99.5 | 1.6 | 35.51, 0 | 1.19058e+06 | 74.2 | 0.4 | 54.9 |" in text
 
 
 def test_report_without_dataset_and_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
