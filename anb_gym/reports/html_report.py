@@ -117,10 +117,10 @@ def _sections(task: TaskAnalysis, rows: Any, look: Mapping[str, Style]) -> Itera
     for measure in sorted(task.curves, key=lambda name: name != PRACTICAL):
         chosen = rows[(rows["measure"] == measure) & (rows["judge"] == SEARCHED)]
         band = band_of(task.judge.problem, measure)
-        line = ties_line({task.name: band})
+        about = [f"{line} ≈ marks what ties with the best." for line in ties_line({task.name: band})]
         yield {
             "title": MEASURE_LABELS[measure],
-            "about": " ".join(["Median of the runs after so many evaluations, with quartiles.", *line]),
+            "about": " ".join(["Median of the runs after so many evaluations, with quartiles.", *about]),
             "table": _by_budget(chosen, look, "median", ("q25", "q75"), band),
         }
         if measure == "regret":

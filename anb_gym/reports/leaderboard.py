@@ -115,8 +115,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         *_runs(results),
         "",
         "Tables of suites give the interquartile mean over all runs of all tasks with its 95 % bootstrap interval,",
-        "tables of tasks the median of the runs. The best of each budget is bold, and what is so near to it that",
-        "nature could have it the other way has a mark ([worlds.md](worlds.md)). Less is better.",
+        "tables of tasks the median of the runs. The best of each budget is bold, and ≈ marks what ties with it,",
+        "which nature could have the other way ([worlds.md](worlds.md)). Less is better.",
         "[studies.md](studies.md) says how to run a study and submit results, [tasks.md](tasks.md) how hard tasks are.",
     ]
     rng = np.random.default_rng(seed)

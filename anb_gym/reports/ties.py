@@ -54,7 +54,7 @@ def accuracy_band(surrogate: str = FAMILIES[0]) -> float:
 def ties_line(bands: Mapping[str, float]) -> list[str]:
     """A line with the band of each task, by name; nothing where none is known."""
     texts = [f"{plain(name)} {number(band)}" for name, band in bands.items() if np.isfinite(band)]
-    about = f"Differences below these are ties, nature could have it either way ({MARK.strip()}: ties with the best)"
+    about = "Differences below these are ties, nature could have it either way"
     return [f"{about}: {', '.join(texts)}."] if texts else []
 
 
