@@ -431,8 +431,8 @@ def test_fronts_are_printed_in_a_world_without_deviations(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--surrogate", "gp-v1"], "--surrogate and --tasks go with --worlds"),
-        (["--tasks", "VCK190"], "--surrogate and --tasks go with --worlds"),
+        (["--surrogate", "gp-v1"], "--surrogate goes with --worlds"),
+        (["--tasks", "VCK190"], "--tasks goes with --worlds or --resolution"),
         (["--worlds", "1", "--surrogate", "gp-v2"], "--surrogate must be one of"),
     ],
 )
