@@ -165,7 +165,7 @@ assert Job.configured("gp", "my_cpu/throughput").is_done(dataset, device.folder 
 # The command writes the front into the device's folder, and says what comes next if something does.
 from anb_gym.cli import main
 from anb_gym.fronts import solving
-solving.solve = lambda family, metric, **_: bench.front(metric)
+solving.solve = lambda family, metric, *_, **__: bench.front(metric)
 assert main(["solve", "--metrics", "my_cpu", "accuracy", "--force"]) == 0
 print("damaged", flush=True)
 (device.folder / "tasks.json").write_text('{"schema": 2')
