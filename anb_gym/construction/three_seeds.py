@@ -12,7 +12,8 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,29 +93,39 @@ def load_three_seeds(path: str | os.PathLike[str] | None = None) -> ThreeSeeds:
         rows = list(csv.DictReader(io.StringIO(content.decode())))
         trainings: dict[tuple[str, str], dict[int, dict[int, float]]] = {}
         for line, row in enumerate(rows, start=2):
-            _add(trainings, row, line)
+            with _on_line(line):
+                _add(trainings, row)
         index = np.array(sorted({int(row["index"]) for row in rows}), dtype=np.int64)
         labels = {s: {m: _by_seed(trainings.get((s, m), {}), index, s) for m in COLUMNS} for s in SCHEMES}
         return ThreeSeeds(index, labels, hashlib.sha256(content).hexdigest())
 
 
-def _add(trainings: dict[tuple[str, str], dict[int, dict[int, float]]], row: Mapping[str, str], line: int) -> None:
+@contextmanager
+def _on_line(line: int) -> Iterator[None]:
+    """A context whose errors name a line of the table."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from None
+
+
+def _add(trainings: dict[tuple[str, str], dict[int, dict[int, float]]], row: Mapping[str, str]) -> None:
     """Adds one line to the values by scheme and metric, then by seed, then by index."""
     missing = [name for name in (*_KEYS, *COLUMNS.values()) if row.get(name) is None]
     if missing:
-        raise ValueError(f"line {line} lacks the column {missing[0]!r}")
+        raise ValueError(f"it lacks the column {missing[0]!r}")
     architecture, index, seed = Architecture.parse(row["architecture"]), int(row["index"]), int(row["seed"])
     if architecture.index != index:
-        raise ValueError(f"line {line}: index must be {architecture.index}, that of {architecture}, got {index}")
+        raise ValueError(f"index must be {architecture.index}, that of {architecture}, got {index}")
     if row["scheme"] not in SCHEMES:
-        raise ValueError(f"line {line}: scheme must be one of {SCHEMES}, got {row['scheme']!r}")
+        raise ValueError(f"scheme must be one of {SCHEMES}, got {row['scheme']!r}")
     for metric, column in COLUMNS.items():
         value = float(row[column])
         if not (np.isfinite(value) and value > 0.0):
-            raise ValueError(f"line {line}: {column} must be a positive number, got {row[column]!r}")
+            raise ValueError(f"{column} must be a positive number, got {row[column]!r}")
         values = trainings.setdefault((row["scheme"], metric), {}).setdefault(seed, {})
         if index in values:
-            raise ValueError(f"line {line}: seed {seed} of {architecture} occurs twice under {row['scheme']}")
+            raise ValueError(f"seed {seed} of {architecture} occurs twice under {row['scheme']}")
         values[index] = value
 
 

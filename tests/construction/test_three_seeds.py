@@ -53,11 +53,12 @@ def test_rows_are_architectures_in_the_order_of_their_index(tmp_path: Path) -> N
         (1, line(5, "full", 1), "line 2: scheme must be one of"),
         (1, line(5, "proxy", 1, accuracy="nan"), "line 2: val_top1 must be a positive number, got 'nan'"),
         (1, line(5, "proxy", 1, time="-1"), "line 2: train_time must be a positive number"),
+        (1, line(5, "proxy", 1, time="abc"), "line 2: could not convert string to float: 'abc'"),
         (1, line(5, "proxy", 2), "line 3: seed 2 of .* occurs twice under proxy"),
         (1, line(6, "proxy", 1), "seed 1 of index 5 is missing under proxy"),
         (1, line(5, "proxy", 1).replace("5,e", "6,e", 1), "line 2: index must be 5, .* got 6"),
-        (0, HEAD.replace("val_top1", "top1"), "line 2 lacks the column 'val_top1'"),
-        (1, "5,e9", "line 2 lacks the column 'scheme'"),
+        (0, HEAD.replace("val_top1", "top1"), "line 2: it lacks the column 'val_top1'"),
+        (1, "5,e9", "line 2: it lacks the column 'scheme'"),
     ],
 )
 def test_a_bad_table_is_one_line(number: int, text: str, message: str, tmp_path: Path) -> None:
