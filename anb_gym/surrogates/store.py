@@ -131,7 +131,7 @@ class Surrogate:
         if "quantiles" not in std:
             newer = f"{family}-v1"
             is_newer = newer in SURROGATES and shipped_path(newer, str(metric)).parent.name == newer
-            remedy = f"use the surrogate {newer!r}" if is_newer else "no calibrated ones ship yet"
+            remedy = f"use the surrogate {newer!r}" if is_newer else "anb-gym fit --version 1 makes calibrated ones"
             raise ValueError(
                 f"intervals and deviations of a measurement need calibrated tables, got those of {family!r} of "
                 f"{metric!r}, which are not: {remedy}"

@@ -115,7 +115,9 @@ def test_tables_of_version_0_say_which_surrogate_has_intervals() -> None:
 
 def test_no_surrogate_is_recommended_that_has_no_intervals_either() -> None:
     raw = Surrogate(constant(1.0), constant(0.0), Identity(), {"family": "gp", "metric": "made-up"})
-    with pytest.raises(ValueError, match=r"those of 'gp' of 'made-up', which are not: no calibrated ones ship yet$"):
+    with pytest.raises(
+        ValueError, match=r"those of 'gp' of 'made-up', which are not: anb-gym fit --version 1 makes calibrated ones$"
+    ):
         raw.interval(STATES, 0.5)
 
 
