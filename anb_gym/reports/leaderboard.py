@@ -113,6 +113,7 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         f"[{name}/]({name}/) has all numbers.",
         "",
         *_runs(results),
+        *_surrogates(analysis),
         "",
         "Tables of suites give the interquartile mean over all runs of all tasks with its 95 % bootstrap interval,",
         "tables of tasks the median of the runs. The best of each budget is bold, and ≈ marks what ties with it,",
@@ -156,6 +157,17 @@ def _runs(results: Results) -> list[str]:
         rows.append([code(controller), str(len(seeds)), span, span_of_evaluations])
     head = ["controller", "tasks", "seeds per task", "evaluations per run"]
     return table(head, rows)
+
+
+def _surrogates(analysis: Analysis) -> list[str]:
+    """Which tables score the tasks, where not all have the same."""
+    by_surrogate: dict[str, list[str]] = {}
+    for task in analysis.tasks.values():
+        by_surrogate.setdefault(task.judge.problem.surrogate, []).append(plain(task.name))
+    if len(by_surrogate) < 2:
+        return []
+    found = "; ".join(f"{code(name)}: {', '.join(tasks)}" for name, tasks in by_surrogate.items())
+    return ["", f"Tasks are scored by different tables, whose numbers are not to be compared with each other. {found}."]
 
 
 def _tables(

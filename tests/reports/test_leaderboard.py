@@ -138,3 +138,18 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     first, second = capsys.readouterr().err.splitlines()
     assert "is damaged or not a Parquet file" in first
     assert "nowhere" in second
+
+
+def test_the_page_says_which_tables_score_which_tasks(folder: Path, tmp_path: Path) -> None:
+    assert "different tables" not in (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    ids = ("AccelNAS-TPUv3-v0", "AccelNAS-TPUv3-v1")
+    study = StudyConfig(
+        name="mixed",
+        controllers=[ControllerEntry("random_search", BASELINES["random_search"].target)],
+        tasks=[TaskEntry(id, id) for id in ids],
+        seeds=range(2),
+        evaluations=20,
+    )
+    run_study(study, tmp_path, workers=1)
+    text = write_leaderboard(Results.load(tmp_path), tmp_path / "docs")[0].read_text(encoding="utf-8")
+    assert f"not to be compared with each other. `gp`: {ids[0]}; `gp-v1`: {ids[1]}." in text
