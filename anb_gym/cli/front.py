@@ -73,7 +73,7 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     for row, arch in enumerate(front.architectures()):
         cells = [f"{values[name][row]:11,.2f}{_spread(values, name, row)}" for name in front.metrics]
         print(f"{front.indices[row]:12}  {arch}  {' '.join(cells)}{' beyond the data' if beyond[row] else ''}")
-    if known and not options.within_data:
+    if known:
         print(f"within the range of what was measured: {len(front) - beyond.sum():,} of {len(front):,} members")
     if front.surrogate == FAMILIES[0]:
         _print_scales(front)
