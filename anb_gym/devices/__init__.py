@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -290,3 +291,10 @@ def get_device(name: str, argument: str = "device") -> Device:
     """
     with explained(name):
         return DEVICES[choose(name, DEVICES, argument)]
+
+
+def __getattr__(name: str) -> Any:
+    """``generate`` of :mod:`anb_gym.hardware`, whose tables lie above this package, when it is named."""
+    if name == "generate":
+        return import_module("anb_gym.hardware").generate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

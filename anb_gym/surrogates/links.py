@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, number
 from anb_gym._types import FloatArray
 
 
@@ -73,7 +73,45 @@ class Reciprocal:
         return -1.0 / score**2
 
 
-_LINKS: dict[str, type[Any]] = {link.name: link for link in (Identity, Reciprocal)}
+@dataclass(frozen=True)
+class HostBound:
+    """The tables hold the device's seconds per image; the metric is images per second, with a host that keeps up.
+
+    Device and host work at the same time, so an image takes as long as the slower, or a little longer where they are
+    alike: ``(device^p + host^p)^(1/p)``.
+
+    Attributes:
+        host: Seconds that the host needs for an image, at least 0.
+        sharpness: p, at least 1. At 8 two alike take 9 % longer than one.
+    """
+
+    name: ClassVar[str] = "host_bound"
+    increasing: ClassVar[bool] = False
+
+    host: float
+    sharpness: float = 8.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", number(self.host, "host"))
+        object.__setattr__(self, "sharpness", number(self.sharpness, "sharpness"))
+        if self.host < 0.0 or self.sharpness < 1.0:
+            raise ValueError(f"host must be at least 0 and sharpness at least 1, got {self.host} and {self.sharpness}")
+
+    def value(self, score: FloatArray) -> FloatArray:
+        return 1.0 / (score * self._longer(score))
+
+    def inverse(self, value: FloatArray) -> FloatArray:
+        return (1.0 - (self.host * value) ** self.sharpness) ** (1.0 / self.sharpness) / value
+
+    def slope(self, score: FloatArray) -> FloatArray:
+        return -1.0 / (score**2 * self._longer(score) ** (self.sharpness + 1.0))
+
+    def _longer(self, score: FloatArray) -> FloatArray:
+        """How many times longer than on the device alone an image takes."""
+        return (1.0 + (self.host / score) ** self.sharpness) ** (1.0 / self.sharpness)
+
+
+_LINKS: dict[str, type[Any]] = {link.name: link for link in (Identity, Reciprocal, HostBound)}
 
 
 def link_from_dict(values: Mapping[str, Any]) -> Link:
