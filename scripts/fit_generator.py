@@ -30,7 +30,7 @@ from anb_gym.surrogates.links import HostBound
 from anb_gym.surrogates.store import load_shipped
 
 #: Architectures of fits, of the choice among generated devices, and of R2.
-FITTED, CHOSEN, JUDGED = slice(0, 500), slice(500, 800), slice(800, 20_800)
+FITTED, CHOSEN, JUDGED = slice(0, 500), slice(500, 1_000), slice(1_000, 21_000)
 #: Error that a fit takes for granted, in standard deviations over the space; it counts as many errors as there are
 #: block states.
 ERROR, STATES = 0.05, int(SPACE.block_sizes.sum())
@@ -41,7 +41,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Truth:
-    """A metric of a real device: seconds per image, or of latency, ``float64`` (20800,), with their mean."""
+    """A metric of a real device: seconds per image, or of latency, ``float64`` (21000,), with their mean."""
 
     values: FloatArray
     mean: float
@@ -75,22 +75,25 @@ def main() -> None:
             fits[name] = fit_of(found, base, truth.mean)
             r2 = r2_of(truth, positions, base, found)
             print(f"{name}: width {found.width}, R2 {r2:.4f}, cost {found.cost:.0f}", flush=True)
-    write_atomically(options.out, (json.dumps(to_dict(fits), indent=1) + "\n").encode())
+    write_atomically(options.out, (json.dumps(to_dict(fits)) + "\n").encode())
     load_prior.cache_clear()
 
-    print("| metric | family left out | best of 1,000 | 10,000 | 100,000 | no deviations | best parameters | distance |")
+    counts = [options.devices // 100, options.devices // 10, options.devices]
+    best = " | ".join(f"best of {count:,}" for count in counts)
+    print(f"| metric | left out | {best} | parameters | and deviations | rms, largest, rms of deviations | width |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for family, names in FAMILIES.items():
         prior = posterior(fit for name, fit in fits.items() if name not in names)
         for metric in [m for m in DEVICE_METRICS if m.split("/")[0] in names]:
             truth = truths[metric]
-            nearest = [best_of(truth, positions, prior, n) for n in (1_000, 10_000, options.devices)]
+            nearest = best_of(truth, positions, prior, counts)
             plain = optimise(truth, positions, prior, deviations=False)
             full = optimise(truth, positions, prior, start=plain)
             cells = [*nearest, r2_of(truth, positions, prior, plain), r2_of(truth, positions, prior, full)]
             largest = np.abs(full.z[:N_PARAMETERS]).max()
             rms = np.sqrt((full.z[:N_PARAMETERS] ** 2).mean()), np.sqrt((full.z[N_PARAMETERS:] ** 2).mean())
             print(f"| {metric} | {family} | " + " | ".join(f"{cell:.4f}" for cell in cells), end=" | ")
-            print(f"{rms[0]:.2f}, {largest:.2f}, {rms[1]:.2f} | width {full.width}", flush=True)
+            print(f"{rms[0]:.2f}, {largest:.2f}, {rms[1]:.2f} | {full.width} |", flush=True)
 
 
 def truth_of(metric: str, states: NDArray[np.int64]) -> Truth:
@@ -215,23 +218,28 @@ def least_squares(
     return z, best
 
 
-def best_of(truth: Truth, positions: NDArray[np.int64], prior: Prior, n: int) -> float:
-    """R2 of the generated device, of the first n seeds, that is nearest on some architectures, on others."""
+def best_of(truth: Truth, positions: NDArray[np.int64], prior: Prior, counts: list[int]) -> list[float]:
+    """R2 of the generated device that is nearest: chosen among the first seeds on some architectures, on others.
 
-    def predicted(seeds: NDArray[np.int64], part: slice) -> FloatArray:
-        seconds, host, latency = tables(draw([*seeds], prior))
+    Args:
+        truth: The real device.
+        positions: Of the architectures' block states.
+        prior: Distribution that devices are drawn from.
+        counts: How many seeds, ascending.
+    """
+
+    def loss(seeds: NDArray[np.int64], part: slice) -> FloatArray:
+        seconds, host, latency = tables(draw(seeds.tolist(), prior))
         if truth.latency:
-            return latency[:, positions[part]].sum(axis=2)
-        return bounded(seconds[:, positions[part]].sum(axis=2), host)
+            predicted = latency[:, positions[part]].sum(axis=2)
+        else:
+            predicted = bounded(seconds[:, positions[part]].sum(axis=2), host)
+        mean_square: FloatArray = (errors(predicted, truth.values[part]) ** 2).mean(axis=1)
+        return mean_square
 
-    chosen = np.concatenate(
-        [
-            (errors(predicted(np.arange(start, min(start + CHUNK, n)), CHOSEN), truth.values[CHOSEN]) ** 2).mean(axis=1)
-            for start in range(0, n, CHUNK)
-        ]
-    )
-    best = chosen.argsort()[:1]
-    return 1.0 - float((errors(predicted(best, JUDGED), truth.values[JUDGED]) ** 2).mean())
+    chunks = [np.arange(start, min(start + CHUNK, counts[-1])) for start in range(0, counts[-1], CHUNK)]
+    losses = np.concatenate([loss(seeds, CHOSEN) for seeds in chunks])
+    return [1.0 - float(loss(losses[:count].argmin()[None], JUDGED)[0]) for count in counts]
 
 
 if __name__ == "__main__":

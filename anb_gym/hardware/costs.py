@@ -6,7 +6,7 @@ https://doi.org/10.1145/1498765.1498785), ``(compute^p + memory^p)^(1/p)``, and 
 
 * compute: multiply-accumulates at a rate that depends on the kind (dense, depthwise 3x3 and 5x5), channels rounded up
   to the width of the device's array (Jouppi et al. 2017, https://arxiv.org/abs/1704.04760), and longer by a factor
-  ``1 + half / outputs`` where there are too few outputs to fill the device;
+  ``1 + half / outputs`` where there are too few outputs, rounded up as well, to fill the device;
 * memory: activations and weights moved; those of tensors that do not fit on the chip cost more;
 * squeeze-and-excitation: a pass over the expanded tensor with its own cost, and a fixed cost for its small layers.
 
@@ -193,17 +193,17 @@ def layer_times(parameters: FloatArray, width: NDArray[np.int64], deviations: Fl
     inputs, expanded, outputs = padded(at.inputs), padded(at.expanded), padded(at.outputs)
     expand = operation(
         unit["dense"] * inputs * expanded * area_in,
-        at.expanded * area_in,
+        expanded * area_in,
         tensor_in + wide_in,
         at.inputs * at.expanded,
     )
     project = operation(
-        unit["dense"] * expanded * outputs * area, at.outputs * area, wide + tensor, at.expanded * at.outputs
+        unit["dense"] * expanded * outputs * area, outputs * area, wide + tensor, at.expanded * at.outputs
     )
     taps = KERNELS[0] ** 2 + value["kernel"] * (at.kernel**2 - KERNELS[0] ** 2)
     depthwise = operation(
         unit["depthwise"] * expanded * taps * area,
-        at.expanded * area,
+        expanded * area,
         wide_in + wide,
         at.expanded * at.kernel**2,
     )
@@ -216,7 +216,8 @@ def layer_times(parameters: FloatArray, width: NDArray[np.int64], deviations: Fl
 def roofline(compute: FloatArray, memory: FloatArray, sharpness: FloatArray | float) -> FloatArray:
     """Soft maximum of two positive times: their sum at sharpness 1, the larger as it grows."""
     larger = np.maximum(compute, memory)
-    return larger * (1.0 + (np.minimum(compute, memory) / larger) ** sharpness) ** (1.0 / sharpness)
+    time: FloatArray = larger * (1.0 + (np.minimum(compute, memory) / larger) ** sharpness) ** (1.0 / sharpness)
+    return time
 
 
 def block_times(parameters: FloatArray, width: NDArray[np.int64], deviations: FloatArray) -> FloatArray:

@@ -24,7 +24,7 @@ from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.hardware.costs import DEVIATIONS, PARAMETERS, WIDTHS, block_times, mean
 from anb_gym.hardware.prior import Prior, load_prior
-from anb_gym.noise import Noise, normal
+from anb_gym.noise import normal
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.links import HostBound, Identity, Link
 from anb_gym.surrogates.tables import BlockTables
@@ -160,6 +160,7 @@ def generate(seed: int, *, leave_out: str | None = None) -> GeneratedDevice:
         ValueError: The seed is no such integer, or there is no such family.
 
     Example:
+        >>> import anb_gym
         >>> device = anb_gym.devices.generate(7)
         >>> device.name, sorted(device.metrics)
         ('generated_7', ['latency', 'throughput'])

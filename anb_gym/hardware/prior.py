@@ -33,13 +33,14 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "gpu": ("a100", "rtx3090"),
     "cpu": ("cpu",),
 }
-#: How many devices the base counts as.
-STRENGTH: Final = 4.0
+#: How many devices the base counts as: more than there are, as the fits are drawn to the base themselves.
+STRENGTH: Final = 8.0
 #: Location and spread of each parameter before any device was seen, by judgement: work of every kind matters within a
-#: factor of three or so, weights and small layers less; half a million elements fit on the chip, within a factor of
-#: three; a tensor that does not fit costs two to three times as much.
+#: factor of three or so, dense work within four, as the balance of arithmetic and memory differs most between kinds of
+#: hardware, weights and small layers less; half a million elements fit on the chip, within a factor of three; a tensor
+#: that does not fit costs two to three times as much.
 BASE: Final[Mapping[str, tuple[float, float]]] = {
-    "dense": (0.0, 1.0),
+    "dense": (0.0, 1.5),
     "depthwise": (0.0, 1.0),
     "activations": (0.0, 1.0),
     "weights": (-3.0, 1.5),

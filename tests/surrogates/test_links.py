@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anb_gym.surrogates.links import Identity, Link, Reciprocal, link_from_dict, link_to_dict
+from anb_gym.surrogates.links import HostBound, Identity, Link, Reciprocal, link_from_dict, link_to_dict
 
-LINKS: list[Link] = [Identity(), Reciprocal()]
+LINKS: list[Link] = [Identity(), Reciprocal(), HostBound(1e-3)]
 SECONDS = np.linspace(2e-4, 2e-3, 400)
 
 each_link = pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
@@ -22,7 +22,9 @@ def test_is_strictly_monotone_in_the_direction_it_says(link: Link) -> None:
 
 @each_link
 def test_inverse(link: Link) -> None:
-    np.testing.assert_allclose(link.inverse(link.value(SECONDS)), SECONDS, rtol=1e-15)
+    # Where the host is five times slower, it hides all but 2e-6 of the device's time.
+    tolerance = 1e-10 if isinstance(link, HostBound) else 1e-15
+    np.testing.assert_allclose(link.inverse(link.value(SECONDS)), SECONDS, rtol=tolerance)
 
 
 @each_link
@@ -47,7 +49,7 @@ def test_values_do_not_depend_on_the_batch(link: Link) -> None:
 
 @pytest.mark.parametrize("values", [{"name": "reciprocl"}, {"name": None}, {}])
 def test_unknown_link(values: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="link must be one of 'identity', 'reciprocal', got"):
+    with pytest.raises(ValueError, match="link must be one of 'identity', 'reciprocal', 'host_bound', got"):
         link_from_dict(values)
 
 
@@ -55,3 +57,23 @@ def test_unknown_link(values: dict[str, object]) -> None:
 def test_other_content(values: Any) -> None:
     with pytest.raises(ValueError, match="link (must be a dictionary with a name|'identity' has other parameters)"):
         link_from_dict(values)
+
+
+def test_host_and_device_work_at_the_same_time() -> None:
+    link = HostBound(1e-3)
+    rates = link.value(np.array([1e-6, 1e-3, 1.0]))
+    np.testing.assert_allclose(rates, [1e3, 1e3 / 2 ** (1 / 8), 1.0], rtol=1e-12)
+    np.testing.assert_array_equal(HostBound(0.0).value(SECONDS), Reciprocal().value(SECONDS))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((-1e-3,), "host must be at least 0"),
+        ((1e-3, 0.5), "sharpness at least 1"),
+        ((np.nan,), "host must be a finite"),
+    ],
+)
+def test_host_bound_is_checked(arguments: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HostBound(*arguments)
