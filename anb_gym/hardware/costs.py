@@ -133,8 +133,8 @@ def fold(times: FloatArray) -> FloatArray:
 def mean(tables: FloatArray) -> FloatArray:
     """Mean over the space (...,) of sums of block tables (..., 264)."""
     starts = np.cumsum(SPACE.block_sizes) - SPACE.block_sizes
-    blocks: FloatArray = np.add.reduceat(tables, starts, axis=-1) / SPACE.block_sizes
-    return blocks.sum(axis=-1)
+    total: FloatArray = (np.add.reduceat(tables, starts, axis=-1) / SPACE.block_sizes).sum(axis=-1)
+    return total
 
 
 @cache
