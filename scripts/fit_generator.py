@@ -25,6 +25,7 @@ from anb_gym.hardware.costs import DEVIATIONS, KINDS, PARAMETERS, WIDTHS, block_
 from anb_gym.hardware.generated import LIMIT, draw, tables
 from anb_gym.hardware.prior import FAMILIES, PATH, SCHEMA, Fit, Prior, load_prior, posterior
 from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.reports.markdown import table
 from anb_gym.space import SPACE
 from anb_gym.surrogates.links import HostBound
 from anb_gym.surrogates.store import load_shipped
@@ -79,9 +80,9 @@ def main() -> None:
     load_prior.cache_clear()
 
     counts = [options.devices // 100, options.devices // 10, options.devices]
-    best = " | ".join(f"best of {count:,}" for count in counts)
-    print(f"| metric | left out | {best} | parameters | and deviations | rms, largest, rms of deviations | width |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    best = [f"best of {count:,}" for count in counts]
+    head = ["metric", "left out", *best, "parameters", "and deviations", "rms, largest, rms of deviations", "width"]
+    rows = []
     for family, names in FAMILIES.items():
         prior = posterior(fit for name, fit in fits.items() if name not in names)
         for metric in [m for m in DEVICE_METRICS if m.split("/")[0] in names]:
@@ -92,8 +93,9 @@ def main() -> None:
             cells = [*nearest, r2_of(truth, positions, prior, plain), r2_of(truth, positions, prior, full)]
             largest = np.abs(full.z[:N_PARAMETERS]).max()
             rms = np.sqrt((full.z[:N_PARAMETERS] ** 2).mean()), np.sqrt((full.z[N_PARAMETERS:] ** 2).mean())
-            print(f"| {metric} | {family} | " + " | ".join(f"{cell:.4f}" for cell in cells), end=" | ")
-            print(f"{rms[0]:.2f}, {largest:.2f}, {rms[1]:.2f} | {full.width} |", flush=True)
+            far = f"{rms[0]:.2f}, {largest:.2f}, {rms[1]:.2f}"
+            rows.append([metric, family, *(f"{cell:.4f}" for cell in cells), far, str(full.width)])
+    print("\n".join(table(head, rows)))
 
 
 def truth_of(metric: str, states: NDArray[np.int64]) -> Truth:
