@@ -11,7 +11,7 @@ from anb_gym import _ids
 from anb_gym._errors import choose
 from anb_gym.devices import DEVICES, KINDS, Device, explained
 from anb_gym.metrics import ACCURACIES, DIRECTIONS, Direction
-from anb_gym.surrogates.store import FAMILIES
+from anb_gym.surrogates.store import FAMILIES, surrogate_name
 
 Kind = Literal["throughput", "latency", "accuracy", "all"]
 
@@ -22,7 +22,7 @@ EXPONENT: Final = 0.07
 
 #: Metrics whose labels were corrected, with the surrogates that have them so: the TPUs were measured in three campaigns
 #: whose limit on the host differs, see ``docs/surrogates.md``.
-CORRECTED: Final = {f"{device}/throughput": ("gp-v1",) for device in ("tpuv2", "tpuv3")}
+CORRECTED: Final = {f"{device}/throughput": (surrogate_name(FAMILIES[0], 1),) for device in ("tpuv2", "tpuv3")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,14 @@ import argparse
 import numpy as np
 
 from anb_gym.benchmark import DATASET_METRICS
-from anb_gym.construction.campaigns import has_campaigns
 from anb_gym.construction.dataset import load_dataset
 from anb_gym.construction.device_folder import MEASUREMENTS
 from anb_gym.construction.families.gp import AdditiveGP
-from anb_gym.construction.fitting import VERSIONS, Job, fit_model, surrogate_name, with_label, without_campaigns
+from anb_gym.construction.fitting import Job, fit_model, with_label, without_campaigns
 from anb_gym.construction.splits import split_of
 from anb_gym.devices import folder_of
 from anb_gym.surrogates.posterior import Posterior, load_posterior, posterior_path, save_posterior
-from anb_gym.surrogates.store import ArtefactError, load_shipped, shipped_path
+from anb_gym.surrogates.store import VERSIONS, ArtefactError, load_shipped, shipped_path, surrogate_name
 
 #: By how much predictions may differ from those of the shipped tables, relative to their deviation.
 _TOLERANCE = 1e-3
@@ -55,8 +54,7 @@ def fit_posterior(name: str, metric: str) -> tuple[Posterior, float]:
     rows = with_label(dataset, metric, np.concatenate([split["train"], split["val"]]), for_fit=True)
     manifest = shipped.manifest
     job = Job("gp", metric, manifest["seed"], manifest["hyperparameters"], manifest.get("version", 0))
-    if job.version and has_campaigns(dataset, metric):
-        _, rows = without_campaigns(job, rows)
+    _, rows = without_campaigns(job, rows)
     target, model = fit_model(job, rows.states, rows.metrics[metric])
     assert isinstance(model, AdditiveGP)
     expected = shipped.mean(rows.states)

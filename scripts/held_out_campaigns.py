@@ -37,9 +37,11 @@ def fitted(states, seconds):
     return lambda new: gp.predict(new) * scale + centre
 
 
-def host_of(free, seconds, records, start, stop, limited):
-    """The campaign's times and offsets that bring predictions closest to its labels."""
-    weights = knot_weights(records, (start, stop))
+def host_of(predict, dataset, every, rows, campaign, limited):
+    """The campaign's times and offsets that bring predictions of some of its rows closest to their labels."""
+    free, seconds = predict(dataset.states[rows]), every[rows]
+    start, stop = STARTS[campaign : campaign + 2]
+    weights = knot_weights(dataset.records[rows], (start, stop))
     knots = weights.shape[1]
 
     def shown(theta, free, weights):
@@ -88,14 +90,7 @@ def held_out_campaigns(dataset, metric, campaigns=(0, 1, 2)):
         for name, target in (("as they are", seconds[others]), ("without campaigns", free)):
             predict = fitted(dataset.states[others], target)
             new, old = predict(dataset.states[judged]), predict(dataset.states[elsewhere])
-            host = host_of(
-                predict(dataset.states[hosts]),
-                seconds[hosts],
-                dataset.records[hosts],
-                STARTS[c],
-                STARTS[c + 1],
-                limited,
-            )
+            host = host_of(predict, dataset, seconds, hosts, c, limited)
             shown = host(new, dataset.records[judged])
             within = score(labels[judged], 1.0 / shown)
             if name == "without campaigns":
@@ -103,14 +98,7 @@ def held_out_campaigns(dataset, metric, campaigns=(0, 1, 2)):
             else:
                 for other in {0, 1, 2} - {c}:
                     there, fit = campaign[elsewhere] == other, others & (campaign == other)
-                    host = host_of(
-                        predict(dataset.states[fit]),
-                        seconds[fit],
-                        dataset.records[fit],
-                        STARTS[other],
-                        STARTS[other + 1],
-                        limited,
-                    )
+                    host = host_of(predict, dataset, seconds, fit, other, limited)
                     old[there] = host(old[there], dataset.records[elsewhere][there])
             across, _ = pairs_tau(labels[judged], 1.0 / shown, labels[elsewhere], 1.0 / old)
             numbers_of = f"{STARTS[c]}–{STARTS[c + 1] - 1}"

@@ -15,7 +15,7 @@ from anb_gym._files import write_atomically
 from anb_gym.benchmark import DATASET_METRICS, PREDICTED, REFERENCE
 from anb_gym.cli._options import add_metrics, metrics, output
 from anb_gym.devices import Device, get_device
-from anb_gym.surrogates.store import ARTEFACTS, FAMILIES
+from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, VERSIONS, surrogate_name
 
 if TYPE_CHECKING:
     from anb_gym.construction.dataset import Dataset
@@ -77,7 +77,6 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-        from anb_gym.construction.fitting import VERSIONS, surrogate_name
         from anb_gym.construction.three_seeds import find_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
@@ -173,7 +172,7 @@ def _fit_all(
     if device is not None:
         _print_ceilings(dataset, jobs, options)
         return
-    surrogates = [fitting.surrogate_name(family, options.version) for family in ALL_FAMILIES]
+    surrogates = [surrogate_name(family, options.version) for family in ALL_FAMILIES]
     path = options.out / ("report.md" if options.version == 0 else f"report-v{options.version}.md")
     write_atomically(path, report(options.out, dataset, surrogates).encode())
     print(f"report in {path}")

@@ -48,6 +48,7 @@ from anb_gym.surrogates.store import (
     load,
     read_manifest,
     save,
+    surrogate_name,
 )
 from anb_gym.surrogates.tables import Blocks, BlockTables, layout
 from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS
@@ -59,8 +60,6 @@ STD_SAMPLES: Final = 6000
 _FIT_LIMITS: Final = {"train_time": 4000.0}
 #: Members of ensembles that are fitted to folds: of two, residuals on VCK190 are 4 % larger than of ten, of five 1 %.
 _FOLD_MEMBERS: Final = 5
-#: Versions of tables; those of version 0 never change.
-VERSIONS: Final = (0, 1)
 #: Libraries whose versions manifests state.
 LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "numba", "xgboost", "lightgbm")
 
@@ -120,11 +119,6 @@ class Job:
         except ArtefactError:
             return False
         return all(manifest.get(key) == value for key, value in self.manifest(dataset).items())
-
-
-def surrogate_name(family: str, version: int) -> str:
-    """Name of a family's surrogates of a version: that of the family alone for the first."""
-    return f"{family}-v{version}" if version else family
 
 
 def fit_all(jobs: Sequence[Job], dataset: Dataset, folder: Path, workers: int = 1) -> Iterator[dict[str, Any]]:

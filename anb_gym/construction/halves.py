@@ -19,6 +19,7 @@ from anb_gym.construction.splits import split_of
 from anb_gym.rewards import Reward, make_reward
 from anb_gym.space import States
 from anb_gym.surrogates.links import Link
+from anb_gym.surrogates.store import version_of
 from anb_gym.surrogates.tables import BlockTables
 from anb_gym.tasks import Task
 
@@ -54,7 +55,7 @@ class Halves:
             task: Its default reward is meant.
             surrogate: ``"gp"``, or a version of it.
         """
-        version = int(surrogate.partition("-v")[2] or 0)
+        version = version_of(surrogate)
         reward = make_reward("product", task)
         fits = {metric: self._fit(metric, version) for metric in task.metrics}
         halves: list[Half] = [{metric: found[i] for metric, found in fits.items()} for i in range(2)]

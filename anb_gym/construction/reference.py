@@ -33,6 +33,7 @@ from anb_gym.construction.fitting import LIBRARIES, STD_SAMPLES, std_tables
 from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.intervals import Intervals
 from anb_gym.surrogates.links import Identity
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import (
@@ -266,8 +267,7 @@ def fit_reference(job: ReferenceJob, data: ThreeSeeds, folder: Path) -> dict[str
             "samples": STD_SAMPLES,
             "r2_of_tables": round(fidelity, 4),
             "test_rms": float(np.sqrt(np.mean(np.square(held_out.std)) + held_out.spread() ** 2)),
-            "noise": {"at": at.tolist(), "std": noise.tolist()},
-            "quantiles": {"levels": list(LEVELS), "multipliers": np.quantile(relative, LEVELS).tolist()},
+            **Intervals(at, noise, np.array(LEVELS), np.quantile(relative, LEVELS)).to_dict(),
             "cross_validated": {f"{level:g}": float(s) for level, s in zip(LEVELS, held_out.coverage(), strict=True)},
         },
         "test": {

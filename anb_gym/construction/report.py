@@ -12,12 +12,12 @@ from scipy.stats import chi2
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import DATASET_METRICS, REFERENCE
 from anb_gym.construction.dataset import SHA256, Dataset
+from anb_gym.construction.deviations import standard_error
 from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
 from anb_gym.construction.tuning import validation_scores
-from anb_gym.devices import device_of
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.reports.surrogates import block_section, page, reference_section, thin_section
 from anb_gym.surrogates.scores import Scores
@@ -89,26 +89,13 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
         return Scores(*np.mean(draws, axis=0))
     if metric not in rows.std:
         return None
-    noise = _standard_error(rows, metric)
+    noise = standard_error(rows, metric)
     known = np.isfinite(noise)
     if np.count_nonzero(known) < 2:
         return None
     truth, rng = load(path).predict(rows.states[known]), np.random.default_rng(0)
     draws = [score(truth * (1.0 + noise[known] * rng.normal(size=len(truth))), truth) for _ in range(repeats)]
     return Scores(*np.mean(draws, axis=0))
-
-
-def _standard_error(dataset: Dataset, metric: str) -> FloatArray:
-    """Standard error of each label relative to the label, ``float64`` (n,): NaN where it was measured once."""
-    counts: FloatArray | int
-    if metric in dataset.repeats:
-        counts = np.isfinite(dataset.repeats[metric]).sum(axis=1)
-    else:
-        device = device_of(metric)
-        assert device is not None
-        counts = device.description["protocol"][0].get("repeats", 1)
-    error: FloatArray = dataset.std[metric] / np.sqrt(counts) / dataset.metrics[metric]
-    return error
 
 
 class Deviation(NamedTuple):

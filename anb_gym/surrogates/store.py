@@ -44,9 +44,18 @@ from anb_gym.surrogates.worlds import deviation, in_world, split_world
 SCHEMA: Final = 1
 #: Families whose tables ship with the package; the first has the best held-out scores and is the default.
 FAMILIES: Final = ("gp", "xgb", "lgb")
-#: Names of surrogates: a family is its first tables, which stay as they are, and ``-v1`` its next. A metric without
-#: tables of that version has the version's before, see :func:`shipped_path`.
-SURROGATES: Final = (*FAMILIES, *(f"{family}-v1" for family in FAMILIES))
+#: Versions of tables; those of version 0 never change.
+VERSIONS: Final = (0, 1)
+
+
+def surrogate_name(family: str, version: int) -> str:
+    """The name of a family's surrogates of a version: that of the family alone for the first, then ``"gp-v1"``."""
+    return f"{family}-v{version}" if version else family
+
+
+#: Names of all surrogates. A metric without tables of a version has those of the version before, see
+#: :func:`shipped_path`.
+SURROGATES: Final = tuple(surrogate_name(family, version) for version in VERSIONS for family in FAMILIES)
 #: Where the shipped surrogates are.
 ARTEFACTS: Final = Path(__file__).parent / "artefacts"
 #: By how much, relatively, predictions and their standard deviations may differ between kernels of BLAS. Measured on
@@ -129,7 +138,7 @@ class Surrogate:
         std = self.manifest.get("std", {})
         family, metric = self.manifest.get("family"), self.manifest.get("metric")
         if "quantiles" not in std:
-            newer = f"{family}-v1"
+            newer = surrogate_name(str(family), 1)
             is_newer = newer in SURROGATES and shipped_path(newer, str(metric)).parent.name == newer
             remedy = f"use the surrogate {newer!r}" if is_newer else "anb-gym fit --version 1 makes calibrated ones"
             raise ValueError(
@@ -211,6 +220,11 @@ def choose_surrogate(value: object, argument: str = "surrogate") -> str:
 def family_of(surrogate: str) -> str:
     """The family in the name of a surrogate."""
     return split_world(surrogate)[0].partition("-v")[0]
+
+
+def version_of(surrogate: str) -> int:
+    """The version in the name of a surrogate."""
+    return int(split_world(surrogate)[0].partition("-v")[2] or 0)
 
 
 def peers(surrogate: str) -> tuple[str, ...]:
