@@ -41,6 +41,9 @@ LIMIT: Final = 3.0
 HOST_LIMIT: Final = 0.0
 #: Seeds are below it.
 SEEDS: Final = 2**63
+#: Seeds of the devices that agents train on, and of those that they are tested on and nothing else is made with.
+TRAIN_SEEDS: Final = range(10_000)
+TEST_SEEDS: Final = range(1_000_000, 1_000_200)
 
 _SHARED: Final = [PARAMETERS.index(name) for name in SHARED]
 _HOST: Final = PARAMETERS.index("host")
