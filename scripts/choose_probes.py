@@ -1,7 +1,7 @@
 """Chooses the probes: few networks whose times tell those of all others on a device nobody has seen.
 
-Generated devices, none of those for training or tests, give the joint distribution of the logarithms of times; throughput
-and latency count alike. Taken as normal, it says what remains unknown of a network's time once others were measured:
+Generated devices, none of those for training or tests, give the joint distribution of the logarithms of times;
+throughput and latency count alike. Taken as normal, it says what remains unknown of a network's time once others were measured:
 its conditional variance. Probes are chosen one after the other so that the mean of these variances over target networks
 is least, as in active learning after Cohn (1996, https://arxiv.org/abs/cs/9603104); then each is exchanged for a better
 one as long as there is one. Targets are random networks and members of the exact fronts of real devices, half each.
@@ -105,9 +105,8 @@ def main() -> None:
         noisy = test[:, networks] + NOISE * rng.standard_normal((len(test), count))
         predicted = train.mean(axis=0)[CANDIDATES:] + (noisy - train.mean(axis=0)[networks]) @ weights
         errors = np.sqrt(((predicted - test[:, CANDIDATES:]) ** 2).mean(axis=1))
-        print(
-            f"{name}: error of log time on new devices, median {np.median(errors):.4f}, 95 % {np.quantile(errors, 0.95):.4f}"
-        )
+        median, high = np.quantile(errors, [0.5, 0.95])
+        print(f"{name}: error of log time on new devices, median {median:.4f}, 95 % {high:.4f}")
 
 
 if __name__ == "__main__":
