@@ -1,10 +1,11 @@
 """Chooses the probes: few networks whose times tell those of all others on a device nobody has seen.
 
 Generated devices, none of those for training or tests, give the joint distribution of the logarithms of times;
-throughput and latency count alike. Taken as normal, it says what remains unknown of a network's time once others were measured:
-its conditional variance. Probes are chosen one after the other so that the mean of these variances over target networks
-is least, as in active learning after Cohn (1996, https://arxiv.org/abs/cs/9603104); then each is exchanged for a better
-one as long as there is one. Targets are random networks and members of the exact fronts of real devices, half each.
+throughput and latency count alike. Taken as normal, it says what remains unknown of a network's time once others were
+measured: its conditional variance. Probes are chosen one after the other so that the mean of these variances over
+target networks is least, as in active learning after Cohn (1996, https://arxiv.org/abs/cs/9603104); then each is
+exchanged for a better one as long as there is one. Targets are random networks and members of the exact fronts of real
+devices, half each.
 
     python scripts/choose_probes.py --probes 10
 """

@@ -1,9 +1,9 @@
 """The networks that are measured first on a device nobody has seen.
 
 Ten, as many as HELP (Lee et al. 2021, https://arxiv.org/abs/2106.08630) and "Searching on a budget"
-(https://arxiv.org/abs/2504.00663) measure. ``scripts/choose_probes.py`` chose them: of 3,000 candidates those from which
-a linear predictor, over generated devices, tells the logarithms of the times of others best: its error on new devices is
-0.049 (median), that of ten random networks 0.100.
+(https://arxiv.org/abs/2504.00663) measure. ``scripts/choose_probes.py`` chose them: of 3,000 candidates those from
+which a linear predictor, over generated devices, tells the logarithms of the times of others best. Its error on new
+devices is 0.049 (median), that of ten random networks 0.100.
 """
 
 from __future__ import annotations
