@@ -19,7 +19,7 @@ from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.progress import bar
 from anb_gym.exact.results import Certificate, Front, Optimum
 from anb_gym.exact.solver import Explored, Solver, Subproblem, run
-from anb_gym.space import SPACE
+from anb_gym.space import SPACE, States
 from anb_gym.surrogates.tables import BlockTables
 
 Progress = bool | Callable[[float], None]
@@ -73,6 +73,7 @@ def pareto_front(
     progress: Progress = False,
     checkpoint: str | Path | None = None,
     limit: int = _LIMIT,
+    start: States | None = None,
 ) -> Front:
     """The exact Pareto front of two functions over the whole space.
 
@@ -90,13 +91,16 @@ def pareto_front(
         progress: True for a bar on the terminal, or a function called with the share closed, in 0..1.
         checkpoint: File to which an unfinished search is written and from which it goes on.
         limit: How many members the front may have.
+        start: Architectures near the front, such as the front of similar functions, ``int64`` (n, 7) block states: the
+            search begins with them instead of with a heuristic, finds the same, and sooner. They need not meet
+            ``fixed``: those that do not are left out.
 
     Raises:
         FrontTooLargeError: More than ``limit`` architectures are non-dominated.
         ValueError: ``maximize`` or ``fixed`` is malformed, or ``checkpoint`` is of another search.
     """
     objectives = TableObjectives([tables_a, tables_b], maximize, fixed)
-    return _search(objectives, workers, progress, checkpoint, limit)
+    return _search(objectives, workers, progress, checkpoint, limit, start)
 
 
 def _search(
@@ -105,6 +109,7 @@ def _search(
     progress: Progress,
     checkpoint: str | Path | None,
     limit: int,
+    start: States | None = None,
 ) -> Front:
     path = None if checkpoint is None else Path(checkpoint)
     key: dict[str, Any] = {
@@ -117,7 +122,7 @@ def _search(
     functions = from_objectives(objectives)
     incumbents = Incumbents(objectives, limit)
     saved = Checkpoint.load(path, key) if path is not None and path.exists() else None
-    incumbents.add(_warm(objectives, functions) if saved is None else SPACE.index_to_states(saved.indices))
+    incumbents.add(_warm(objectives, functions, start) if saved is None else SPACE.index_to_states(saved.indices))
     staircase = incumbents.points() if saved is None else saved.staircase
     solver = Solver(objectives, functions, incumbents, staircase)
     subproblems = solver.subproblems()
@@ -163,16 +168,19 @@ def _search(
     return Front(indices, values * objectives.signs, certificate)
 
 
-def _warm(objectives: TableObjectives, functions: Functions) -> IntArray:
-    """Block states (n, 7) of a first front."""
+def _warm(objectives: TableObjectives, functions: Functions, near: States | None) -> IntArray:
+    """Block states (n, 7) of a first front, found from some near it, or from random ones."""
     rng = np.random.default_rng(0)
     sizes = functions.sizes
     sample = rng.integers(sizes, size=(2000, len(sizes)))
-    states = np.stack([s[column] for s, column in zip(functions.states, sample.T, strict=True)], axis=1)
+    states = functions.to_states(sample)
     values = objectives(states)
     scale = 1.0 / np.maximum(values.max(axis=0) - values.min(axis=0), 1e3 * objectives.resolution)
-    found = warm_start(functions.combined(np.diag(scale)), objectives.resolution * scale, rng)
-    return np.stack([s[column] for s, column in zip(functions.states, found.T, strict=True)], axis=1)
+    starts = None if near is None else functions.from_states(near)
+    found = warm_start(
+        functions.combined(np.diag(scale)), objectives.resolution * scale, rng, starts, single=objectives.single
+    )
+    return functions.to_states(found)
 
 
 def _reporter(progress: Progress) -> AbstractContextManager[Callable[[float], None]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.objectives import TableObjectives
-from anb_gym.space import N_BLOCKS, SPACE
+from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import BlockTables, layout
 
 IntArray = NDArray[np.int64]
@@ -75,6 +75,21 @@ class Functions:
     def size(self) -> int:
         """The number of architectures."""
         return int(np.prod([len(s) for s in self.states], dtype=object))
+
+    def to_states(self, positions: IntArray) -> States:
+        """Block states ``int64`` (n, 7) of positions in the lists of states (n, 7)."""
+        states = np.empty_like(positions)
+        for block, possible, column in zip(self.blocks, self.states, positions.T, strict=True):
+            states[:, block] = possible[column]
+        return states
+
+    def from_states(self, states: States) -> IntArray:
+        """Positions ``int64`` (m, 7) of those of the block states (n, 7) that are possible."""
+        by_position = states[:, self.blocks]
+        columns = list(zip(self.states, by_position.T, strict=True))
+        is_possible = np.all([np.isin(column, possible) for possible, column in columns], axis=0)
+        positions = [np.searchsorted(possible, column[is_possible]) for possible, column in columns]
+        return np.stack(positions, axis=1)
 
     def restricted(self, keep: list[NDArray[np.bool_]], order: IntArray | None = None) -> Functions:
         """These functions on fewer states, with positions in a new order.

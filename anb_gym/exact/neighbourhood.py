@@ -18,6 +18,7 @@ from anb_gym.space import N_BLOCKS
 
 _SCALARISATIONS: Final = 200
 _RESTARTS: Final = 4
+_RESTARTS_OF_ONE: Final = 32
 
 
 @compiled
@@ -146,7 +147,14 @@ def evaluate_states(
         value[f] = total
 
 
-def warm_start(functions: Functions, tolerance: FloatArray, rng: np.random.Generator) -> IntArray:
+def warm_start(
+    functions: Functions,
+    tolerance: FloatArray,
+    rng: np.random.Generator,
+    near: IntArray | None = None,
+    *,
+    single: bool = False,
+) -> IntArray:
     """Architectures close to the front of two functions, by coordinate ascent on weighted sums.
 
     From every local optimum of a weighted sum the changes of one block are tried
@@ -156,14 +164,26 @@ def warm_start(functions: Functions, tolerance: FloatArray, rng: np.random.Gener
         functions: Two functions of comparable range.
         tolerance: ``float64`` (2,), points closer than this count as equal.
         rng: Source of the starting points.
+        near: Architectures near the front, ``int64`` (n, 7), positions in the functions' lists of states: changes are
+            tried from them, without ascents.
+        single: Whether the functions are one and the same, so that all weighted sums are.
 
     Returns:
         ``int64`` (n, 7), positions in the functions' lists of states.
     """
     f, sizes = functions, functions.sizes
     archive = empty_archive()
-    weights = np.repeat(1.0 / (1.0 + np.exp(-np.linspace(-6.0, 6.0, _SCALARISATIONS))), _RESTARTS)
-    starts = rng.integers(sizes, size=(len(weights), N_BLOCKS), dtype=np.int64)
-    _climb(sizes, f.unary, f.pair, f.triple, f.constant, starts, weights, archive, tolerance)
+    if near is not None and len(near):
+        value = np.empty(2)
+        for states in near:
+            evaluate_states(sizes, f.unary, f.pair, f.triple, f.constant, states, value)
+            insert(archive, value[0], value[1], states, tolerance)
+    else:
+        if single:
+            weights = np.ones(_RESTARTS_OF_ONE)
+        else:
+            weights = np.repeat(1.0 / (1.0 + np.exp(-np.linspace(-6.0, 6.0, _SCALARISATIONS))), _RESTARTS)
+        starts = rng.integers(sizes, size=(len(weights), N_BLOCKS), dtype=np.int64)
+        _climb(sizes, f.unary, f.pair, f.triple, f.constant, starts, weights, archive, tolerance)
     _try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance)
     return archive.states[: archive.length[0]].copy()

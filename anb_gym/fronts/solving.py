@@ -11,6 +11,7 @@ from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront, tables_directions
 from anb_gym.fronts.store import (
     FrontError,
+    NoFrontError,
     artefact_checksums,
     front_metrics,
     front_path,
@@ -19,7 +20,9 @@ from anb_gym.fronts.store import (
     read_front,
     save_front,
 )
+from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import choose_surrogate, load_shipped
+from anb_gym.surrogates.worlds import split_world
 
 
 @lru_cache(maxsize=32)
@@ -72,8 +75,20 @@ def solve(
             workers=workers,
             progress=progress,
             checkpoint=checkpoint,
+            start=_start(surrogate, metric, fidelity),
         )
     return CertifiedFront(surrogate, metrics, result, smallest, checksums)
+
+
+def _start(surrogate: str, metric: str, fidelity: str) -> States | None:
+    """Architectures to begin with: in a world the members of the mean's front, if that is there."""
+    name, world = split_world(surrogate)
+    if world is None:
+        return None
+    try:
+        return SPACE.index_to_states(load_front(name, metric, fidelity).indices)
+    except NoFrontError:
+        return None
 
 
 def solve_all(

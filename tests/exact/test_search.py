@@ -136,6 +136,25 @@ def test_front_of_the_whole_space(make_tables, order):
     assert maximize(b, minimize=True).value == front.objectives[-1, 1]
 
 
+@pytest.mark.parametrize("near", ["front of similar functions", "random", "one", "none that is possible"])
+def test_where_the_search_starts_does_not_change_the_front(make_tables, near):
+    a, b = make_tables("smooth", 3, 1), make_tables("smooth", 2, 2)
+    fixed = random_fixed(5, 2)
+    rng = np.random.default_rng(0)
+    if near == "front of similar functions":
+        noisy = BlockTables(a.order, a.values + 0.1 * a.values.std() * rng.normal(size=a.values.shape))
+        start = SPACE.index_to_states(pareto_front(noisy, b, fixed=fixed).indices)
+    else:
+        start = SPACE.to_states(SPACE.sample(1 if near == "one" else 50, rng))
+        for block, state in fixed.items():
+            start[:, block] = (state + 1) % 36 if near == "none that is possible" else state
+    given_start = start.copy()
+    front, expected = pareto_front(a, b, fixed=fixed, start=start), pareto_front(a, b, fixed=fixed)
+    np.testing.assert_array_equal(front.indices, expected.indices)
+    np.testing.assert_array_equal(front.objectives, expected.objectives)
+    np.testing.assert_array_equal(start, given_start)
+
+
 def test_threads_do_not_change_the_front(make_tables):
     a, b = make_tables("tree", 2, 1), make_tables("smooth", 2, 2)
     fixed = {0: 3}
