@@ -16,6 +16,11 @@ FORMS: Final = {
 }
 #: The id whose task changes from episode to episode.
 TRANSFER: Final = "AccelNAS-Transfer-v0"
+#: The ids whose device does not exist and changes from episode to episode, by form.
+GENERATED: Final = {
+    form: FORMS[form].format(task="Generated", version=0)
+    for form in ("scalar", "vector reward", "preference", "constrained")
+}
 #: Tasks of a device: its label, for latency with a word.
 THROUGHPUT_TASK: Final = "{label}"
 LATENCY_TASK: Final = "{label}-Latency"
@@ -31,6 +36,15 @@ _PLANNED: Final = ("TwoFidelity",)
 
 def is_word(label: str) -> bool:
     """Whether ids are made of a word, in whatever case: as a device's label it could lead to an id twice."""
-    texts = (*FORMS.values(), TRANSFER, LATENCY_TASK, ACCURACY_TASK, ALL_TASK, REFERENCE_TASK, *_PLANNED)
+    texts = (
+        *FORMS.values(),
+        TRANSFER,
+        *GENERATED.values(),
+        LATENCY_TASK,
+        ACCURACY_TASK,
+        ALL_TASK,
+        REFERENCE_TASK,
+        *_PLANNED,
+    )
     words = {word.lower() for text in texts for word in text.split("-") if "{" not in word}
     return label.lower() in words or re.fullmatch("v[0-9]+", label.lower()) is not None

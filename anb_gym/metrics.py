@@ -26,8 +26,13 @@ _TABLE: Final[dict[str, Any]] = {
 }
 #: The unit of every metric; that of counts is 1.
 UNITS: Final[Mapping[str, str]] = MappingProxyType({name: unit for name, (unit, _) in _TABLE.items()})
+#: The metrics of devices that do not exist, which no benchmark knows: they differ from episode to episode.
+GENERATED: Final[Mapping[str, str]] = MappingProxyType({kind: f"generated/{kind}" for kind in devices.KINDS})
 #: The direction of every metric. It belongs to the metric, whatever the task.
-DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType({name: best for name, (_, best) in _TABLE.items()})
+DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
+    {name: best for name, (_, best) in _TABLE.items()}
+    | {GENERATED[kind]: best for kind, (_, best) in devices.KINDS.items()}
+)
 #: The metrics of devices: each has a front with accuracy.
 DEVICE_METRICS: Final = tuple(devices.metrics())
 #: Accuracy by fidelity: under the proxy scheme (16 epochs), and under the reference scheme (50 epochs at 224 px).

@@ -9,8 +9,9 @@ distributions sampled from (Owen and Zhou 2000, "Safe and effective importance s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -81,34 +82,55 @@ def tail_sample(surrogate: str, metric: str) -> TailSample:
     Raises:
         NoFrontError: There is no exact front, which tells when the best metric is reached.
     """
-    ideal = _sign(metric) * Benchmark(surrogate).front(metric).ideal[1]
+    bench = Benchmark(surrogate)
+    ideal = bench.front(metric).ideal[1]
     with said_if_long(MEASURING):
-        return _sample(surrogate, metric, ideal)
+        known = random_metrics(surrogate, [metric])[metric]
+        return sample_tail(metric, ideal, known, *(partial(_query, bench, name) for name in (metric, "accuracy")))
 
 
-def _sample(surrogate: str, metric: str, ideal: float) -> TailSample:
-    bench, sign = Benchmark(surrogate), _sign(metric)
-    rng = np.random.default_rng(SEED)
-    states, latest = random_states(), sign * random_metrics(surrogate, [metric])[metric]
+def _query(bench: Benchmark, metric: str, states: States) -> FloatArray:
+    return bench.query_states(states, [metric])[metric]
+
+
+def sample_tail(
+    metric: str,
+    ideal: float,
+    known: FloatArray,
+    performance: Callable[[States], FloatArray],
+    accuracy: Callable[[States], FloatArray],
+) -> TailSample:
+    """The sample of a device metric that a function tells.
+
+    Args:
+        metric: Its name, which tells its direction.
+        ideal: Its best value over the space.
+        known: Its values at the uniformly random architectures behind all means, ``float64`` (N_RANDOM,).
+        performance: From block states (n, 7) to the metric.
+        accuracy: The same of accuracy.
+    """
+    sign = _sign(metric)
+    rng, aim = np.random.default_rng(SEED), sign * ideal
+    states, latest = random_states(), sign * known
     quality, density = latest, np.full(N_RANDOM, float(N_RANDOM))
     ratios: list[list[FloatArray]] = []
     threshold = -np.inf
     for _ in range(_MOST):
         threshold = max(threshold, float(np.quantile(latest, 1.0 - _PART, method="lower")))
-        if threshold >= ideal:
+        if threshold >= aim:
             break
         best = quality >= threshold
         ratios.append(_fit(states[best], 1.0 / density[best]))
         density += N_SAMPLES * _ratio(ratios[-1], states)
         drawn = _draw(ratios[-1], rng)
-        latest = sign * bench.query_states(drawn, [metric])[metric]
+        latest = sign * performance(drawn)
         states, quality = np.concatenate([states, drawn]), np.concatenate([quality, latest])
         of_drawn = N_RANDOM + N_SAMPLES * sum(_ratio(ratio, drawn) for ratio in ratios)
         density = np.concatenate([density, of_drawn])
     order = np.argsort(quality, kind="stable")
     weights = 1.0 / density[order]
-    accuracy = bench.query_states(states, ["accuracy"])["accuracy"][order]
-    return TailSample(metric, quality[order], *(_from_best(x) for x in (weights, weights * accuracy, weights**2)))
+    accuracies = accuracy(states)[order]
+    return TailSample(metric, quality[order], *(_from_best(x) for x in (weights, weights * accuracies, weights**2)))
 
 
 def _fit(states: States, weights: FloatArray) -> list[FloatArray]:

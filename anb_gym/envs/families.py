@@ -19,7 +19,7 @@ from anb_gym.devices import explained
 from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, REFERENCE_TASKS, TASKS, Task
 
 if TYPE_CHECKING:
-    from anb_gym.problems import Problem, ProblemSet
+    from anb_gym.problems import AnyProblem
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
 REWARD_THRESHOLD: Final = 0.99
@@ -97,7 +97,7 @@ class Family:
     def ids(self) -> dict[str, dict[str, Any]]:
         """The ids with what they give the class."""
         if not self.tasks:
-            return {self.id: {**self.arguments, "tasks": [task.name for task in DATASET_TASKS]}}
+            return {self.id: dict(self.arguments)}
         return {
             env_id: {"task": task.name, **self.arguments, **self._told(task, version)}
             for task in self.tasks
@@ -181,7 +181,49 @@ _FAMILIES: Final = {
             env="anb_gym.envs.transfer:TransferBuildEnv",
             vector_env="anb_gym.envs.transfer:TransferBuildVectorEnv",
             problem="anb_gym.envs.transfer:make_problem",
+            arguments=MappingProxyType({"tasks": [task.name for task in DATASET_TASKS]}),
             threshold=REWARD_THRESHOLD,
+        ),
+        *(
+            Family(
+                name,
+                title,
+                _ids.GENERATED[form],
+                env=f"anb_gym.envs.generated:{env}",
+                vector_env=f"anb_gym.envs.generated:{env.replace('BuildEnv', 'BuildVectorEnv')}",
+                problem="anb_gym.envs.generated:make_problem",
+                arguments=MappingProxyType({"reward": reward}),
+                fixed=("reward",),
+                threshold=None if is_vector else REWARD_THRESHOLD,
+                is_vector=is_vector,
+            )
+            for name, title, form, env, reward, is_vector in (
+                ("generated", "Generated devices", "scalar", "GeneratedBuildEnv", "product", False),
+                (
+                    "generated_mo",
+                    "Generated devices, vector rewards",
+                    "vector reward",
+                    "MOGeneratedBuildEnv",
+                    "objectives",
+                    True,
+                ),
+                (
+                    "generated_preference",
+                    "Generated devices, sampled preferences",
+                    "preference",
+                    "PreferenceGeneratedBuildEnv",
+                    "chebyshev",
+                    False,
+                ),
+                (
+                    "generated_constrained",
+                    "Generated devices, constraints as costs",
+                    "constrained",
+                    "ConstrainedGeneratedBuildEnv",
+                    "accuracy",
+                    False,
+                ),
+            )
         ),
         Family(
             "edit",
@@ -231,7 +273,7 @@ def ids() -> dict[str, Family]:
     return found | {family.id: family for family in FAMILIES.values() if not family.tasks}
 
 
-def make_problem(id: str, **arguments: Any) -> Problem | ProblemSet:
+def make_problem(id: str, **arguments: Any) -> AnyProblem:
     """The problem behind an environment: what is sought, and what every architecture is worth there.
 
     Args:
@@ -262,6 +304,6 @@ def make_problem(id: str, **arguments: Any) -> Problem | ProblemSet:
     for name in arguments:
         if name not in _OF_MAKE:
             choose(name, taken, f"an argument of {env_id}")
-    make: Callable[..., Problem | ProblemSet] = family.load("problem")
+    make: Callable[..., AnyProblem] = family.load("problem")
     bearing = inspect.signature(make).parameters
     return make(**{name: value for name, value in given.items() if name in bearing})

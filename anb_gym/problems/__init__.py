@@ -8,8 +8,11 @@ environment id::
                     measure    reward        gauge
 
 A problem may let every episode ask for something of its own, such as weights or a bound: its :class:`Ask`, and what a
-batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems.
+batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems, and a
+:class:`GeneratedProblem` for a design for a device that does not exist.
 """
+
+from typing import TypeAlias
 
 from anb_gym.calibration import Level
 from anb_gym.problems.asks import (
@@ -27,21 +30,31 @@ from anb_gym.problems.asks import (
 )
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
+from anb_gym.problems.generated import AskDesign, Designs, GeneratedProblem
 from anb_gym.problems.problem import Problem
 from anb_gym.problems.sets import AskProblem, ProblemSet, Selection
+from anb_gym.problems.target_devices import DeviceFront, TargetDevice
+
+#: What can be behind an environment.
+AnyProblem: TypeAlias = Problem | ProblemSet | GeneratedProblem
 
 __all__ = [
     "SCALES",
+    "AnyProblem",
     "Ask",
     "AskBound",
+    "AskDesign",
     "AskKeptBound",
     "AskNothing",
     "AskPreference",
     "AskProblem",
     "AskWeights",
     "Bounds",
+    "Designs",
+    "DeviceFront",
     "Evaluation",
     "Gauge",
+    "GeneratedProblem",
     "KeptBounds",
     "Level",
     "Nothing",
@@ -49,5 +62,6 @@ __all__ = [
     "ProblemSet",
     "Request",
     "Selection",
+    "TargetDevice",
     "Weights",
 ]

@@ -14,7 +14,7 @@ from anb_gym.rewards.custom import Custom
 from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
 from anb_gym.rewards.objectives import Objectives
 from anb_gym.rewards.product import Product
-from anb_gym.rewards.scalarisations import Chebyshev, WeightedSum
+from anb_gym.rewards.scalarisations import Chebyshev, WeightedSum, chebyshev, normalise
 
 __all__ = [
     "PENALTY",
@@ -30,10 +30,12 @@ __all__ = [
     "Product",
     "Reward",
     "WeightedSum",
+    "chebyshev",
     "check_weights",
     "find_reward",
     "front_extent",
     "make_reward",
+    "normalise",
     "register_reward",
     "relative_violation",
     "reward_names",

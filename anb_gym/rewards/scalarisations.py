@@ -98,8 +98,13 @@ class Chebyshev(_Scalarisation):
         return chebyshev(self.objectives(values), self.weights if weights is None else weights)
 
 
-def normalise(columns: Sequence[FloatArray], ideal: Sequence[float], nadir: Sequence[float]) -> list[FloatArray]:
-    """Objectives of metrics, one array each: 1 at the ideal, 0 at the nadir, whether more or less is better."""
+def normalise(
+    columns: Sequence[FloatArray], ideal: Sequence[float | FloatArray], nadir: Sequence[float | FloatArray]
+) -> list[FloatArray]:
+    """Objectives of metrics, one array each: 1 at the ideal, 0 at the nadir, whether more or less is better.
+
+    A row may have an ideal and a nadir of its own.
+    """
     return [(column - low) / (high - low) for column, high, low in zip(columns, ideal, nadir, strict=True)]
 
 

@@ -107,8 +107,19 @@ class HostBound:
         return -1.0 / (score**2 * self._longer(score) ** (self.sharpness + 1.0))
 
     def _longer(self, score: FloatArray) -> FloatArray:
-        """How many times longer than on the device alone an image takes."""
-        return (1.0 + (self.host / score) ** self.sharpness) ** (1.0 / self.sharpness)
+        return host_factor(score, self.host, self.sharpness)
+
+
+def host_factor(device: FloatArray, host: FloatArray | float, sharpness: float = HostBound.sharpness) -> FloatArray:
+    """How many times longer than on the device alone an image takes with a host, see :class:`HostBound`.
+
+    Args:
+        device: Seconds on the device, ``float64``.
+        host: Seconds of the host, which broadcast.
+        sharpness: As there.
+    """
+    factor: FloatArray = (1.0 + (host / device) ** sharpness) ** (1.0 / sharpness)
+    return factor
 
 
 _LINKS: dict[str, type[Any]] = {link.name: link for link in (Identity, Reciprocal, HostBound)}

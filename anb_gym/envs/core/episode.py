@@ -14,7 +14,7 @@ from anb_gym.envs import rendering
 from anb_gym.envs.core.infos import first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
 from anb_gym.envs.core.rules import RENDER_MODES, Interface, Rules
-from anb_gym.problems import Problem, ProblemSet, Request
+from anb_gym.problems import AnyProblem, Request
 from anb_gym.space import Choices
 
 #: Episodes in a row that end early, and their steps in all, before a warning: tests of environments make few steps.
@@ -37,7 +37,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
 
-    def __init__(self, problem: Problem | ProblemSet, interface: Interface) -> None:
+    def __init__(self, problem: AnyProblem, interface: Interface) -> None:
         self.rules = rules = Rules(problem, interface)
         self.render_mode = interface.render_mode
         self.action_space = rules.transition.action_space()
@@ -57,7 +57,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._outcome: tuple[dict[str, float], Any] | None = None
 
     @property
-    def problem(self) -> Problem | ProblemSet:
+    def problem(self) -> AnyProblem:
         """The problem: the worth of complete architectures, and what an episode may ask for."""
         return self.rules.problem
 

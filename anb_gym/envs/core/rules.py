@@ -15,7 +15,7 @@ from anb_gym._types import Seeds
 from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
 from anb_gym.envs.core.infos import Ending, describe
 from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
-from anb_gym.problems import Problem, ProblemSet, Request
+from anb_gym.problems import AnyProblem, Request
 from anb_gym.space import SPACE, Choices
 from anb_gym.tasks import Task
 
@@ -61,7 +61,7 @@ class Rules:
         interface: How it is acted on, observed and shown.
     """
 
-    problem: Problem | ProblemSet
+    problem: AnyProblem
     interface: Interface
 
     def __getstate__(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.infos import Columns
 from anb_gym.envs.core.inputs import Actions
-from anb_gym.problems import Problem, ProblemSet
+from anb_gym.problems import AnyProblem
 from anb_gym.space import SPACE
 
 
@@ -93,7 +93,7 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
         self._running = {key: np.array([value]) for key, value in self.rules.running.items()}
 
     @property
-    def problem(self) -> Problem | ProblemSet:
+    def problem(self) -> AnyProblem:
         """The problem: the worth of complete architectures, and what an episode may ask for."""
         return self.rules.problem
 

@@ -1,0 +1,83 @@
+"""Many generated devices at once: their tables in arrays, asked row by row."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym._types import FloatArray
+from anb_gym.hardware.generated import draw, tables
+from anb_gym.hardware.prior import load_prior
+from anb_gym.hardware.probes import probe_states
+from anb_gym.space import SPACE, States
+from anb_gym.surrogates.links import host_factor
+
+#: Devices that are made together: neighbours of a device that is asked for are asked for too.
+_CHUNK: Final = 32
+_STARTS: Final = np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
+
+
+class Catalogue:
+    """Generated devices of one kind and distribution; each is made when it is first asked for, and kept.
+
+    What it says of a seed equals what :func:`anb_gym.devices.generate` says, to the bit. A device takes 2 kB.
+
+    Args:
+        kind: ``"throughput"`` or ``"latency"``.
+        leave_out: A family of real devices that the distribution must not have seen.
+    """
+
+    def __init__(self, kind: str, leave_out: str | None) -> None:
+        self.kind, self.leave_out = kind, leave_out
+        self._row: dict[int, int] = {}
+        self._cells: FloatArray = np.empty((0, int(SPACE.block_sizes.sum())))
+        self._hosts: FloatArray = np.empty(0)
+
+    def cells(self, seeds: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+        """Sums that tables add, ``float64`` (n, 264): seconds without the host, or ms; and the hosts' seconds (n,)."""
+        rows = self._rows(seeds)
+        return self._cells[rows], self._hosts[rows]
+
+    def performance(self, seeds: NDArray[np.int64], states: States) -> FloatArray:
+        """Images/s or ms, ``float64`` (n,), of one architecture a device.
+
+        Args:
+            seeds: The devices, ``int64`` (n,).
+            states: Block states, ``int64`` (n, 7).
+        """
+        rows = self._rows(seeds)
+        return self._linked(self._cells[rows[:, None], states + _STARTS], self._hosts[rows])
+
+    def log_times(self, seeds: NDArray[np.int64]) -> FloatArray:
+        """Natural logarithms of seconds of the probes, ``float64`` (n, 10)."""
+        rows, states = self._rows(seeds), probe_states()
+        found = [self._linked(self._cells[rows[:, None], s + _STARTS], self._hosts[rows]) for s in states]
+        values = np.stack(found, axis=1)
+        return -np.log(values) if self.kind == "throughput" else np.log(values / 1e3)
+
+    def _linked(self, of_blocks: FloatArray, hosts: FloatArray) -> FloatArray:
+        total: FloatArray = np.add.reduce(of_blocks, axis=1)  # in the order of tables: the last bit is theirs
+        return total if self.kind == "latency" else 1.0 / (total * host_factor(total, hosts))
+
+    def _rows(self, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
+        known = self._row
+        wanted = seeds.tolist()
+        missing = sorted({seed - seed % _CHUNK for seed in wanted if seed not in known})
+        for first in missing:
+            chunk = range(first, first + _CHUNK)
+            seconds, host, latency = tables(draw(chunk, load_prior(self.leave_out)))
+            values = seconds if self.kind == "throughput" else 1e3 * latency
+            hosts = host if self.kind == "throughput" else np.zeros_like(host)
+            known.update(zip(chunk, range(len(self._hosts), len(self._hosts) + _CHUNK), strict=True))
+            self._cells = np.concatenate([self._cells, values.astype(np.float32).astype(np.float64)])
+            self._hosts = np.concatenate([self._hosts, hosts.astype(np.float32).astype(np.float64)])
+        return np.fromiter((known[seed] for seed in wanted), dtype=np.int64, count=len(wanted))
+
+
+@lru_cache(maxsize=16)
+def catalogue(kind: str, leave_out: str | None = None) -> Catalogue:
+    """The catalogue of the process."""
+    return Catalogue(kind, leave_out)

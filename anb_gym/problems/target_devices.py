@@ -1,0 +1,334 @@
+"""One device to design for, generated or real: what is known of it, and what is best there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anb_gym._errors import choose, integer
+from anb_gym._extras import needing
+from anb_gym._types import FloatArray
+from anb_gym.benchmark import Benchmark
+from anb_gym.calibration.bounded import LEAST
+from anb_gym.calibration.measuring import random_metrics, random_states
+from anb_gym.calibration.tail import TailSample, sample_tail
+from anb_gym.exact import Front
+from anb_gym.hardware.catalogue import catalogue
+from anb_gym.hardware.generated import SEEDS
+from anb_gym.metrics import DEVICE_METRICS, GENERATED
+from anb_gym.pareto import hypervolume
+from anb_gym.problems.gauges import N_MEANS
+from anb_gym.problems.generated_fronts import recorded
+from anb_gym.rewards import chebyshev, normalise
+from anb_gym.space import EFFICIENTNET_B0, N_BLOCKS, SPACE, Indices, States
+from anb_gym.surrogates.tables import BlockTables
+from anb_gym.tasks import EXPONENT
+
+#: Devices whose fronts are remembered: some 30 kB each, as much as a search.
+_REMEMBERED: Final = 4096
+#: Random architectures behind the means of preferences, the first of those behind all means: there are many devices.
+_N_RANDOM: Final = 20_000
+#: As of the other ids' reference points, see :mod:`anb_gym.calibration.recording`.
+_MARGIN: Final = 0.1
+
+
+def real_metrics(kind: str) -> tuple[str, ...]:
+    """The metrics of real devices of a kind."""
+    return tuple(metric for metric in DEVICE_METRICS if metric.endswith(f"/{kind}"))
+
+
+def device_number(device: object, kind: str) -> int:
+    """A device as one number: a seed, or a real device counted down from -1.
+
+    Args:
+        device: A seed, or a name such as ``"vck190"``.
+        kind: ``"throughput"`` or ``"latency"``.
+
+    Raises:
+        ValueError: There is no such seed, or no such device with this kind of metric.
+    """
+    if isinstance(device, str):
+        names = [metric.partition("/")[0] for metric in real_metrics(kind)]
+        return -1 - names.index(choose(device, names, "device"))
+    if (seed := integer(device, 0, "device")) >= SEEDS:
+        raise ValueError(f"device must be below 2**63, got {seed}")
+    return seed
+
+
+@dataclass(frozen=True)
+class DeviceFront:
+    """The Pareto front of accuracy and a device's metric, best accuracy first.
+
+    Attributes:
+        states: Block states, ``int64`` (n, 7).
+        accuracy: In percent, ``float64`` (n,), falling.
+        performance: In images/s or ms, ``float64`` (n,), becoming better.
+    """
+
+    states: States
+    accuracy: FloatArray
+    performance: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.accuracy)
+
+    @property
+    def indices(self) -> Indices:
+        """Indices of the members, ``int64`` (n,)."""
+        return SPACE.states_to_index(self.states)
+
+
+@dataclass(frozen=True)
+class TargetDevice:
+    """A device to design for.
+
+    Attributes:
+        number: As of :func:`device_number`.
+        kind: ``"throughput"`` or ``"latency"``.
+        leave_out: The family that the distribution of generated devices has not seen.
+        surrogate: Of accuracy, and of real devices.
+    """
+
+    number: int
+    kind: str
+    leave_out: str | None
+    surrogate: str
+
+    @property
+    def name(self) -> str:
+        """Such as ``"generated_7"`` or ``"vck190"``."""
+        return f"generated_{self.number}" if self.number >= 0 else self.metric.partition("/")[0]
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric: of a real device its own."""
+        return GENERATED[self.kind] if self.number >= 0 else real_metrics(self.kind)[-1 - self.number]
+
+    def accuracy(self, states: States) -> FloatArray:
+        """Accuracy in percent, ``float64`` (n,), of block states (n, 7)."""
+        return Benchmark(self.surrogate).query_states(states, ["accuracy"])["accuracy"]
+
+    def performance(self, states: States) -> FloatArray:
+        """Images/s or ms, ``float64`` (n,), of block states (n, 7)."""
+        if self.number < 0:
+            return Benchmark(self.surrogate).query_states(states, [self.metric])[self.metric]
+        return catalogue(self.kind, self.leave_out).performance(np.full(len(states), self.number), states)
+
+    @property
+    def sign(self) -> float:
+        """1 if more of the metric is better, else -1."""
+        return 1.0 if self.kind == "throughput" else -1.0
+
+    @cached_property
+    def reference(self) -> float:
+        """The metric of EfficientNet-B0, by which rewards measure others."""
+        return float(self.performance(SPACE.as_states(EFFICIENTNET_B0))[0])
+
+    @cached_property
+    def extent(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Ideal and nadir of the exact front: (accuracy, metric) each.
+
+        Its ends are the most accurate architecture and the one with the best metric. On a generated device, a sum over
+        single blocks, both are known without a search.
+        """
+        if self.number < 0:
+            front = Benchmark(self.surrogate).front(self.metric)
+            (a, b), (c, d) = front.ideal, front.nadir
+            return (a, b), (c, d)
+        most_accurate = SPACE.index_to_states(Benchmark(self.surrogate).front("accuracy").indices)
+        slowest = self.sign * float((self.sign * self.performance(most_accurate)).max())
+        fastest = self.fastest[None]
+        return (
+            (float(self.accuracy(most_accurate).max()), float(self.performance(fastest)[0])),
+            (float(self.accuracy(fastest)[0]), slowest),
+        )
+
+    @cached_property
+    def fastest(self) -> States:
+        """Block states ``int64`` (7,) of the architecture with the best metric on a generated device."""
+        cells, _ = catalogue(self.kind, self.leave_out).cells(np.array([self.number]))
+        ends = np.cumsum(SPACE.block_sizes)[:-1]
+        return np.array([part.argmin() for part in np.split(cells[0], ends)], dtype=np.int64)
+
+    @property
+    def certified(self) -> bool:
+        """Whether an exact front of it ships."""
+        return self.number < 0 or recorded(self.number, self.kind, self.leave_out, self.surrogate) is not None
+
+    @cached_property
+    def front(self) -> DeviceFront:
+        """The front: the exact one where it ships, else what a local search finds, in some tenths of a second."""
+        if self.number < 0:
+            front = Benchmark(self.surrogate).front(self.metric)
+            return DeviceFront(SPACE.index_to_states(front.indices), *np.ascontiguousarray(front.objectives.T))
+        indices = recorded(self.number, self.kind, self.leave_out, self.surrogate)
+        return self.climbed() if indices is None else self.front_of(SPACE.index_to_states(indices))
+
+    def climbed(self) -> DeviceFront:
+        """The front that local search finds."""
+        return self.front_of(_climb(self))
+
+    def front_of(self, states: States) -> DeviceFront:
+        """A front of these members, in its order."""
+        accuracy, performance = self.accuracy(states), self.performance(states)
+        order = np.lexsort((-self.sign * performance, -accuracy))
+        return DeviceFront(states[order], accuracy[order], performance[order])
+
+    def solve(self, workers: int | None = None) -> Front:
+        """The exact front with its certificate, in a few seconds. Needs the extra ``exact``.
+
+        Args:
+            workers: Threads; by default one per available core.
+
+        Raises:
+            ValueError: It is a real device, whose front :meth:`anb_gym.Benchmark.front` has.
+        """
+        if self.number < 0:
+            raise ValueError(f"device must be generated, got {self.name!r}, whose front Benchmark().front has")
+        with needing("exact"):
+            from anb_gym.exact import pareto_front
+        accuracy = Benchmark(self.surrogate).load("accuracy").mean
+        cells, _ = catalogue(self.kind, self.leave_out).cells(np.array([self.number]))
+        start = self.front.states
+        return pareto_front(accuracy, BlockTables(1, cells[0]), (True, False), start=start, workers=workers)
+
+    @cached_property
+    def reference_point(self) -> tuple[float, float]:
+        """The point above which hypervolumes are measured: a tenth of the front's extent worse than its nadir."""
+        found = [low + _MARGIN * (low - high) for high, low in zip(*self.extent, strict=True)]
+        return max(0.0, found[0]), max(0.0, found[1])
+
+    def hypervolume(self, front: DeviceFront | None = None) -> float:
+        """What a front dominates above :attr:`reference_point`, by default the device's own. Needs ``pareto``."""
+        of = self.front if front is None else front
+        points = np.stack([of.accuracy, of.performance], axis=1)
+        return hypervolume(points, self.reference_point, ("max", "max" if self.sign > 0 else "min"))
+
+    # --- rewards ---------------------------------------------------------------------------------------------------
+
+    def product(self, accuracy: FloatArray, performance: FloatArray) -> FloatArray:
+        """Accuracy times a weak power of the metric relative to EfficientNet-B0's, as of the other ids."""
+        ratio = performance / self.reference if self.kind == "throughput" else self.reference / performance
+        reward: FloatArray = accuracy * ratio**EXPONENT
+        return reward
+
+    @cached_property
+    def product_level(self) -> tuple[float, float]:
+        """The mean of the product over random architectures, and its largest value."""
+        mean = self.product(random_accuracy(self.surrogate), self.random).mean()
+        return float(mean), float(self.product(self.front.accuracy, self.front.performance).max())
+
+    def objectives(self, accuracy: FloatArray, performance: FloatArray) -> list[FloatArray]:
+        """Both metrics so that the front's nadir is 0 and its ideal is 1."""
+        return normalise([accuracy, performance], *self.extent)
+
+    def chebyshev_level(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The mean of random architectures and the best for weights of accuracy, ``float64`` (n,) each.
+
+        The mean is measured at 129 weights and interpolated linearly.
+        """
+        mean = np.interp(weights, np.linspace(0.0, 1.0, N_MEANS), self._chebyshev_means)
+        members = self.objectives(self.front.accuracy, self.front.performance)
+        best = chebyshev(members, [weights[:, None], 1.0 - weights[:, None]]).max(axis=1)
+        return mean, best
+
+    @cached_property
+    def _chebyshev_means(self) -> FloatArray:
+        random = self.objectives(random_accuracy(self.surrogate)[:_N_RANDOM], self.random[:_N_RANDOM])
+        return np.array([chebyshev(random, [w, 1.0 - w]).mean() for w in np.linspace(0.0, 1.0, N_MEANS)])
+
+    def bounded_level(self, bounds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The mean accuracy of random architectures that meet bounds, and the best, ``float64`` (n,) each.
+
+        The mean is at most a point below the best, as in :func:`anb_gym.calibration.bounded_level`.
+        """
+        # Best accuracy first: the metric becomes better along the front.
+        at = np.searchsorted(self.sign * self.front.performance, self.sign * bounds, side="left")
+        best = self.front.accuracy[np.minimum(at, len(self.front) - 1)]
+        return np.minimum(self.tail.mean_accuracy(bounds), best - LEAST), best
+
+    @cached_property
+    def random(self) -> FloatArray:
+        """The metric of the uniformly random architectures behind all means, ``float64`` (N_RANDOM,)."""
+        return self.performance(random_states())
+
+    @cached_property
+    def tail(self) -> TailSample:
+        """Random architectures that meet a bound of the metric."""
+        best = self.extent[0][1]
+        return sample_tail(self.metric, best, self.random, self.performance, self.accuracy)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def target_device(number: int, kind: str, leave_out: str | None, surrogate: str) -> TargetDevice:
+    """The device of a number, with what was found out of it, remembered for the process."""
+    return TargetDevice(number, kind, leave_out, surrogate)
+
+
+def random_accuracy(surrogate: str) -> FloatArray:
+    """Accuracy of the uniformly random architectures behind all means, ``float64`` (N_RANDOM,)."""
+    return random_metrics(surrogate, ["accuracy"])["accuracy"]
+
+
+@lru_cache(maxsize=1)
+def _starts(surrogate: str) -> tuple[States, FloatArray]:
+    """Members of the real devices' fronts, and their accuracy."""
+    benchmark = Benchmark(surrogate)
+    indices = np.unique(np.concatenate([benchmark.front(metric).indices for metric in DEVICE_METRICS]))
+    states = SPACE.index_to_states(indices)
+    return states, benchmark.query_states(states, ["accuracy"])["accuracy"]
+
+
+def _climb(device: TargetDevice) -> States:
+    """Pareto local search (Paquete, Chiarandini and Stützle 2004): changes of single blocks while any is not dominated.
+
+    It begins with the members of the real devices' fronts, which are near those of others. The front has no two members
+    with the same objectives.
+    """
+    states, accuracy = _starts(device.surrogate)
+    values = np.stack([accuracy, device.sign * device.performance(states)], axis=1)
+    explored: set[int] = set()
+    while True:
+        best = _staircase(values)
+        states, values = states[best], values[best]
+        indices = SPACE.states_to_index(states)
+        fresh = np.array([index not in explored for index in indices.tolist()])
+        if not fresh.any():
+            return states
+        explored.update(indices[fresh].tolist())
+        changed = _changes(states[fresh])
+        found = np.stack([device.accuracy(changed), device.sign * device.performance(changed)], axis=1)
+        # Only what the front does not dominate is kept: most changes are worse.
+        worth = found[:, 1] > _best_at(values, found[:, 0])
+        states, values = np.concatenate([states, changed[worth]]), np.concatenate([values, found[worth]])
+
+
+def _staircase(values: FloatArray) -> NDArray[np.int64]:
+    """Rows of the non-dominated points, both objectives maximised, the first falling."""
+    order = np.lexsort((-values[:, 1], -values[:, 0]))
+    second = values[order, 1]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(second)[:-1]])
+    rows: NDArray[np.int64] = order[second > before]
+    return rows
+
+
+def _best_at(front: FloatArray, first: FloatArray) -> FloatArray:
+    """The best second objective of a staircase's members whose first objective is at least so large."""
+    # The front's first objective falls and its second rises.
+    at = np.searchsorted(-front[:, 0], -first, side="right")
+    return np.concatenate([[-np.inf], front[:, 1]])[at]
+
+
+def _changes(states: States) -> States:
+    """All architectures that differ from these in one block, ``int64`` (n * 257, 7)."""
+    parts = []
+    for block in range(N_BLOCKS):
+        size = int(SPACE.block_sizes[block])
+        part = np.repeat(states, size, axis=0)
+        part[:, block] = np.tile(np.arange(size), len(states))
+        parts.append(part[part[:, block] != np.repeat(states[:, block], size)])
+    return np.concatenate(parts)
