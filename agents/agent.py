@@ -18,8 +18,8 @@ from anb_gym._errors import choose, integer
 from anb_gym._types import FloatArray
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface, Rules
-from anb_gym.envs.families import PREFIX, Family, ids, make_problem
-from anb_gym.problems import AnyProblem, Request
+from anb_gym.envs.families import PREFIX, Family, ids, make_known_problem
+from anb_gym.problems import Problem, ProblemSet, Request
 from anb_gym.space import SPACE, Choices, Indices
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Assignment:
         _ = self.problem, self.rules
 
     @cached_property
-    def problem(self) -> AnyProblem:
+    def problem(self) -> Problem | ProblemSet:
         """The problem behind the environment."""
-        return make_problem(self.id, **self.arguments)
+        return make_known_problem(self.id, **self.arguments)
 
     @property
     def family(self) -> Family:
@@ -144,7 +144,7 @@ class Agent(ABC):
         return None
 
     @property
-    def problem(self) -> AnyProblem:
+    def problem(self) -> Problem | ProblemSet:
         """The problem that it learns."""
         return self.assignment.problem
 
@@ -328,7 +328,7 @@ def every_row(cells: FloatArray, n: int) -> FloatArray:
     return np.broadcast_to(cells, (n, cells.shape[1]))
 
 
-def requests(problem: AnyProblem, options: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> Request:
+def requests(problem: Problem | ProblemSet, options: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> Request:
     """The requests of episodes that reset with these options.
 
     Raises:
@@ -341,7 +341,7 @@ def requests(problem: AnyProblem, options: Sequence[Mapping[str, Any]], rng: np.
     return request
 
 
-def _options(problem: AnyProblem, n: int, preference: Any, **others: str | None) -> list[dict[str, Any]]:
+def _options(problem: Problem | ProblemSet, n: int, preference: Any, **others: str | None) -> list[dict[str, Any]]:
     """The options of ``reset`` of n episodes."""
     given = {name: value for name, value in others.items() if value is not None}
     for name, value in {**given, **({} if preference is None else {"preference": preference})}.items():

@@ -43,8 +43,8 @@ from anb_gym._errors import choose, one_line, shown
 from anb_gym._extras import require
 from anb_gym._files import Fields, create, locked, read_object, remove_temporaries, write_atomically
 from anb_gym._workers import check_workers, end_with
-from anb_gym.envs.families import FAMILIES, ids, make_problem
-from anb_gym.problems import AskPreference, GeneratedProblem, Problem
+from anb_gym.envs.families import FAMILIES, ids, make_known_problem
+from anb_gym.problems import AskPreference, Problem
 from anb_gym.space import SPACE, Indices
 from anb_gym.study import runs as studies
 from anb_gym.study import study_file
@@ -316,7 +316,7 @@ def load_results(path: Path | str) -> dict[str, Any]:
 
 def _asked_again(run: PolicyRun, archive: Indices) -> list[Score]:
     """The score of an archive whose best architecture answers each preference."""
-    problem = make_problem(run.id)
+    problem = make_known_problem(run.id)
     assert isinstance(problem, Problem)
     request = references.contexts(problem, N_DESIGNS)
     answers = references.asked_again(problem, archive, request).index
@@ -326,7 +326,7 @@ def _asked_again(run: PolicyRun, archive: Indices) -> list[Score]:
 
 def _search(run: PolicyRun) -> Run:
     """The run of a controller on the id with a vector reward of the same task."""
-    problem = make_problem(run.id)
+    problem = make_known_problem(run.id)
     assert isinstance(problem, Problem)
     id = FAMILIES["vector_reward"].id_of(problem.task)
     # Named where it is not the default, so that studies of the default draw as before.
@@ -398,9 +398,7 @@ def check_tables(runs: Iterable[Mapping[str, Any]], where: object) -> None:
 @lru_cache
 def _tables_of(id: str) -> dict[str, dict[str, str]]:
     """SHA-256 of the tables behind an id, by surrogate and metric."""
-    problem = make_problem(id)
-    if isinstance(problem, GeneratedProblem):  # generated devices have no tables of their own
-        return {problem.surrogate: {"accuracy": shipped_checksum(problem.surrogate, "accuracy")}}
+    problem = make_known_problem(id)
     problems = [problem] if isinstance(problem, Problem) else problem.problems
     tables: dict[str, dict[str, str]] = {}
     for each in problems:

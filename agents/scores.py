@@ -14,7 +14,7 @@ from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import relative_violation
 from anb_gym.pareto import normalised_hypervolume
-from anb_gym.problems import AnyProblem, AskWeights, Problem, ProblemSet
+from anb_gym.problems import AskWeights, Problem, ProblemSet
 from anb_gym.study.analysis.references import best_constants, contexts, policy_score
 
 from .agent import Agent
@@ -126,7 +126,7 @@ def coverage(problem: Problem, metrics: Mapping[str, FloatArray]) -> float | Non
     return normalised_hypervolume(points, front.objectives, reference_point, front.directions)
 
 
-def best_constant(problem: AnyProblem, n: int) -> float | None:
+def best_constant(problem: Problem | ProblemSet, n: int) -> float | None:
     """The mean reward of the best constant over n contexts, if they differ and it is known."""
     scale = problem.problems[0].scale if isinstance(problem, ProblemSet) else problem.scale
     if problem.is_vector or not problem.ask.n_cells or scale != "unit":

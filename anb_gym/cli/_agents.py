@@ -17,7 +17,7 @@ from anb_gym.metrics import DIRECTIONS, choose_metric
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.saving import Saved
-    from anb_gym.problems import AnyProblem, AskPreference, Problem
+    from anb_gym.problems import AskPreference, Problem, ProblemSet
 
 
 def add_agent(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def kind_asked_for(options: argparse.Namespace) -> str:
     return "weights" if options.at_least is None and options.at_most is None else "bound"
 
 
-def asked_for(problem: AnyProblem, options: argparse.Namespace) -> dict[str, Any]:
+def asked_for(problem: Problem | ProblemSet, options: argparse.Namespace) -> dict[str, Any]:
     """The options of ``reset`` that say what the command line asks for; none if it asks for nothing.
 
     Raises:

@@ -19,7 +19,7 @@ from anb_gym.devices import explained
 from anb_gym.tasks import ALL_DEVICES, DATASET_TASKS, REFERENCE_TASKS, TASKS, Task
 
 if TYPE_CHECKING:
-    from anb_gym.problems import AnyProblem
+    from anb_gym.problems import AnyProblem, Problem, ProblemSet
 
 #: Mean reward, in unit scale, from which a task counts as solved: the certified optimum has 1, random search's mean 0.
 REWARD_THRESHOLD: Final = 0.99
@@ -307,3 +307,18 @@ def make_problem(id: str, **arguments: Any) -> AnyProblem:
     make: Callable[..., AnyProblem] = family.load("problem")
     bearing = inspect.signature(make).parameters
     return make(**{name: value for name, value in given.items() if name in bearing})
+
+
+def make_known_problem(id: str, **arguments: Any) -> Problem | ProblemSet:
+    """The problem behind an environment whose devices are known, as :func:`make_problem`.
+
+    Raises:
+        ValueError: As there, or the devices of the id are generated.
+    """
+    problem = make_problem(id, **arguments)
+    # The table of families is read without the package of problems.
+    from anb_gym.problems import GeneratedProblem
+
+    if isinstance(problem, GeneratedProblem):
+        raise ValueError(f"id must be one whose devices are known, got {id!r}: its devices are generated")
+    return problem

@@ -22,7 +22,7 @@ from anb_gym.agents.scores import Score, coverage
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import readable
 from anb_gym.pareto.fronts import front as front_rows
-from anb_gym.problems import AnyProblem, AskPreference, AskWeights, Problem
+from anb_gym.problems import AskPreference, AskWeights, Problem, ProblemSet
 from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure, regret_label
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.pages import render_page
@@ -191,7 +191,7 @@ def _members(points: FloatArray, directions: Sequence[str]) -> Indices:
     return front_rows(points, directions) if len(directions) > 1 else np.flatnonzero(points[:, 0] == points[:, 0].max())
 
 
-def _uncovered(problem: AnyProblem, record: Evaluations, evaluations: Indices) -> FloatArray:
+def _uncovered(problem: Problem | ProblemSet, record: Evaluations, evaluations: Indices) -> FloatArray:
     """The share of the exact front's hypervolume that was not covered after so many evaluations; NaN without one."""
     assert isinstance(problem, Problem)
     metrics = problem.benchmark.query_states(SPACE.index_to_states(record.index), problem.metrics)

@@ -14,7 +14,7 @@ from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.agents.scores import N_DESIGNS
 from anb_gym.calibration import resolution_of
-from anb_gym.envs.families import make_problem
+from anb_gym.envs.families import make_known_problem
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.plots import profile_figure
@@ -306,14 +306,14 @@ def _costs(runs: Sequence[Run]) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def _constants(id: str) -> dict[int, float]:
     """Mean unit rewards of the best constants of an id whose episodes ask for something, by their number."""
-    problem = make_problem(id)
+    problem = make_known_problem(id)
     request = references.contexts(problem, N_DESIGNS)
     return {k: references.best_constants(problem, request, k).mean for k in CONSTANTS}
 
 
 @lru_cache(maxsize=256)
 def _local_search(id: str, evaluations: int) -> float:
-    problem = make_problem(id)
+    problem = make_known_problem(id)
     request = references.contexts(problem, max(2, min(N_DESIGNS, evaluations // _PER_CONTEXT)))
     return float(np.mean([references.local_search(problem, request, evaluations, seed).mean for seed in range(_SEEDS)]))
 
@@ -321,7 +321,7 @@ def _local_search(id: str, evaluations: int) -> float:
 @lru_cache(maxsize=256)
 def _asks(id: str) -> bool:
     """Whether episodes of an id ask for something and have a scalar reward."""
-    problem = make_problem(id)
+    problem = make_known_problem(id)
     return bool(problem.ask.n_cells) and not problem.is_vector
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym._types import Seeds
+from anb_gym._types import Rows, Seeds
 from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
 from anb_gym.envs.core.infos import Ending, describe
 from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
-from anb_gym.problems import AnyProblem, Request
+from anb_gym.problems import AnyProblem, GeneratedProblem, Problem, Request
 from anb_gym.space import SPACE, Choices
 from anb_gym.tasks import Task
 
@@ -114,7 +114,8 @@ class Rules:
 
     def task(self, request: Request) -> Task:
         """The task of one episode."""
-        return next(self.problem.parts(request))[1].task
+        parts: Iterator[tuple[Rows, Problem | GeneratedProblem, Any]] = self.problem.parts(request)
+        return next(parts)[1].task
 
     def score(self, choices: Choices, request: Request, seeds: Seeds) -> Iterator[Ending]:
         """The ends of episodes with complete choices ``int8`` (n, 28), their requests and noise seeds."""

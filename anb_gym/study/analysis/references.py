@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.fronts import NoFrontError
-from anb_gym.problems import AnyProblem, AskPreference, AskProblem, Problem, ProblemSet, Request, Selection
+from anb_gym.problems import AskPreference, AskProblem, Problem, ProblemSet, Request, Selection
 from anb_gym.rewards import Bounded, Chebyshev, Constrained, WeightedSum
 from anb_gym.space import SPACE, Choices, Indices
 
@@ -70,7 +70,7 @@ def policy_score(reward: float, constant: float) -> float:
     return (reward - constant) / (1.0 - constant)
 
 
-def contexts(problem: AnyProblem, n: int) -> Request:
+def contexts(problem: Problem | ProblemSet, n: int) -> Request:
     """Contexts that stand for all: ``n`` evenly spaced preferences, or every task of a set once.
 
     Raises:
@@ -84,7 +84,7 @@ def contexts(problem: AnyProblem, n: int) -> Request:
     raise ValueError(f"problem must be one whose episodes ask for something, got {problem!r}")
 
 
-def rewards_in(problem: AnyProblem, choices: Choices, request: Request) -> FloatArray:
+def rewards_in(problem: Problem | ProblemSet, choices: Choices, request: Request) -> FloatArray:
     """The rewards of architectures in contexts, in unit scale, without noise.
 
     Args:
@@ -104,7 +104,7 @@ def rewards_in(problem: AnyProblem, choices: Choices, request: Request) -> Float
     return rewards
 
 
-def optima(problem: AnyProblem, request: Request) -> Reference:
+def optima(problem: Problem | ProblemSet, request: Request) -> Reference:
     """The certified optimum of each context.
 
     Raises:
@@ -120,7 +120,7 @@ def optima(problem: AnyProblem, request: Request) -> Reference:
     return Reference(index, _rewards(problem, SPACE.from_index(index), request), exact=True)
 
 
-def best_constants(problem: AnyProblem, request: Request, k: int = 1, seed: int = 0) -> Reference:
+def best_constants(problem: Problem | ProblemSet, request: Request, k: int = 1, seed: int = 0) -> Reference:
     """The k architectures whose best in each context has the largest mean reward over the contexts.
 
     With weights or a bound as the context it is exact. Rewards never fall when a metric improves, so the members of the
@@ -193,7 +193,7 @@ def best_intervals(rewards: FloatArray, k: int) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys(reversed(members))), dtype=np.int64)
 
 
-def asked_again(problem: AnyProblem, index: Indices, request: Request) -> Reference:
+def asked_again(problem: Problem | ProblemSet, index: Indices, request: Request) -> Reference:
     """The best of an archive in each context, such as of all that a multi-objective search has evaluated.
 
     Args:
@@ -212,7 +212,7 @@ def asked_again(problem: AnyProblem, index: Indices, request: Request) -> Refere
     return Reference(answers, rewards, evaluations=len(index))
 
 
-def local_search(problem: AnyProblem, request: Request, evaluations: int, seed: int) -> Reference:
+def local_search(problem: Problem | ProblemSet, request: Request, evaluations: int, seed: int) -> Reference:
     """First-improvement local search with random restarts, in each context anew.
 
     As the baseline of this name; contexts share nothing but the budget.
@@ -292,21 +292,21 @@ def _climbed(problem: ProblemSet, request: Request, chosen: Choices) -> Choices:
     return chosen
 
 
-def _n(problem: AnyProblem, request: Request) -> int:
+def _n(problem: Problem | ProblemSet, request: Request) -> int:
     """How many contexts there are."""
     if problem.is_vector or not problem.ask.n_cells:
         raise ValueError(f"problem must be one whose episodes ask for something, with a scalar reward, got {problem!r}")
     return len(problem.ask.cells(request))
 
 
-def _unit(problem: AnyProblem) -> AnyProblem:
+def _unit(problem: Problem | ProblemSet) -> Problem | ProblemSet:
     """The problem in unit scale."""
     if isinstance(problem, Problem):
         return replace(problem, scale="unit")
     return replace(problem, problems=tuple(replace(of, scale="unit") for of in problem))
 
 
-def _rewards(problem: AnyProblem, choices: Choices, request: Request) -> FloatArray:
+def _rewards(problem: Problem | ProblemSet, choices: Choices, request: Request) -> FloatArray:
     """The reward of each architecture in a context of its own, in unit scale, ``float64`` (n,)."""
     states, rewards = SPACE.to_states(choices), np.empty(len(choices))
     for rows, of, asked in _unit(problem).parts(request):
