@@ -9,11 +9,17 @@ def id_of(family: str, task: Task | str = "VCK190") -> str:
     return FAMILIES[family].id_of(get_task(task) if isinstance(task, str) else task)
 
 
+def _among(*without: str) -> list[str]:
+    """Families but for some, with ``"vector_reward"`` for all whose rewards are vectors."""
+    vectors = "vector_reward" in without
+    return [name for name, family in FAMILIES.items() if name not in without and not (vectors and family.is_vector)]
+
+
 def all_ids(*without: str) -> list[str]:
     """All ids, but for those of some families."""
-    return [env_id for name, family in FAMILIES.items() if name not in without for env_id in family.ids()]
+    return [env_id for name in _among(*without) for env_id in FAMILIES[name].ids()]
 
 
 def one_of_each(task: str, *without: str) -> list[str]:
     """The id of a task in every family, but for some."""
-    return [id_of(name, task) for name in FAMILIES if name not in without]
+    return [id_of(name, task) for name in _among(*without)]

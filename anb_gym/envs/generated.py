@@ -66,8 +66,8 @@ class GeneratedBuildEnv(ArchitectureEnv):
     | `leave_out`   | `None`         | `"fpga"`, `"tpu"`, `"gpu"` or `"cpu"`, which the distribution then has not seen |
     | `probe_noise` | `0.0`          | Standard deviation of the logarithm of a probe's time                           |
 
-    and `surrogate`, `reward_scale`, `granularity`, `observation` and `render_mode`, as for `BuildEnv`. The reward is
-    given by the id.
+    and `surrogate`, `reward_scale`, `granularity`, `observation`, `noise` (of accuracy; devices have none) and
+    `render_mode`, as for `BuildEnv`. The reward is given by the id.
 
     ```python
     >>> import gymnasium as gym
@@ -101,10 +101,11 @@ class GeneratedBuildEnv(ArchitectureEnv):
         reward_scale: str = "unit",
         granularity: str = "choice",
         observation: str = "onehot",
+        noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
         problem = make_problem(reward, kind, devices, leave_out, probe_noise, surrogate, reward_scale)
-        super().__init__(problem, Interface(granularity, observation, False, render_mode))
+        super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
 class PreferenceGeneratedBuildEnv(GeneratedBuildEnv):
@@ -289,6 +290,7 @@ class MOGeneratedBuildEnv(GeneratedBuildEnv):
         reward_scale: str = "unit",
         granularity: str = "choice",
         observation: str = "onehot",
+        noise: bool = False,
         render_mode: str | None = None,
     ) -> None:
         super().__init__(
@@ -301,6 +303,7 @@ class MOGeneratedBuildEnv(GeneratedBuildEnv):
             reward_scale,
             granularity,
             observation,
+            noise,
             render_mode,
         )
         self.reward_dim = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from anb_gym.hardware.generated import SEEDS, TEST_SEEDS, TRAIN_SEEDS
 from anb_gym.hardware.prior import FAMILIES as DEVICE_FAMILIES
 from anb_gym.hardware.probes import N_PROBES, probe_states
 from anb_gym.metrics import GENERATED, relative_violation
-from anb_gym.noise import normal
+from anb_gym.noise import normal, perturb
 from anb_gym.problems.asks import Ask, Request
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES
@@ -230,11 +230,10 @@ class GeneratedProblem:
         preference = {"chebyshev": "weights", "accuracy": "bound"}.get(self.reward)
         return AskDesign(seeds, self.kind, self.leave_out, self.surrogate, preference, self.probe_noise)
 
-    @cached_property
-    def task(self) -> Task:
-        """Accuracy, and the metric of no device in particular."""
+    def task_of(self, request: Designs) -> Task:
+        """The task of the first of some episodes: accuracy, and the metric of its device."""
         name = "Generated" if self.kind == "throughput" else "Generated-Latency"
-        return Task(name, self.metrics, self.kind)  # type: ignore[arg-type] # checked above
+        return Task(name, self.metrics, cast(Any, self.kind), self.ask.on(request.device[0]).name)
 
     @cached_property
     def benchmark(self) -> Benchmark:
@@ -302,23 +301,20 @@ class GeneratedProblem:
         Args:
             states: Block states, ``int64`` (n, 7), within the space.
             request: What the episodes ask for.
-            noise: None: metrics are exact.
+            noise: Seeds of what a training shows of accuracy, ``uint64`` (n,); None for no noise. Devices have none.
         """
-        metrics = self.measure(states, request)
+        exact = self.measure(states, request)
+        metrics = exact if noise is None else self._noisy(exact, states, noise)
         raw = self._raw(metrics, request)
         if self.is_vector:
-            return Evaluation(metrics, metrics, raw)
-        cost = None
-        if self.limit is not None:
-            cost = relative_violation(self.metrics[1], metrics[self.metrics[1]], self.ask.bounds(request))
+            return Evaluation(metrics, exact, raw)
+        cost = None if self.limit is None else self._cost(metrics, request)
         certified = all(self.ask.on(device).certified for device in np.unique(request.device).tolist())
         if self.scale == "raw" and not certified:
-            return Evaluation(metrics, metrics, raw, raw, None, cost)
-        level, regret = self._level(request), None
-        if certified:
-            regret = level.regret(raw) if cost is None else np.maximum(0.0, level.one - raw)
-            regret = regret if cost is None else np.where(cost > 0.0, np.inf, regret)
-        return Evaluation(metrics, metrics, raw if self.scale == "raw" else level.to_unit(raw), raw, regret, cost)
+            return Evaluation(metrics, exact, raw, raw, None, cost)
+        level = self._level(request)
+        regret = self._regret(exact, request, level) if certified else None
+        return Evaluation(metrics, exact, raw if self.scale == "raw" else level.to_unit(raw), raw, regret, cost)
 
     def evaluate(self, archs: Any, *, device: int | str, preference: Any = None) -> Evaluation:
         """Evaluation of architectures on one device, checked.
@@ -357,6 +353,20 @@ class GeneratedProblem:
         if self.reward == "objectives":
             return np.stack(objectives, axis=1)
         return chebyshev(objectives, [request.place, 1.0 - request.place])
+
+    def _noisy(self, metrics: Metrics, states: States, noise: Any) -> Metrics:
+        index = SPACE.states_to_index(states)
+        return {name: perturb(name, column, index, noise) for name, column in metrics.items()}
+
+    def _cost(self, metrics: Metrics, request: Designs) -> FloatArray:
+        name = self.metrics[1]
+        return relative_violation(name, metrics[name], self.ask.bounds(request))
+
+    def _regret(self, exact: Metrics, request: Designs, level: Level) -> FloatArray:
+        if self.limit is None:
+            return level.regret(self._raw(exact, request))
+        points = np.maximum(0.0, level.one - exact["accuracy"])
+        return np.where(self._cost(exact, request) > 0.0, np.inf, points)
 
     def _of_devices(self, request: Designs, what: Callable[[TargetDevice], Any]) -> FloatArray:
         """A number, or several, of each episode's device, ``float64`` (n, ...)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
@@ -17,6 +18,7 @@ from anb_gym.calibration.bounded import LEAST
 from anb_gym.calibration.measuring import random_metrics, random_states
 from anb_gym.calibration.tail import TailSample, sample_tail
 from anb_gym.exact import Front
+from anb_gym.fronts import NoFrontError
 from anb_gym.hardware.catalogue import catalogue
 from anb_gym.hardware.generated import SEEDS
 from anb_gym.metrics import DEVICE_METRICS, GENERATED
@@ -25,6 +27,7 @@ from anb_gym.problems.gauges import N_MEANS
 from anb_gym.problems.generated_fronts import recorded
 from anb_gym.rewards import chebyshev, normalise
 from anb_gym.space import EFFICIENTNET_B0, N_BLOCKS, SPACE, Indices, States
+from anb_gym.surrogates.store import FAMILIES
 from anb_gym.surrogates.tables import BlockTables
 from anb_gym.tasks import EXPONENT
 
@@ -100,8 +103,10 @@ class TargetDevice:
 
     @property
     def name(self) -> str:
-        """Such as ``"generated_7"`` or ``"vck190"``."""
-        return f"generated_{self.number}" if self.number >= 0 else self.metric.partition("/")[0]
+        """Such as ``"generated_7"``, ``"generated_7_without_fpga"`` or ``"vck190"``."""
+        if self.number < 0:
+            return self.metric.partition("/")[0]
+        return f"generated_{self.number}" + (f"_without_{self.leave_out}" if self.leave_out else "")
 
     @property
     def metric(self) -> str:
@@ -139,7 +144,10 @@ class TargetDevice:
             front = Benchmark(self.surrogate).front(self.metric)
             (a, b), (c, d) = front.ideal, front.nadir
             return (a, b), (c, d)
-        most_accurate = SPACE.index_to_states(Benchmark(self.surrogate).front("accuracy").indices)
+        try:
+            most_accurate = SPACE.index_to_states(Benchmark(self.surrogate).front("accuracy").indices)
+        except NoFrontError:  # as other ids do, the default's where this surrogate has none
+            most_accurate = SPACE.index_to_states(Benchmark(FAMILIES[0]).front("accuracy").indices)
         slowest = self.sign * float((self.sign * self.performance(most_accurate)).max())
         fastest = self.fastest[None]
         return (
@@ -267,6 +275,14 @@ class TargetDevice:
 def target_device(number: int, kind: str, leave_out: str | None, surrogate: str) -> TargetDevice:
     """The device of a number, with what was found out of it, remembered for the process."""
     return TargetDevice(number, kind, leave_out, surrogate)
+
+
+def named_device(name: str, kind: str, surrogate: str) -> TargetDevice:
+    """The device of a name, as :attr:`TargetDevice.name` makes it."""
+    found = re.fullmatch(r"generated_(\d+)(?:_without_(\w+))?", name)
+    if found is None:
+        return target_device(device_number(name, kind), kind, None, surrogate)
+    return target_device(int(found[1]), kind, found[2], surrogate)
 
 
 def random_accuracy(surrogate: str) -> FloatArray:

@@ -115,7 +115,8 @@ class Rules:
     def task(self, request: Request) -> Task:
         """The task of one episode."""
         parts: Iterator[tuple[Rows, Problem | GeneratedProblem, Any]] = self.problem.parts(request)
-        return next(parts)[1].task
+        _, problem, asked = next(parts)
+        return problem.task if isinstance(problem, Problem) else problem.task_of(asked)
 
     def score(self, choices: Choices, request: Request, seeds: Seeds) -> Iterator[Ending]:
         """The ends of episodes with complete choices ``int8`` (n, 28), their requests and noise seeds."""

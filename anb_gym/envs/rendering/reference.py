@@ -11,7 +11,10 @@ import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED, Benchmark
+from anb_gym.devices import KINDS
 from anb_gym.fronts import NoFrontError
+from anb_gym.metrics import GENERATED
+from anb_gym.problems.target_devices import named_device
 from anb_gym.space import EFFICIENTNET_B0, SPACE, States
 from anb_gym.tasks import Task
 
@@ -56,6 +59,8 @@ def reference(task: Task, surrogate: str) -> Reference:
         task: The task.
         surrogate: Family of the surrogates.
     """
+    if task.metrics[-1] in GENERATED.values():
+        return _of_generated(task, surrogate)
     benchmark = Benchmark(surrogate)
 
     def columns(states: States) -> FloatArray:
@@ -66,6 +71,25 @@ def reference(task: Task, surrogate: str) -> Reference:
     if len(task.metrics) <= 2:
         with suppress(NoFrontError):
             front = benchmark.front_of(task.metrics).objectives
-    random = SPACE.to_states(SPACE.sample(_N_RANDOM, np.random.default_rng(0)))
+    random = _random()
     units = tuple(PREDICTED[name] for name in task.metrics)
     return Reference(task, units, columns(random), columns(EFFICIENTNET_B0.states[None])[0], front)
+
+
+def _of_generated(task: Task, surrogate: str) -> Reference:
+    """The reference of a device that is known to the problem alone."""
+    assert task.device is not None
+    device = named_device(task.device, task.kind, surrogate)
+
+    def columns(states: States) -> FloatArray:
+        return np.stack([device.accuracy(states), device.performance(states)], axis=1)
+
+    front = np.empty((0, 2))
+    if device.certified:
+        front = np.stack([device.front.accuracy, device.front.performance], axis=1)
+    units = (PREDICTED["accuracy"], KINDS[task.kind][0])
+    return Reference(task, units, columns(_random()), columns(EFFICIENTNET_B0.states[None])[0], front)
+
+
+def _random() -> States:
+    return SPACE.to_states(SPACE.sample(_N_RANDOM, np.random.default_rng(0)))
