@@ -18,14 +18,14 @@ import numpy as np
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
-from anb_gym.benchmark import PREDICTED
+from anb_gym.benchmark import METRICS, PREDICTED
 from anb_gym.calibration import N_RANDOM, SEED, Level, calibration, certified_optimum
 from anb_gym.devices import DEVICES
 from anb_gym.envs.families import FAMILIES, ids, make_problem
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
-from anb_gym.problems import Problem
+from anb_gym.problems import GeneratedProblem, Problem
 from anb_gym.rewards import Accuracy, Metrics, Objectives, Product, Reward, make_reward, relative_violation
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
@@ -133,6 +133,8 @@ def other_rows(described: Sequence[Row]) -> list[Row]:
             continue
         problem = make_problem(env_id)
         cells, reward = [""] * 4, ""
+        if isinstance(problem, GeneratedProblem):
+            reward = f"{problem.reward}, on the episode's device"
         if isinstance(problem, Problem):
             reward = _named(problem)
             if not problem.is_vector and certified_optimum(problem.reward, problem.surrogate) is not None:
@@ -166,7 +168,7 @@ def worst(task: Task) -> Metrics:
 def random_architectures() -> Metrics:
     """Metrics of the architectures behind every random mean."""
     states = SPACE.to_states(SPACE.sample(N_RANDOM, np.random.default_rng(SEED)))
-    return BENCHMARK.query_states(states, list(DIRECTIONS))
+    return BENCHMARK.query_states(states, list(METRICS))
 
 
 def _product(task: Task) -> str:
