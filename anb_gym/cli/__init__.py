@@ -27,6 +27,7 @@ from anb_gym.cli import (
     front,
     leaderboard,
     policies,
+    probes,
     proxy_search,
     query,
     reproduce,
@@ -40,7 +41,7 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 #: In the order of `--help`.
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
-    *(train, evaluate, design, enjoy),
+    *(train, evaluate, design, enjoy, probes),
     *(study, policies, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
 )
 #: What `--help` says the program is.

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from anb_gym.problems import AskPreference, Problem, ProblemSet
 
 
-def add_agent(parser: argparse.ArgumentParser) -> None:
-    """Adds the saved agent that a command needs, and what it has to be."""
+def add_agent(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    """Adds the saved agent that a command needs, or can do without, and what it has to be."""
     parser.add_argument(
-        "agent", metavar="DIR|DEVICE", help="the folder of a training, or a device or metric whose agent ships trained"
+        "agent",
+        metavar="DIR|DEVICE",
+        help="the folder of a training, or a device or metric whose agent ships trained",
+        **({"nargs": "?"} if optional else {}),
     )
     parser.add_argument("--class", dest="found", metavar="AGENT", help="where an agent of one's own is: file.py:Class")
     parser.add_argument("--id", help="the environment that it must have been trained on")

@@ -1,4 +1,4 @@
-"""The command ``design``: an agent's architectures, beside the certified best."""
+"""The command ``design``: an agent's architectures, beside the certified best; or those for measured times."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from anb_gym import SPACE, Architecture
 from anb_gym._errors import integer
 from anb_gym.benchmark import PREDICTED
+from anb_gym.cli import _probed
 from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
 from anb_gym.metrics import readable
 
@@ -27,8 +28,8 @@ _PREFERENCES: Final = 11
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
-    design = commands.add_parser("design", help="let an agent design architectures")
-    add_agent(design)
+    design = commands.add_parser("design", help="let an agent design architectures, or design from measured times")
+    add_agent(design, optional=True)
     design.add_argument(
         "--n",
         type=int,
@@ -36,6 +37,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="how many, by default the most probable one, or one for each of 11 preferences",
     )
     add_request(design)
+    _probed.add_options(design)
     design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
     form = design.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
@@ -44,6 +46,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.probes is not None:
+        _probed.run(options)
+        return
+    if options.agent is None:
+        raise ValueError("name an agent, DIR or DEVICE, or the --probes of a device nobody has seen")
+    for name in ("kind", "target", "front", "noise"):
+        if (value := getattr(options, name)) is not None:
+            raise ValueError(f"--{name} has no meaning without --probes, got {value}")
     if options.n is not None:
         integer(options.n, 1, "--n")
     integer(options.seed, 0, "--seed")

@@ -4,8 +4,8 @@ What generated devices have in common (:func:`anb_gym.hardware.generate`) is the
 logarithms of a device's 264 block times, and of its host's time, are taken as jointly normal, with the means and
 covariances of many generated devices, and the scale as unknown. A measured time is the link of a sum of seven block
 times, so its logarithm is linearised around the current estimate, conditioned on, and linearised again until nothing
-moves: Gauss and Newton's method (Bell and Cathey 1993, "The iterated Kalman filter update as a Gauss-Newton method",
-https://doi.org/10.1109/9.250476). Widths are weighted by their evidence. How far the measurements lie from what was
+moves: Gauss and Newton's method (Bell and Cathey 1993, "The iterated Kalman filter update as a Gauss-Newton
+method", https://doi.org/10.1109/9.250476). Widths are weighted by their evidence. How far the measurements lie from what was
 expected widens or narrows all, as in a normal-inverse-gamma posterior, so that a device unlike the generated ones shows.
 
 The host's time, which only the fastest networks show, is far from normal: it is kept as a few points with weights.
@@ -53,7 +53,7 @@ _DRAWS: Final = 400
 
 @dataclass(frozen=True)
 class _Prior:
-    """Of one width: its probability, and mean and covariance of logarithms of block times and, for throughput, the host."""
+    """Of one width: its probability, mean and covariance of logarithms of block times and, for throughput, the host."""
 
     weight: float
     mean: FloatArray
@@ -181,7 +181,7 @@ class Estimate:
 
 
 def log_seconds(seconds: FloatArray, hosts: FloatArray, states: States) -> FloatArray:
-    """Natural logarithms of seconds, ``float64`` (devices, n), of networks on devices as :meth:`Estimate.samples` draws.
+    """Natural logarithms of seconds, ``float64`` (devices, n), on devices such as :meth:`Estimate.samples` draws.
 
     Args:
         seconds: Of block states, ``float64`` (devices, 264).
