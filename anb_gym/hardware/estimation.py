@@ -1,12 +1,13 @@
 """A device nobody has seen, estimated from measured times of a few of its networks.
 
-What generated devices have in common (:func:`anb_gym.hardware.generate`) is the prior: for each width of the array the
-logarithms of a device's 264 block times, and of its host's time, are taken as jointly normal, with the means and
+What generated devices have in common (:func:`anb_gym.hardware.generate`) is the prior: for each width of the array
+the logarithms of a device's 264 block times, and of its host's time, are taken as jointly normal, with the means and
 covariances of many generated devices, and the scale as unknown. A measured time is the link of a sum of seven block
 times, so its logarithm is linearised around the current estimate, conditioned on, and linearised again until nothing
-moves: Gauss and Newton's method (Bell and Cathey 1993, "The iterated Kalman filter update as a Gauss-Newton
-method", https://doi.org/10.1109/9.250476). Widths are weighted by their evidence. How far the measurements lie from what was
-expected widens or narrows all, as in a normal-inverse-gamma posterior, so that a device unlike the generated ones shows.
+moves: Gauss and Newton's method (Bell and Cathey 1993, "The iterated Kalman filter update as a Gauss-Newton method",
+https://doi.org/10.1109/9.250476). Widths are weighted by their evidence. How far the measurements lie from what was
+expected widens or narrows all, as in a normal-inverse-gamma posterior, so that a device unlike the generated ones
+shows.
 
 The host's time, which only the fastest networks show, is far from normal: it is kept as a few points with weights.
 """

@@ -112,7 +112,7 @@ def _architecture(path: Path, where: str, text: str) -> Architecture:
         return Architecture.from_index(int(SPACE.states_to_index(SPACE.as_states(text.strip()))[0]))
     except ValueError:
         raise TimesError(
-            f"{path}: {where}: the architecture must be such as e6k3l2s1-… with seven blocks or an index, got {shown(text)}"
+            f"{path}: {where}: the architecture must be seven blocks such as e6k3l2s1, or an index, got {shown(text)}"
         ) from None
 
 
