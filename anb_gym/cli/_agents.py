@@ -26,7 +26,7 @@ def add_agent(parser: argparse.ArgumentParser, optional: bool = False) -> None:
         "agent",
         metavar="DIR|DEVICE",
         help="the folder of a training, or a device or metric whose agent ships trained",
-        **({"nargs": "?"} if optional else {}),
+        nargs="?" if optional else None,
     )
     parser.add_argument("--class", dest="found", metavar="AGENT", help="where an agent of one's own is: file.py:Class")
     parser.add_argument("--id", help="the environment that it must have been trained on")

@@ -165,4 +165,4 @@ def _interval(found: Estimate, front: EstimatedFront, rows: list[int]) -> list[l
     """Ends of the intervals of one measurement, ascending, in the metric's unit."""
     half = NormalDist().inv_cdf(0.5 + _SHARE / 2) * np.sqrt(front.std[rows] ** 2 + found.noise**2)
     ends: FloatArray = np.exp(front.mean[rows] + np.stack([-half, half]))
-    return np.sort(in_unit(found.kind, ends).T, axis=1).tolist()
+    return [[float(end) for end in row] for row in np.sort(in_unit(found.kind, ends).T, axis=1)]
