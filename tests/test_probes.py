@@ -96,3 +96,19 @@ def test_this_machine_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[s
     choices = SPACE.sample(200, np.random.default_rng(1))
     rivals = Benchmark().query(choices, ["accuracy"])["accuracy"]
     assert design["accuracy"] > np.quantile(rivals, 0.5)
+
+
+def test_a_device_folder_and_its_records_have_times() -> None:
+    pytest.importorskip("torch")
+    from anb_gym.construction.probing import read_collection
+    from anb_gym.devices import DEVICES
+
+    times = read_collection(DEVICES["cpu"].folder)
+    assert (times.kind, len(times.states)) == ("throughput", 600)
+    predicted = DEVICES["cpu"].name + "/throughput"
+    from anb_gym import Benchmark
+
+    values = Benchmark().query_states(times.states, [predicted])[predicted]
+    np.testing.assert_allclose(np.median(values * times.seconds), 1.0, rtol=0.01)
+    with pytest.raises(ValueError, match="there must be one metric of latency, got none"):
+        read_collection(DEVICES["cpu"].folder, "latency")

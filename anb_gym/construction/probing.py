@@ -63,7 +63,7 @@ def read_collection(folder: Path, kind: str | None = None) -> Times:
     rows: list[tuple[str, str, str | float]] = []
     if (folder / MEASUREMENTS).exists():
         dataset = load_dataset(folder / MEASUREMENTS)
-        metric = _metric(folder, [name for name in dataset.metrics if "/" in name], kind)
+        metric = _metric(folder, [n for n, v in dataset.metrics.items() if "/" in n and (v == v).any()], kind)
         for number, index, value in zip(dataset.records, dataset.index, dataset.metrics[metric], strict=True):
             if value == value:
                 rows.append((f"record {number}", str(Architecture.from_index(int(index))), float(value)))
