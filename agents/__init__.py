@@ -20,6 +20,8 @@ __getattr__, __dir__ = submodules(
         "running": ("load", "train"),
         "saving": ("AgentError",),
         "pretraining": ("load_pretrained",),
+        "probe_policy": ("ProbePolicy", "ProbePolicyError", "load_probe_policy"),
+        "probe_training": ("train_probe_policy",),
         "scores": ("Score", "score_agent"),
         "training": ("BudgetSpent", "Training"),
     },
