@@ -32,6 +32,8 @@ _HARMONICS, _COMPONENTS, _HIDDEN = 6, 24, 192
 _INPUTS: Final = 1 + 2 * _HARMONICS + _COMPONENTS
 #: Points of accuracy for a unit of log time, at the fast and at the accurate end of fronts.
 _PRICES: Final = (100.0, 1.0)
+#: Limit of the logarithm of the factor of the price that the network tells.
+_FACTOR: Final = 3.0
 #: Factor of the network's outputs, so that small steps of Adam move them enough.
 _GAIN: Final = 10.0
 #: Places that are designed for, samples of each, and how much more evenly than it was learned they are drawn.
@@ -118,12 +120,16 @@ class ProbePolicy:
         second = np.maximum(first @ self.weights_1 + self.biases_1, 0.0)
         out = second @ self.weights_2 + self.biases_2
         price = price_of(places)[:, None]
-        factor = np.exp(np.clip(out[:, N_CELLS:], -3.0, 3.0))
+        factor = np.exp(np.clip(out[:, N_CELLS:], -_FACTOR, _FACTOR))
         priced = (-price / (1.0 + 0.02 * price) * _shares(cells) * factor).astype(np.float32)
         return _GAIN * out[:, :N_CELLS] + priced, (priced, x, first, second)
 
     def backward(self, gradient: NDArray[np.float32], kept: tuple[Any, ...]) -> dict[str, NDArray[np.float32]]:
-        """The gradient by the network's arrays, of one by the logits ``float32`` (n, 264)."""
+        """The gradient by the network's arrays, of one by the logits ``float32`` (n, 264).
+
+        It passes the limits of the price's factor as if there were none (the straight-through estimator of Bengio et
+        al. 2013, https://arxiv.org/abs/1308.3432), so that an output beyond them comes back.
+        """
         priced, x, first, second = kept
         out = np.column_stack([_GAIN * gradient, (gradient * priced).sum(axis=1)]).astype(np.float32)
         by_second = (out @ self.weights_2.T) * (second > 0)
@@ -264,7 +270,9 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def sample(policies: NDArray[np.float32], rng: np.random.Generator) -> States:
     """Block states drawn from policies (n, 264), ``int64`` (n, 7)."""
     draws = rng.random((len(policies), len(BLOCKS)))
-    states = [(draws[:, [b]] >= policies[:, block].cumsum(axis=1)[:, :-1]).sum(axis=1) for b, block in enumerate(BLOCKS)]
+    states = [
+        (draws[:, [b]] >= policies[:, block].cumsum(axis=1)[:, :-1]).sum(axis=1) for b, block in enumerate(BLOCKS)
+    ]
     return np.stack(states, axis=1)
 
 

@@ -113,14 +113,16 @@ def _ends(cells: FloatArray) -> FloatArray:
     """Log seconds of the fastest network and of the most accurate one, ``float64`` (n, 2)."""
     fastest = sum((cells[:, block].min(axis=1) for block in BLOCKS), start=np.zeros(len(cells)))
     best = SPACE.index_to_states(Benchmark().front("accuracy").indices[:1])[0]
-    return np.log(np.stack([fastest, cells[:, best + STARTS].sum(axis=1)], axis=1))
+    ends: FloatArray = np.log(np.stack([fastest, cells[:, best + STARTS].sum(axis=1)], axis=1))
+    return ends
 
 
 def _seconds_of_changes(cells: FloatArray, states: States) -> FloatArray:
     """Seconds of designs when one block takes another state, ``float64`` (n, 264), of designs (n, 7)."""
     own = np.take_along_axis(cells, states + STARTS, axis=1)
     others = own.sum(axis=1, keepdims=True) - own
-    return cells + np.repeat(others, SPACE.block_sizes, axis=1)
+    seconds: FloatArray = cells + np.repeat(others, SPACE.block_sizes, axis=1)
+    return seconds
 
 
 class _AccuracyOfChanges:

@@ -1,0 +1,156 @@
+"""The policy that reads probes: its gradient, what it reads, what it learns, its files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anb_gym import SPACE, Benchmark
+from anb_gym.agents import ProbePolicy, ProbePolicyError, load_probe_policy, train_probe_policy
+from anb_gym.agents.probe_policy import BLOCKS, FOLDER, N_CELLS, STARTS, greedy, ranked, sample, softmax, untrained
+from anb_gym.agents.probe_training import _AccuracyOfChanges, _seconds_of_changes
+from anb_gym.hardware import FAMILIES
+from anb_gym.hardware.generated import draw, tables
+from anb_gym.hardware.prior import load_prior
+from anb_gym.hardware.probes import probe_states
+
+#: Neither for training nor for tests.
+DEVELOPMENT = range(2_000_000, 2_000_300)
+
+
+@pytest.fixture(scope="module")
+def policy() -> ProbePolicy:
+    return train_probe_policy(steps=60, batch_size=64, devices=DEVELOPMENT)
+
+
+def test_changes_of_a_block_are_worth_what_the_tables_say() -> None:
+    rng = np.random.default_rng(0)
+    states = rng.integers(SPACE.block_sizes, size=(20, 7))
+    cells = rng.uniform(1.0, 2.0, size=(20, N_CELLS))
+    values, seconds = _AccuracyOfChanges()(states), _seconds_of_changes(cells, states)
+    for block, where in enumerate(BLOCKS):
+        state = rng.integers(SPACE.block_sizes[block], size=20)
+        changed = states.copy()
+        changed[:, block] = state
+        rows, columns = np.arange(20), where.start + state
+        before, after = (Benchmark().query_states(s, ["accuracy"])["accuracy"] for s in (states, changed))
+        own = where.start + states[:, block]
+        np.testing.assert_allclose(values[rows, columns] - values[rows, own], after - before, atol=1e-3)
+        times = np.take_along_axis(cells, changed + STARTS, axis=1).sum(axis=1)
+        np.testing.assert_allclose(seconds[rows, columns], times)
+
+
+def test_backward_is_the_gradient_of_forward() -> None:
+    rng = np.random.default_rng(1)
+    # Before training, when the price's factor is within its limits: beyond them backward lets the gradient pass.
+    policy = untrained(rng.standard_normal((500, 10)), rng.uniform(0.5, 2.0, size=(500, N_CELLS)), rng, 0.05)
+    cells, places = rng.uniform(0.5, 2.0, size=(8, N_CELLS)), rng.random(8)
+    direction = rng.standard_normal((8, N_CELLS))
+    exact = replace(policy, **{name: array.astype(np.float64) for name, array in vars(policy).items()})
+    gradients = policy.backward(direction.astype(np.float32), policy.forward(cells, places)[1])
+    for name, gradient in gradients.items():
+        size = float(np.linalg.norm(gradient))
+        step = 1e-3 / size * gradient.astype(np.float64)
+        values = []
+        for sign in (1.0, -1.0):
+            logits = replace(exact, **{name: getattr(exact, name) + sign * step}).logits(cells, places)
+            values.append(float((logits * direction).sum()))
+        # ReLU bends, and the part of the price is single precision.
+        assert (values[0] - values[1]) / 2.0 == pytest.approx(1e-3 * size, rel=0.02), name
+
+
+def test_a_unit_of_time_changes_nothing(policy: ProbePolicy) -> None:
+    logs = np.random.default_rng(2).standard_normal(10)
+    assert (policy.design(logs, 100) == policy.design(logs + 3.0, 100)).all()
+    assert (policy.design(logs, 100) == policy.design(logs, 100)).all()
+
+
+def test_estimates_tell_more_than_the_average_device(policy: ProbePolicy) -> None:
+    seconds, _, _ = tables(draw(range(2_000_300, 2_000_350), load_prior()))
+    logs = np.log(seconds[:, probe_states() + STARTS].sum(axis=2))
+    truth = np.log(seconds) - logs.mean(axis=1, keepdims=True)
+    error = np.sqrt(((np.log(policy.estimate(logs)) - truth) ** 2).mean())
+    assert error < 0.6 * np.sqrt(((truth - policy.cell_mean) ** 2).mean())
+
+
+def test_probabilities_and_samples_are_of_the_space(policy: ProbePolicy) -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.standard_normal((2000, N_CELLS)).astype(np.float32)
+    logits[:, BLOCKS[2].start + 5] = 50.0
+    policies = softmax(logits)
+    for block in BLOCKS:
+        np.testing.assert_allclose(policies[:, block].sum(axis=1), 1.0, rtol=1e-5)
+    states = sample(policies, rng)
+    assert (states >= 0).all()
+    assert (states < SPACE.block_sizes).all()
+    assert (states[:, 2] == 5).all()
+    assert (greedy(logits)[:, 2] == 5).all()
+    assert len(np.unique(states[:, 5])) == SPACE.block_sizes[5]
+
+
+def test_ranks_come_one_after_the_other() -> None:
+    accuracy, seconds = np.array([5.0, 4.0, 6.0, 4.5]), np.array([1.0, 2.0, 3.0, 1.5])
+    assert ranked(accuracy, seconds, 4).tolist() == [0, 2, 3, 1]
+    assert ranked(accuracy, seconds, 1).tolist() == [0]
+
+
+def test_training_again_is_the_same_and_learns(policy: ProbePolicy) -> None:
+    gains: list[float] = []
+    again = train_probe_policy(
+        steps=60, batch_size=64, devices=DEVELOPMENT, watch=lambda step, gain: gains.append(gain)
+    )
+    assert all((getattr(again, name) == array).all() for name, array in vars(policy).items())
+    later: list[float] = []
+    train_probe_policy(steps=501, batch_size=32, devices=DEVELOPMENT, watch=lambda step, gain: later.append(gain))
+    assert later[-1] < 0.7 * later[0]
+
+
+@pytest.mark.parametrize("family", [None, *FAMILIES])
+def test_policies_that_ship_cover_a_new_generated_device(family: str | None) -> None:
+    policy = load_probe_policy(family)
+    seconds, host, _ = tables(draw(range(2_000_500, 2_000_501), load_prior(family)))
+    times = np.log(np.maximum(seconds[0][probe_states() + STARTS].sum(axis=1), host[0]))
+    designs = policy.design(times, 200)
+    rng = np.random.default_rng(0)
+    others = rng.integers(SPACE.block_sizes, size=(2000, 7))
+    accuracy, rivals = (Benchmark().query_states(s, ["accuracy"])["accuracy"] for s in (designs, others))
+    own, theirs = (seconds[0][s + STARTS].sum(axis=1) for s in (designs, others))
+    beaten = ((accuracy[:, None] >= rivals) & (own[:, None] <= theirs)).any(axis=0)
+    assert beaten.mean() > 0.995
+
+
+def test_files_keep_the_policy(policy: ProbePolicy, tmp_path: Path) -> None:
+    path = tmp_path / "policy.npz"
+    policy.save(path)
+    read = ProbePolicy.load(path)
+    assert all((getattr(read, name) == array).all() for name, array in vars(policy).items())
+    np.savez(path, probe_mean=np.zeros(10, dtype=np.float16))
+    with pytest.raises(ProbePolicyError, match="cell_mean"):
+        ProbePolicy.load(path)
+
+
+def test_shipped_files_are_small() -> None:
+    for family in (None, *FAMILIES):
+        load_probe_policy(family)
+    assert all(path.stat().st_size < 300_000 for path in FOLDER.glob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"log_seconds": np.zeros(9)}, "log_seconds must be 10 finite numbers"),
+        ({"log_seconds": np.full(10, np.nan)}, "log_seconds must be 10 finite numbers"),
+        ({"log_seconds": np.zeros(10), "n": 0}, "n must be"),
+    ],
+)
+def test_what_is_no_set_of_probes_is_refused(policy: ProbePolicy, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        policy.design(**arguments)  # type: ignore[arg-type]
+
+
+def test_families_are_known() -> None:
+    with pytest.raises(ValueError, match="leave_out must be"):
+        load_probe_policy("abacus")
