@@ -19,6 +19,7 @@ from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 
 if TYPE_CHECKING:
     from anb_gym.exact.api import maximize, pareto_front
+    from anb_gym.exact.nearby import nearby_front
 
 __all__ = [
     "Certificate",
@@ -27,8 +28,9 @@ __all__ = [
     "Optimum",
     "VerificationError",
     "maximize",
+    "nearby_front",
     "pareto_front",
 ]
 
 # The search is imported when it is first used: its module compiles with numba.
-__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "pareto_front")})
+__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "pareto_front"), "nearby": ("nearby_front",)})

@@ -1,0 +1,30 @@
+"""Methods that design for a device nobody has seen: one file and one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from anb_gym.generalisation.methods.constants import Constants
+from anb_gym.generalisation.methods.donor import Average, NearestDonor
+from anb_gym.generalisation.methods.estimate import Active, Estimate, own_process
+from anb_gym.generalisation.methods.search import LocalSearch, RandomSearch
+from anb_gym.generalisation.protocol import Method
+
+#: The methods, by name.
+METHODS: Final[Mapping[str, Method]] = MappingProxyType(
+    {
+        **{f"constants_{n}": Constants(n) for n in (1, 4, 16, 64, 256)},
+        "average": Average(),
+        "donor": NearestDonor(),
+        "estimate": Estimate(),
+        "active": Active(),
+        "own_process": Active(
+            "Gaussian process on the device's own times alone, measured where the front is unsure; exact search",
+            own_process,
+        ),
+        "random_search": RandomSearch(),
+        "local_search": LocalSearch(),
+    }
+)

@@ -1,0 +1,61 @@
+"""Search on the device itself: what was measured is all that is designed."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from anb_gym.generalisation.devices import accuracy
+from anb_gym.generalisation.knowledge import Knowledge
+from anb_gym.generalisation.methods.constants import best_constants
+from anb_gym.generalisation.protocol import Answer, Meter
+from anb_gym.space import N_BLOCKS, SPACE, Indices
+
+
+class RandomSearch:
+    """Random networks, all of them measured."""
+
+    about = "random networks"
+
+    def __call__(self, known: Knowledge, meter: Meter) -> Answer:
+        rng = _generator(meter)
+        while meter.left:
+            meter.measure(rng.integers(SPACE.size, size=meter.left))
+        return _measured(meter, rng)
+
+
+class LocalSearch:
+    """The best constants for half of the budget, then changes of one block of the best that were measured."""
+
+    about = "half of the budget for the best constants, half for changes of one block of the best measured"
+
+    def __call__(self, known: Knowledge, meter: Meter) -> Answer:
+        rng = _generator(meter)
+        meter.measure(best_constants(known)[: (meter.budget + 1) // 2])
+        while meter.left:
+            parent = SPACE.index_to_states(rng.choice(_best(meter))[None])
+            block = rng.integers(N_BLOCKS)
+            parent[0, block] = rng.integers(SPACE.block_sizes[block])
+            meter.measure(SPACE.states_to_index(parent))
+        return _measured(meter, rng, best_constants(known)[:1])
+
+
+def _generator(meter: Meter) -> np.random.Generator:
+    return np.random.default_rng([0, zlib.crc32(meter.name.encode())])
+
+
+def _best(meter: Meter) -> Indices:
+    """What was measured and is not dominated."""
+    accuracies, times = accuracy(meter.states), meter.log_seconds
+    order = np.lexsort((-accuracies, times))
+    best = np.maximum.accumulate(accuracies[order])
+    return meter.indices[order[np.concatenate([[True], accuracies[order][1:] > best[:-1]])]]
+
+
+def _measured(meter: Meter, rng: np.random.Generator, otherwise: Indices | None = None) -> Answer:
+    """What was measured; without any measurement one network, of which nothing is known."""
+    if not meter.budget:
+        only = rng.integers(SPACE.size, size=1) if otherwise is None else otherwise
+        return Answer(only, np.zeros(1), np.ones(1))
+    return Answer(meter.indices, meter.log_seconds, np.zeros(len(meter.indices)))
