@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from anb_gym.generalisation.methods.beliefs import own_process
 from anb_gym.generalisation.methods.constants import Constants
 from anb_gym.generalisation.methods.donor import Average, NearestDonor
-from anb_gym.generalisation.methods.estimate import Active, Estimate, own_process
+from anb_gym.generalisation.methods.estimate import Active, Estimate, Hedged
 from anb_gym.generalisation.methods.search import LocalSearch, RandomSearch
 from anb_gym.generalisation.protocol import Method
 
@@ -19,9 +20,10 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "average": Average(),
         "donor": NearestDonor(),
         "estimate": Estimate(),
-        "active": Active(),
+        "active": Active("cost model fitted to the probes, then to networks where the front is unsure; its front"),
+        "hedged": Hedged("as active, and the fronts of four devices that are as likely after the measurements"),
         "own_process": Active(
-            "Gaussian process on the device's own times alone, measured where the front is unsure; exact search",
+            "Gaussian process on the device's own times alone, measured where the front is unsure",
             own_process,
         ),
         "random_search": RandomSearch(),
