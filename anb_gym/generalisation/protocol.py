@@ -39,7 +39,7 @@ class Meter:
     @property
     def left(self) -> int:
         """How many measurements are left."""
-        return self.budget - len(self._times)
+        return max(0, self.budget - len(self._times))
 
     @property
     def indices(self) -> Indices:
@@ -101,5 +101,6 @@ class Method(Protocol):
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
         """Designs for the device behind a meter, with at most its budget of measurements.
 
-        What was measured is known exactly: the runner sees to that in the answer.
+        What was measured is known exactly: the runner sees to that in the answer. With a larger budget the method goes
+        on with the same meter: some measurements are made already.
         """

@@ -21,7 +21,7 @@ from anb_gym.hardware import generate
 from anb_gym.space import SPACE
 
 #: Devices that margins are calibrated on: their seeds are neither for training nor for tests.
-CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_010)
+CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_006)
 #: Violations that margins are calibrated to, and the margins there are, in standard deviations.
 VIOLATIONS: Final = 0.05
 MARGINS: Final = tuple(np.concatenate([np.arange(0.0, 3.0, 0.125), np.geomspace(3.0, 30.0, 15)]).tolist())
@@ -70,43 +70,50 @@ class Run:
     margin_excess: float
 
 
-def answer_of(method: Method, known: Knowledge, device: Device, budget: int) -> Answer:
-    """A method's designs for a device, with what it has measured, whose times are known exactly.
+def answers(
+    method: Method, known: Knowledge, device: Device, budgets: Sequence[int] = BUDGETS
+) -> Iterator[tuple[int, Answer]]:
+    """A method's designs for a device with rising budgets, with what it has measured, whose times are known exactly.
+
+    Yields:
+        Each budget, and the answer.
 
     Raises:
         ValueError: There are more than :data:`~anb_gym.generalisation.protocol.N_DESIGNS` designs.
     """
-    meter = Meter(device, budget)
-    found = method(known, meter)
-    if len(found.indices) > N_DESIGNS:
-        raise ValueError(f"an answer must have at most {N_DESIGNS} designs, got {len(found.indices)}")
-    indices = np.concatenate([meter.indices, found.indices])
-    logs = np.concatenate([meter.log_seconds, found.log_seconds])
-    std = np.concatenate([np.zeros(len(meter.indices)), found.std])
-    _, first = np.unique(indices, return_index=True)
-    return Answer(indices[first], logs[first], std[first])
+    meter = Meter(device, 0)
+    for budget in budgets:
+        meter.budget = budget
+        found = method(known, meter)
+        if len(found.indices) > N_DESIGNS:
+            raise ValueError(f"an answer must have at most {N_DESIGNS} designs, got {len(found.indices)}")
+        indices = np.concatenate([meter.indices, found.indices])
+        logs = np.concatenate([meter.log_seconds, found.log_seconds])
+        std = np.concatenate([np.zeros(len(meter.indices)), found.std])
+        _, first = np.unique(indices, return_index=True)
+        yield budget, Answer(indices[first], logs[first], std[first])
 
 
-def run(method: str, device: Device, folder: Path, budgets: Sequence[int] = BUDGETS) -> list[Run]:
-    """Runs a method on a device with each budget; what was run before is read from the folder.
+def run(method: str, device: Device, folder: Path) -> list[Run]:
+    """Runs a method on a device with all budgets, unless the folder has the results already.
 
     Raises:
         ResultsError: A file in the folder is damaged.
     """
     path = folder / "runs" / method / f"{device.name.replace('/', '-')}.json"
-    done = {found.budget: found for found in (_read(path) if path.exists() else [])}
-    missing = [budget for budget in budgets if budget not in done]
-    if missing:
-        margins = _margins(method, device.kind, device.leave_out, folder, missing)
-        known = load_knowledge(device.kind, device.leave_out, folder / "fronts")
-        for budget in missing:
-            done[budget] = _score(method, known, device, budget, margins[budget])
-        write_atomically(path, _encode(done.values()))
-    return [done[budget] for budget in budgets]
+    if path.exists():
+        return load_results(path)
+    known = load_knowledge(device.kind, device.leave_out, folder / "fronts")
+    margins = _margins(method, known, folder)
+    found = [
+        _score(method, device, budget, answer, margins[budget])
+        for budget, answer in answers(METHODS[method], known, device)
+    ]
+    save_results(found, path)
+    return found
 
 
-def _score(method: str, known: Knowledge, device: Device, budget: int, margin: float) -> Run:
-    answer = answer_of(METHODS[method], known, device, budget)
+def _score(method: str, device: Device, budget: int, answer: Answer, margin: float) -> Run:
     points = true_points(answer, device)
     plain, careful = (under_bounds(answer, points, device, m) for m in (0.0, margin))
     return Run(
@@ -126,26 +133,22 @@ def _score(method: str, known: Knowledge, device: Device, budget: int, margin: f
     )
 
 
-def _margins(
-    method: str, kind: str, leave_out: str | None, folder: Path, budgets: Sequence[int]
-) -> dict[int, float]:
+def _margins(method: str, known: Knowledge, folder: Path) -> dict[int, float]:
     """The least margin with at most 5 % violations on generated devices, by budget."""
-    path = folder / "margins" / method / f"{kind}-{leave_out or 'all'}.json"
-    known = {int(budget): float(margin) for budget, margin in _object(path).items()}
-    if missing := [budget for budget in budgets if budget not in known]:
-        knowledge = load_knowledge(kind, leave_out, folder / "fronts")
-        devices = list(_calibration_devices(knowledge))
-        for budget in missing:
-            shares = np.mean([_violations(METHODS[method], knowledge, device, budget) for device in devices], axis=0)
-            known[budget] = MARGINS[int(np.argmax(shares <= max(VIOLATIONS, shares.min() + _NEARLY)))]
-        write_atomically(path, (json.dumps({str(b): known[b] for b in sorted(known)}) + "\n").encode())
-    return known
-
-
-def _violations(method: Method, known: Knowledge, device: Device, budget: int) -> FloatArray:
-    answer = answer_of(method, known, device, budget)
-    points = true_points(answer, device)
-    return np.array([under_bounds(answer, points, device, margin).violations for margin in MARGINS])
+    path = folder / "margins" / method / f"{known.kind}-{known.leave_out or 'all'}.json"
+    if not path.exists():
+        shares = np.zeros((len(BUDGETS), len(MARGINS)))
+        for device in _calibration_devices(known):
+            for row, (_, answer) in enumerate(answers(METHODS[method], known, device)):
+                points = true_points(answer, device)
+                shares[row] += [under_bounds(answer, points, device, margin).violations for margin in MARGINS]
+        shares /= len(CALIBRATION_SEEDS)
+        most = np.maximum(VIOLATIONS, shares.min(axis=1) + _NEARLY)
+        chosen = (shares <= most[:, None]).argmax(axis=1)
+        content = {str(budget): MARGINS[place] for budget, place in zip(BUDGETS, chosen, strict=True)}
+        write_atomically(path, (json.dumps(content) + "\n").encode())
+    fields = read_object(path, ResultsError)
+    return {budget: float(fields.get(str(budget), float)) for budget in BUDGETS}
 
 
 def _calibration_devices(known: Knowledge) -> Iterator[Device]:
@@ -174,7 +177,15 @@ def load_results(path: Path) -> list[Run]:
     Raises:
         ResultsError: The file is missing, damaged or of another schema.
     """
-    return _read(path)
+    fields = read_object(path, ResultsError)
+    fields.check_schema(SCHEMA)
+    names = list(Run.__dataclass_fields__)
+    if fields.items("fields", str) != names:
+        raise fields.refusal(f"fields must be {', '.join(names)}")
+    rows = fields.items("runs", list)
+    if any(len(row) != len(names) for row in rows):
+        raise fields.refusal(f"runs must have {len(names)} values each")
+    return [Run(*(float("nan") if value is None else value for value in row)) for row in rows]
 
 
 def _encode(runs: Any) -> bytes:
@@ -189,19 +200,3 @@ def _short(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if np.isfinite(value) else None
     return value
-
-
-def _read(path: Path) -> list[Run]:
-    fields = read_object(path, ResultsError)
-    fields.check_schema(SCHEMA)
-    names = list(Run.__dataclass_fields__)
-    if fields.items("fields", str) != names:
-        raise fields.refusal(f"fields must be {', '.join(names)}")
-    rows = fields.items("runs", list)
-    if any(len(row) != len(names) for row in rows):
-        raise fields.refusal(f"runs must have {len(names)} values each")
-    return [Run(*(float("nan") if value is None else value for value in row)) for row in rows]
-
-
-def _object(path: Path) -> dict[str, Any]:
-    return dict(read_object(path, ResultsError).content) if path.exists() else {}

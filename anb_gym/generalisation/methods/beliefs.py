@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.complexity import count
-from anb_gym.generalisation.knowledge import STARTS, Knowledge, host_bound
+from anb_gym.generalisation.knowledge import STARTS, Knowledge
 from anb_gym.generalisation.protocol import Meter
 from anb_gym.hardware import N_PROBES, probe_states
+from anb_gym.hardware.estimation import Estimate, estimate, log_seconds
 from anb_gym.space import N_BLOCKS, SPACE, States
 
 #: Standard deviation of a measurement, relative: what sums over blocks miss of a device.
 NOISE: Final = 0.01
-#: Steps in which training devices are moved to what was measured.
-_STEPS: Final = 4
+#: Devices that stand for what is unknown.
+_DRAWS: Final = 400
 #: The least that all cells together, relative to the probes' mean, are taken to need.
 _LEAST: Final = 1e-3
-
-
-class Times(NamedTuple):
-    """Beliefs about logarithms of networks' seconds: mean, ``float64`` (n,), and covariance, ``float64`` (n, n)."""
-
-    mean: FloatArray
-    covariance: FloatArray
 
 
 class Belief(Protocol):
@@ -40,63 +34,39 @@ class Belief(Protocol):
     @property
     def cells(self) -> FloatArray: ...
 
-    def times(self, states: States) -> Times:
-        """What is believed of networks' times."""
+    def times(self, states: States) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the logarithms of networks' seconds, ``float64`` (n,) both."""
+
+    def covariance(self, states: States) -> FloatArray:
+        """Covariance of the same, ``float64`` (n, n)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Ensemble:
-    """Devices, each as likely as any other.
+@dataclass(frozen=True)
+class Fitted:
+    """The device estimated with what generated devices have in common, see :mod:`anb_gym.hardware.estimation`."""
 
-    Attributes:
-        log_cells: Logarithms of seconds of their block states, ``float64`` (devices, 264).
-        hosts: Their hosts' seconds, ``float64`` (devices,).
-    """
-
-    log_cells: FloatArray
-    hosts: FloatArray
+    estimate: Estimate
 
     @property
     def cells(self) -> FloatArray:
-        # Slow devices must not count more than fast ones.
-        seconds = np.exp(self.log_cells)
-        mean: FloatArray = (seconds / seconds.sum(axis=1, keepdims=True)).mean(axis=0)
-        return mean
+        return self.estimate.tables.values
 
-    def each(self, states: States) -> FloatArray:
-        """Logarithms of networks' seconds on each device, ``float64`` (devices, n)."""
-        seconds = np.exp(self.log_cells)
-        alone = np.stack([seconds[:, column] for column in (states + STARTS).T]).sum(axis=0)
-        return np.log(host_bound(alone, self.hosts[:, None]))
+    def times(self, states: States) -> tuple[FloatArray, FloatArray]:
+        return self.estimate.predict(states)
 
-    def times(self, states: States) -> Times:
-        each = self.each(states)
-        return Times(each.mean(axis=0), np.atleast_2d(np.cov(each, rowvar=False)))
+    def covariance(self, states: States) -> FloatArray:
+        each = log_seconds(*self.estimate.samples(_DRAWS), states)
+        found: FloatArray = np.cov(each, rowvar=False)
+        return found
+
+    def draws(self, n: int) -> FloatArray:
+        """Cells of devices that the measurements allow, ``float64`` (n, 264)."""
+        return self.estimate.samples(n)[0]
 
 
-def of_training(known: Knowledge, meter: Meter) -> Ensemble:
-    """The training devices, moved to what was measured.
-
-    An ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013,
-    https://doi.org/10.1016/j.cageo.2012.03.011): each step moves the logarithms of all cells of every device by what
-    linear regression over the ensemble says of the difference between its own and the measured logarithms of times, with
-    the measurements' variance times the number of steps. Exact for a normal distribution; a few steps instead of one
-    follow what is curved.
-    """
-    log_cells = np.log(known.cells)
-    ensemble = Ensemble(log_cells, known.hosts)
-    if not len(meter.indices):
-        return ensemble
-    rng = np.random.default_rng(0)
-    variance = _STEPS * NOISE**2
-    for _ in range(_STEPS):
-        each = ensemble.each(meter.states)
-        apart, here = ensemble.log_cells - ensemble.log_cells.mean(axis=0), each - each.mean(axis=0)
-        own = here.T @ here / (len(each) - 1) + variance * np.eye(each.shape[1])
-        weights = np.linalg.solve(own, here.T @ apart / (len(each) - 1))
-        measured = meter.log_seconds + np.sqrt(variance) * rng.standard_normal(each.shape)
-        ensemble = Ensemble(ensemble.log_cells + (measured - each) @ weights, known.hosts)
-    return ensemble
+def of_training(known: Knowledge, meter: Meter) -> Fitted:
+    """The device as the measurements and the generated devices tell it."""
+    return Fitted(estimate(meter.states, np.exp(meter.log_seconds), known.kind, known.leave_out, NOISE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,20 +75,24 @@ class Process:
 
     Attributes:
         cells: Expected, relative to ``unit``, ``float64`` (264,).
-        covariance: ``float64`` (264, 264).
+        cells_covariance: ``float64`` (264, 264).
         unit: Seconds.
         unit_std: Standard deviation of its logarithm.
     """
 
     cells: FloatArray
-    covariance: FloatArray
+    cells_covariance: FloatArray
     unit: float
     unit_std: float
 
-    def times(self, states: States) -> Times:
+    def times(self, states: States) -> tuple[FloatArray, FloatArray]:
+        std = np.sqrt(np.maximum(np.diag(self.covariance(states)), 0.0))
+        return np.log(self.relative(states) * self.unit), std
+
+    def covariance(self, states: States) -> FloatArray:
         times = self.relative(states)
         covariance = self.cross(states)[states + STARTS].sum(axis=1) / times / times[:, None]
-        return Times(np.log(times * self.unit), covariance + self.unit_std**2)
+        return covariance + self.unit_std**2
 
     def relative(self, states: States) -> FloatArray:
         """Expected relative times, ``float64`` (n,)."""
@@ -127,7 +101,7 @@ class Process:
 
     def cross(self, states: States) -> FloatArray:
         """Covariances of all cells with networks' times, ``float64`` (264, n)."""
-        total: FloatArray = self.covariance[:, states + STARTS].sum(axis=2)
+        total: FloatArray = self.cells_covariance[:, states + STARTS].sum(axis=2)
         return total
 
 

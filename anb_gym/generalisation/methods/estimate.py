@@ -8,17 +8,15 @@ from typing import Final
 import numpy as np
 
 from anb_gym.generalisation.knowledge import Knowledge, front_from
-from anb_gym.generalisation.methods.beliefs import NOISE, Belief, Ensemble, of_training
+from anb_gym.generalisation.methods.beliefs import NOISE, Belief, Fitted, of_training
 from anb_gym.generalisation.methods.scaled import thinned
 from anb_gym.generalisation.protocol import Answer, Meter
 from anb_gym.hardware import N_PROBES
 from anb_gym.space import SPACE, Indices, States
 
-#: Networks that are chosen at a time, before the front is looked for again, as a share of those measured.
-_AT_ONCE: Final = 0.5
 #: Members of a front among which they are chosen.
 _CANDIDATES: Final = 200
-#: Devices of an ensemble whose fronts are designed as well.
+#: Other devices that the measurements allow, whose fronts are designed as well.
 _SAMPLES: Final = 4
 
 
@@ -54,9 +52,12 @@ class Active:
         meter.measure_probes()
         belief = self.believe(known, meter)
         while meter.left:
-            front = thinned(front_from(belief.cells, known.pool_states), _CANDIDATES)
-            several = max(N_PROBES, int(_AT_ONCE * len(meter.indices)))
-            meter.measure(_most_telling(belief, front, min(several, meter.left)))
+            front = np.setdiff1d(front_from(belief.cells, known.pool_states), meter.indices)
+            if not len(front):  # all is measured that is thought best
+                front = np.setdiff1d(known.pool, meter.indices)
+            # As many again as were measured, before the front is looked for again.
+            several = max(N_PROBES, len(meter.indices))
+            meter.measure(_most_telling(belief, thinned(front, _CANDIDATES), min(several, meter.left)))
             belief = self.believe(known, meter)
         return belief
 
@@ -66,9 +67,8 @@ class Hedged(Active):
 
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
         belief = self.learn(known, meter)
-        assert isinstance(belief, Ensemble)
-        rows = np.exp(belief.log_cells[:_SAMPLES])
-        fronts = [front_from(cells, known.pool_states) for cells in (belief.cells, *rows)]
+        others = belief.draws(_SAMPLES) if isinstance(belief, Fitted) else []
+        fronts = [front_from(cells, known.pool_states) for cells in (belief.cells, *others)]
         return _of(belief, np.unique(np.concatenate(fronts)))
 
 
@@ -79,13 +79,12 @@ def answer(belief: Belief, start: States) -> Answer:
 
 def _of(belief: Belief, indices: Indices) -> Answer:
     indices = thinned(indices)
-    mean, covariance = belief.times(SPACE.index_to_states(indices))
-    return Answer(indices, mean, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+    return Answer(indices, *belief.times(SPACE.index_to_states(indices)))
 
 
 def _most_telling(belief: Belief, candidates: Indices, n: int) -> Indices:
     """The candidates after whose measurement least remains unknown of all of them, chosen one after the other."""
-    rest = belief.times(SPACE.index_to_states(candidates)).covariance
+    rest = belief.covariance(SPACE.index_to_states(candidates))
     chosen: list[int] = []
     for _ in range(min(n, len(candidates))):
         gains = (rest**2).sum(axis=1) / (np.diag(rest) + NOISE**2)

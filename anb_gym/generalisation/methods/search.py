@@ -26,23 +26,28 @@ class RandomSearch:
 
 
 class LocalSearch:
-    """The best constants for half of the budget, then changes of one block of the best that were measured."""
+    """In turn the next of the best constants and a change of one block of the best that were measured."""
 
-    about = "half of the budget for the best constants, half for changes of one block of the best measured"
+    about = "in turn one of the best constants and a change of one block of the best that were measured"
 
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
-        rng = _generator(meter)
-        meter.measure(best_constants(known)[: (meter.budget + 1) // 2])
+        constants, rng = best_constants(known), _generator(meter)
         while meter.left:
-            parent = SPACE.index_to_states(rng.choice(_best(meter))[None])
-            block = rng.integers(N_BLOCKS)
-            parent[0, block] = rng.integers(SPACE.block_sizes[block])
-            meter.measure(SPACE.states_to_index(parent))
-        return _measured(meter, rng, best_constants(known)[:1])
+            number = len(meter.indices)
+            if number % 2 == 0:
+                new = [index for index in constants.tolist() if index not in set(meter.indices.tolist())][:1]
+                meter.measure(np.array(new, dtype=np.int64))
+            if number % 2 or number == len(meter.indices):
+                parent = SPACE.index_to_states(rng.choice(_best(meter))[None])
+                block = rng.integers(N_BLOCKS)
+                parent[0, block] = rng.integers(SPACE.block_sizes[block])
+                meter.measure(SPACE.states_to_index(parent))
+        return _measured(meter, rng, constants[:1])
 
 
 def _generator(meter: Meter) -> np.random.Generator:
-    return np.random.default_rng([0, zlib.crc32(meter.name.encode())])
+    """Of the device and of how many measurements were made."""
+    return np.random.default_rng([len(meter.indices), zlib.crc32(meter.name.encode())])
 
 
 def _best(meter: Meter) -> Indices:
