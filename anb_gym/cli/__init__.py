@@ -25,6 +25,7 @@ from anb_gym.cli import (
     evaluate,
     fit,
     front,
+    generalisation,
     leaderboard,
     policies,
     probes,
@@ -42,7 +43,7 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
     *(train, evaluate, design, enjoy, probes),
-    *(study, policies, validate, reproduce, leaderboard, difficulty, collect, proxy_search),
+    *(study, policies, validate, reproduce, leaderboard, difficulty, generalisation, collect, proxy_search),
 )
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (

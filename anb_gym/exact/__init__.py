@@ -33,4 +33,6 @@ __all__ = [
 ]
 
 # The search is imported when it is first used: its module compiles with numba.
-__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "pareto_front"), "nearby": ("nearby_front",)})
+__getattr__, __dir__ = submodules(
+    __name__, "exact", names={"api": ("maximize", "pareto_front"), "nearby": ("nearby_front",)}
+)

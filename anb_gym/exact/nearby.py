@@ -8,13 +8,11 @@ from anb_gym.exact.archive import empty_archive, insert
 from anb_gym.exact.functions import from_objectives
 from anb_gym.exact.neighbourhood import try_changes
 from anb_gym.exact.objectives import TableObjectives
-from anb_gym.space import SPACE, States
+from anb_gym.space import States
 from anb_gym.surrogates.tables import BlockTables
 
 
-def nearby_front(
-    tables_a: BlockTables, tables_b: BlockTables, maximize: tuple[bool, bool], start: States
-) -> States:
+def nearby_front(tables_a: BlockTables, tables_b: BlockTables, maximize: tuple[bool, bool], start: States) -> States:
     """Pareto local search: changes of single blocks of the best of some architectures, while any improves the front.
 
     Nothing certifies it. From the exact fronts of 50 other devices it found 99 % of the members of a new device's, and

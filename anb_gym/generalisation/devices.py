@@ -16,7 +16,7 @@ from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.hardware import FAMILIES, generate
-from anb_gym.metrics import DEVICE_METRICS, DIRECTIONS
+from anb_gym.metrics import DEVICE_METRICS
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.links import Link
 from anb_gym.surrogates.tables import BlockTables
