@@ -1,4 +1,4 @@
-"""A front that is nearly exact in a fraction of the time: from the front of known architectures, by changes of a block."""
+"""A front that is nearly exact in a fraction of the time: changes of a block, from architectures that are known."""
 
 from __future__ import annotations
 

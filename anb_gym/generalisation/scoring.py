@@ -12,8 +12,8 @@ from anb_gym.generalisation.devices import Device, accuracy, product, to_metric
 from anb_gym.generalisation.protocol import Answer
 from anb_gym.space import SPACE
 
-#: Bounds, at even ratios between nadir and ideal of the exact front's metric, both excluded: so the bounds of a device's
-#: throughput and of a latency that is its reciprocal are the same.
+#: Bounds, at even ratios between nadir and ideal of the exact front's metric, both excluded: so the bounds of a
+#: device's throughput and of a latency that is its reciprocal are the same.
 N_BOUNDS: Final = 50
 #: The reference point is the nadir made worse by this share of the front's extent, see :mod:`anb_gym.calibration`.
 _BEYOND: Final = 0.1

@@ -108,8 +108,8 @@ class Process:
 def own_process(known: Knowledge, meter: Meter) -> Process:
     """A Gaussian process over block states that has seen no device, given what was measured.
 
-    Of a time relative to the probes' mean, half is expected to go with multiply-accumulates, a quarter with layers and a
-    quarter is constant; each may be as much again, and a cell's deviation half of what is expected of it. Deviations of
+    Of a time relative to the probes' mean, half is expected to go with multiply-accumulates, a quarter with layers and
+    a quarter is constant; each may be as much again, and a cell's deviation half of what is expected of it. Deviations of
     two states of a block correlate at 0.7 for each choice in which they differ.
     """
     m = len(meter.indices)
