@@ -109,8 +109,8 @@ def own_process(known: Knowledge, meter: Meter) -> Process:
     """A Gaussian process over block states that has seen no device, given what was measured.
 
     Of a time relative to the probes' mean, half is expected to go with multiply-accumulates, a quarter with layers and
-    a quarter is constant; each may be as much again, and a cell's deviation half of what is expected of it. Deviations of
-    two states of a block correlate at 0.7 for each choice in which they differ.
+    a quarter is constant; each may be as much again, and a cell's deviation half of what is expected of it.
+    Deviations of two states of a block correlate at 0.7 for each choice in which they differ.
     """
     m = len(meter.indices)
     n_probes = min(m, N_PROBES)
