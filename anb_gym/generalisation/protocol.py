@@ -71,7 +71,7 @@ class Meter:
 
     def measure_probes(self) -> None:
         """Measures the probes, as many as can be, the most informative first."""
-        self.measure(np.array(PROBES[: self.left], dtype=np.int64))
+        self.measure(np.array(PROBES[: self.budget], dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,3 +63,11 @@ def test_results_come_back(tmp_path):
     (again,) = load_results(tmp_path / "results.json")
     assert again.loss != again.loss
     assert (again.method, again.coverage, again.margin) == ("donor", 0.5, 2.0)
+
+
+def test_a_larger_budget_goes_on_with_the_probes():
+    meter = Meter(DEVICES["cpu/throughput"], 5)
+    meter.measure_probes()
+    meter.budget = 10
+    meter.measure_probes()
+    assert meter.indices.tolist() == list(PROBES)
