@@ -55,7 +55,7 @@ def report(
     ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
     text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256, validation=tuned)
     if dataset.sha256 == SHA256:
-        known = [metric for metric in metrics if artefact_path(folder, families[0], metric).exists()]
+        known = [m for m in metrics if m in dataset.metrics and artefact_path(folder, families[0], m).exists()]
         text += thin_section({metric: thin_parts(dataset, folder, families[0], metric) for metric in known})
         if blocks:
             wanted = [metric for metric in known if metric in BLOCK_METRICS]
