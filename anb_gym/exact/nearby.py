@@ -42,7 +42,8 @@ def nearby_front(tables_a: BlockTables, tables_b: BlockTables, maximize: tuple[b
     functions = from_objectives(objectives).combined(np.diag(scale))
     archive = empty_archive()
     for row in rows:
-        insert(archive, *(values[row] * scale), start[row].astype(np.int64), objectives.resolution * scale)
+        a, b = values[row] * scale
+        insert(archive, a, b, start[row].astype(np.int64), objectives.resolution * scale)
     try_changes(
         functions.sizes,
         functions.unary,

@@ -98,7 +98,7 @@ class Knowledge:
         """
         means = self.mean_seconds
         shares: FloatArray = (self.cells / means[:, None]).mean(axis=0)
-        return shares * np.exp(np.log(means).mean())
+        return shares * float(np.exp(np.log(means).mean()))
 
     @cached_property
     def mean_seconds(self) -> FloatArray:

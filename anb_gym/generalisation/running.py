@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import read_object, write_atomically
+from anb_gym._files import Fields, read_object, write_atomically
 from anb_gym.generalisation.devices import Device, generated_device, real_devices
 from anb_gym.generalisation.knowledge import Knowledge, load_knowledge
 from anb_gym.generalisation.methods import METHODS
@@ -183,7 +183,23 @@ def load_results(path: Path) -> list[Run]:
     rows = fields.items("runs", list)
     if any(len(row) != len(names) for row in rows):
         raise fields.refusal(f"runs must have {len(names)} values each")
-    return [Run(*(float("nan") if value is None else value for value in row)) for row in rows]
+    return [_run(row, fields) for row in rows]
+
+
+def _run(row: list[Any], fields: Fields) -> Run:
+    """A run as it was written; NaN is null in the file."""
+    values = dict(zip(Run.__dataclass_fields__, row, strict=True))
+    kinds = {"str": str, "int": int}
+    for name, field_ in Run.__dataclass_fields__.items():
+        kind, value = kinds.get(str(field_.type), float), values[name]
+        if kind is float:
+            value = float("nan") if value is None else value
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise fields.refusal(f"{name} of a run must be a number or null, got {value!r}")
+            values[name] = float(value)
+        elif type(value) is not kind:
+            raise fields.refusal(f"{name} of a run must be of type {kind.__name__}, got {value!r}")
+    return Run(**values)
 
 
 def _encode(runs: Any) -> bytes:

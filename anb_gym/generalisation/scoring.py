@@ -76,7 +76,7 @@ def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: flo
 def limits(device: Device) -> tuple[FloatArray, FloatArray]:
     """Bounds as logarithms of seconds, and the largest accuracy under each, ``float64`` (N_BOUNDS,) both."""
     accuracies, seconds = device.front.T
-    bounds = np.linspace(*np.log(seconds[[0, -1]]), N_BOUNDS + 2)[1:-1]
+    bounds = np.linspace(np.log(seconds[0]), np.log(seconds[-1]), N_BOUNDS + 2)[1:-1]
     best = np.maximum.accumulate(accuracies)
     return bounds, best[np.searchsorted(np.log(seconds), bounds + 1e-12, side="right") - 1]
 

@@ -91,7 +91,7 @@ class Process:
 
     def covariance(self, states: States) -> FloatArray:
         times = self.relative(states)
-        covariance = self.cross(states)[states + STARTS].sum(axis=1) / times / times[:, None]
+        covariance: FloatArray = self.cross(states)[states + STARTS].sum(axis=1) / times / times[:, None]
         return covariance + self.unit_std**2
 
     def relative(self, states: States) -> FloatArray:

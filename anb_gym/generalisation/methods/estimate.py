@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Hedged(Active):
 
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
         belief = self.learn(known, meter)
-        others = belief.draws(_SAMPLES) if isinstance(belief, Fitted) else []
+        others: Any = belief.draws(_SAMPLES) if isinstance(belief, Fitted) else []
         fronts = [front_from(cells, known.pool_states) for cells in (belief.cells, *others)]
         return _of(belief, np.unique(np.concatenate(fronts)))
 

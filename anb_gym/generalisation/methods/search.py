@@ -55,7 +55,8 @@ def _best(meter: Meter) -> Indices:
     accuracies, times = accuracy(meter.states), meter.log_seconds
     order = np.lexsort((-accuracies, times))
     best = np.maximum.accumulate(accuracies[order])
-    return meter.indices[order[np.concatenate([[True], accuracies[order][1:] > best[:-1]])]]
+    members: Indices = meter.indices[order[np.concatenate([[True], accuracies[order][1:] > best[:-1]])]]
+    return members
 
 
 def _measured(meter: Meter, rng: np.random.Generator, otherwise: Indices | None = None) -> Answer:
