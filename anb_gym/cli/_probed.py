@@ -17,11 +17,11 @@ from anb_gym._errors import integer, positive
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.devices import KINDS
-from anb_gym.hardware.times import Times, in_unit, read_times
 
 if TYPE_CHECKING:
     from anb_gym.fronts.unseen import EstimatedFront
     from anb_gym.hardware.estimation import Estimate
+    from anb_gym.hardware.times import Times
 
 #: Designs of a front if no number is given.
 _FRONT: Final = 11
@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _times(path: Path, kind: str | None) -> Times:
+    from anb_gym.hardware.times import read_times
+
     if not path.is_dir():
         return read_times(path, kind)
     with needing("construction"):
@@ -91,6 +93,7 @@ def _chosen(asked: dict[str, float], kind: str, front: EstimatedFront) -> list[i
         ValueError: The bound can be met by none; the message names the nearest that can.
     """
     from anb_gym.fronts.unseen import LEVEL
+    from anb_gym.hardware.times import in_unit
 
     (name, value), *_ = [*asked.items(), ("front", _FRONT)]
     if name == "front":
@@ -109,6 +112,8 @@ def _chosen(asked: dict[str, float], kind: str, front: EstimatedFront) -> list[i
 def _print(
     options: argparse.Namespace, times: Times, found: Estimate, front: EstimatedFront, chosen: list[int]
 ) -> None:
+    from anb_gym.hardware.times import in_unit
+
     unit = KINDS[times.kind][0]
     interval = _interval(found, front, chosen)
     records: list[dict[str, Any]] = [
@@ -163,6 +168,8 @@ def _print(
 
 def _interval(found: Estimate, front: EstimatedFront, rows: list[int]) -> list[list[float]]:
     """Ends of the intervals of one measurement, ascending, in the metric's unit."""
+    from anb_gym.hardware.times import in_unit
+
     half = NormalDist().inv_cdf(0.5 + _SHARE / 2) * np.sqrt(front.std[rows] ** 2 + found.noise**2)
     ends: FloatArray = np.exp(front.mean[rows] + np.stack([-half, half]))
     return [[float(end) for end in row] for row in np.sort(in_unit(found.kind, ends).T, axis=1)]

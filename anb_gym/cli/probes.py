@@ -9,13 +9,12 @@ from anb_gym._errors import integer
 from anb_gym._extras import needing
 from anb_gym.cli._options import output
 from anb_gym.devices import KINDS
-from anb_gym.hardware.times import FILE, TimesError, read_rows, write_table
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     probes = commands.add_parser("probes", help="write or measure the networks that tell most of a new device")
-    probes.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"for {FILE} and the networks")
+    probes.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for probes.csv and the networks")
     probes.add_argument("--kind", choices=list(KINDS), default="throughput", help="what is measured")
     probes.add_argument("--add", nargs="+", default=[], metavar="ARCHITECTURE", help="further networks")
     probes.add_argument("--resolution", type=int, default=224, help="side of the images in pixels, by default 224")
@@ -27,6 +26,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
+    from anb_gym.hardware.times import FILE, TimesError, read_rows
+
     for name in ("resolution", "batch", "repeats"):
         integer(getattr(options, name), 1, f"--{name}")
     with needing("construction"):
@@ -40,6 +41,8 @@ def _run(options: argparse.Namespace) -> None:
         files = [file.name for file in write_networks(options.out, architectures, options.resolution, options.batch)]
 
         def save() -> None:
+            from anb_gym.hardware.times import write_table
+
             rows = zip(values, files, values.values(), strict=True)
             write_table(path, options.kind, list(rows))
 

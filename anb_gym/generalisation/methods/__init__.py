@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from anb_gym._lazy import submodules
 from anb_gym.generalisation.methods.beliefs import own_process
 from anb_gym.generalisation.methods.constants import Constants
 from anb_gym.generalisation.methods.donor import Average, NearestDonor
@@ -30,3 +31,5 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "local_search": LocalSearch(),
     }
 )
+
+__getattr__, __dir__ = submodules(__name__)
