@@ -23,7 +23,7 @@ from anb_gym.calibration import (
 )
 from anb_gym.construction.dataset import Dataset
 from anb_gym.devices import DEVICES
-from anb_gym.metrics import DIRECTIONS
+from anb_gym.metrics import DIRECTIONS, GENERATED
 from anb_gym.rewards import Product, make_reward
 from anb_gym.surrogates.store import FAMILIES, load_shipped
 from anb_gym.tasks import TASKS, Task, get_task, select_tasks
@@ -39,7 +39,7 @@ def test_ids() -> None:
 
 
 def test_every_metric_has_a_direction() -> None:
-    assert set(DIRECTIONS) == set(METRICS)
+    assert set(DIRECTIONS) == {*METRICS, *GENERATED.values()}
     assert get_task("VCK190").directions == ("max", "max")
     assert get_task("VCK190-Latency").directions == ("max", "min")
 

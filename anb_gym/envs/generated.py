@@ -326,7 +326,7 @@ class MOGeneratedBuildEnv(GeneratedBuildEnv):
         problem, request = self.problem, self._request
         assert isinstance(problem, GeneratedProblem)
         assert isinstance(request, Designs)
-        states = problem.on(int(request.device[0])).front.states
+        states = problem.ask.on(int(request.device[0])).front.states
         rewards = problem.assess(states, request[np.zeros(len(states), dtype=np.int64)]).reward
         return list(float(gamma) ** (self.n_steps - 1) * rewards)
 
