@@ -16,6 +16,7 @@ from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.hardware import FAMILIES
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.probes import N_PROBES
 from anb_gym.space import SPACE, States
 
@@ -23,7 +24,6 @@ from anb_gym.space import SPACE, States
 FOLDER: Final = Path(__file__).parent / "pretrained" / "probes"
 #: Block states of all blocks, and those of each block among them.
 N_CELLS: Final = int(SPACE.block_sizes.sum())
-STARTS: Final = np.cumsum(SPACE.block_sizes) - SPACE.block_sizes
 BLOCKS: Final = tuple(
     slice(int(start), int(start + size)) for start, size in zip(STARTS, SPACE.block_sizes, strict=True)
 )

@@ -13,12 +13,13 @@ from anb_gym._errors import integer, positive
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.hardware import TRAIN_SEEDS
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.hardware.probes import probe_states
 from anb_gym.space import N_BLOCKS, SPACE, States
 
-from .probe_policy import BLOCKS, N_CELLS, STARTS, ProbePolicy, price_of, sample, softmax, untrained
+from .probe_policy import BLOCKS, N_CELLS, ProbePolicy, price_of, sample, softmax, untrained
 
 #: How many times its price a unit of log time beyond the bound costs.
 _PENALTY: Final = 6.0

@@ -18,6 +18,7 @@ import numpy as np
 
 from anb_gym import Benchmark
 from anb_gym._types import FloatArray
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.metrics import DEVICE_METRICS
@@ -33,8 +34,7 @@ NOISE = 0.01
 def log_times(states: States, seeds: range) -> FloatArray:
     """Logarithms of seconds, ``float64`` (2 n, m): of throughput on n devices, then of latency."""
     seconds, host, latency = tables(draw(seeds, load_prior()))
-    starts = np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
-    cells = states + starts
+    cells = states + STARTS
     of_throughput = np.maximum(seconds[:, cells].sum(axis=2), host[:, None])
     return np.log(np.concatenate([of_throughput, latency[:, cells].sum(axis=2)]))
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
-from anb_gym.hardware.costs import DEVIATIONS, KINDS, PARAMETERS, WIDTHS, block_times, mean
+from anb_gym.hardware.costs import DEVIATIONS, KINDS, PARAMETERS, STARTS, WIDTHS, block_times, mean
 from anb_gym.hardware.generated import LIMIT, draw, tables
 from anb_gym.hardware.prior import FAMILIES, PATH, SCHEMA, Fit, Prior, load_prior, posterior
 from anb_gym.metrics import DEVICE_METRICS
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PATH)
     options = parser.parse_args()
     states = SPACE.as_states(SPACE.sample(JUDGED.stop, np.random.default_rng(0)))
-    positions = states + np.cumsum(SPACE.block_sizes) - SPACE.block_sizes
+    positions = states + STARTS
     truths = {metric: truth_of(metric, states) for metric in DEVICE_METRICS}
 
     base, fits = posterior([]), {}

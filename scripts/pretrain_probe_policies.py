@@ -25,6 +25,7 @@ from anb_gym.calibration import front_scale
 from anb_gym.hardware import FAMILIES
 from anb_gym.hardware.estimation import estimate
 from anb_gym.hardware.probes import probe_states
+from anb_gym.hardware.units import to_seconds
 from anb_gym.metrics import DEVICE_METRICS
 from anb_gym.pareto import normalised_hypervolume
 from anb_gym.space import States
@@ -36,7 +37,7 @@ SHOTS, N_BOUNDS = (16, 64, 256), 50
 def seconds_of(metric: str, states: States) -> FloatArray:
     """True seconds of a device metric."""
     values = Benchmark().query_states(states, [metric])[metric]
-    return values / 1e3 if metric.endswith("latency") else 1.0 / values
+    return to_seconds(metric.partition("/")[2], values)
 
 
 def coverage(metric: str, states: States) -> float:
@@ -53,7 +54,7 @@ def under_bounds(metric: str, designs: States, mean: FloatArray, std: FloatArray
     bench = Benchmark()
     front = bench.front(metric)
     best, values = front.objectives.T
-    allowed = values / 1e3 if metric.endswith("latency") else 1.0 / values
+    allowed = to_seconds(metric.partition("/")[2], values)
     bounds = np.exp(np.linspace(np.log(allowed.min()), np.log(allowed.max()), N_BOUNDS))
     accuracy, seconds = bench.query_states(designs, ["accuracy"])["accuracy"], seconds_of(metric, designs)
     cautious = mean + margin * std

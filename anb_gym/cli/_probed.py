@@ -93,13 +93,13 @@ def _chosen(asked: dict[str, float], kind: str, front: EstimatedFront) -> list[i
         ValueError: The bound can be met by none; the message names the nearest that can.
     """
     from anb_gym.fronts.unseen import LEVEL
-    from anb_gym.hardware.times import in_unit
+    from anb_gym.hardware.units import in_unit, to_seconds
 
     (name, value), *_ = [*asked.items(), ("front", _FRONT)]
     if name == "front":
         return front.spread(int(value))
     level = 0.5 if name == "target" else LEVEL
-    seconds = float(in_unit(kind, np.array([value]))[0]) if kind == "throughput" else value / 1e3
+    seconds = float(to_seconds(kind, np.array([value]))[0])
     if (best := front.best_within(seconds, level)) is None:
         nearest = float(in_unit(kind, front.upper(level).min(keepdims=True))[0])
         raise ValueError(
@@ -112,7 +112,7 @@ def _chosen(asked: dict[str, float], kind: str, front: EstimatedFront) -> list[i
 def _print(
     options: argparse.Namespace, times: Times, found: Estimate, front: EstimatedFront, chosen: list[int]
 ) -> None:
-    from anb_gym.hardware.times import in_unit
+    from anb_gym.hardware.units import in_unit
 
     unit = KINDS[times.kind][0]
     interval = _interval(found, front, chosen)
@@ -168,7 +168,7 @@ def _print(
 
 def _interval(found: Estimate, front: EstimatedFront, rows: list[int]) -> list[list[float]]:
     """Ends of the intervals of one measurement, ascending, in the metric's unit."""
-    from anb_gym.hardware.times import in_unit
+    from anb_gym.hardware.units import in_unit
 
     half = NormalDist().inv_cdf(0.5 + _SHARE / 2) * np.sqrt(front.std[rows] ** 2 + found.noise**2)
     ends: FloatArray = np.exp(front.mean[rows] + np.stack([-half, half]))

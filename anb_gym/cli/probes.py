@@ -26,7 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
-    from anb_gym.hardware.times import FILE, TimesError, read_rows
+    from anb_gym.hardware.times import FILE, TimesError, read_rows, write_table
 
     for name in ("resolution", "batch", "repeats"):
         integer(getattr(options, name), 1, f"--{name}")
@@ -41,8 +41,6 @@ def _run(options: argparse.Namespace) -> None:
         files = [file.name for file in write_networks(options.out, architectures, options.resolution, options.batch)]
 
         def save() -> None:
-            from anb_gym.hardware.times import write_table
-
             rows = zip(values, files, values.values(), strict=True)
             write_table(path, options.kind, list(rows))
 

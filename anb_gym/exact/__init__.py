@@ -18,8 +18,7 @@ from anb_gym.exact.incumbents import FrontTooLargeError
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 
 if TYPE_CHECKING:
-    from anb_gym.exact.api import maximize, pareto_front
-    from anb_gym.exact.nearby import nearby_front
+    from anb_gym.exact.api import maximize, nearby_front, pareto_front
 
 __all__ = [
     "Certificate",
@@ -33,6 +32,4 @@ __all__ = [
 ]
 
 # The search is imported when it is first used: its module compiles with numba.
-__getattr__, __dir__ = submodules(
-    __name__, "exact", names={"api": ("maximize", "pareto_front"), "nearby": ("nearby_front",)}
-)
+__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "nearby_front", "pareto_front")})

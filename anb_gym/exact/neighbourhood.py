@@ -58,7 +58,7 @@ def one_block_changes(
 
 
 @compiled
-def try_changes(
+def _try_changes(
     sizes: IntArray,
     unary: FloatArray,
     pair: FloatArray,
@@ -66,7 +66,6 @@ def try_changes(
     archive: Archive,
     tolerance: FloatArray,
 ) -> None:
-    """Tries the changes of one block of every member of an archive of two functions, until none improves it."""
     gain = np.empty((2, 7, sizes.max()))
     states, x = np.empty(7, np.int64), np.empty(7, np.int64)
     at = 0
@@ -186,5 +185,5 @@ def warm_start(
             weights = np.repeat(1.0 / (1.0 + np.exp(-np.linspace(-6.0, 6.0, _SCALARISATIONS))), _RESTARTS)
         starts = rng.integers(sizes, size=(len(weights), N_BLOCKS), dtype=np.int64)
         _climb(sizes, f.unary, f.pair, f.triple, f.constant, starts, weights, archive, tolerance)
-    try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance)
+    _try_changes(sizes, f.unary, f.pair, f.triple, archive, tolerance)
     return archive.states[: archive.length[0]].copy()

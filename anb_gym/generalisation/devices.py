@@ -16,17 +16,17 @@ from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.hardware import FAMILIES, generate
+from anb_gym.hardware.units import to_seconds
 from anb_gym.metrics import DEVICE_METRICS
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.links import Link
 from anb_gym.surrogates.tables import BlockTables
+from anb_gym.tasks import EXPONENT
 
 #: Surrogate of accuracy, and of the real devices.
 SURROGATE: Final = "gp"
 #: Random architectures whose mean reward is 0 in unit scale, and their seed.
 N_RANDOM: Final = 20_000
-#: How much a reward weighs performance, see :class:`anb_gym.rewards.Product`.
-_EXPONENT: Final = 0.07
 
 
 class TruthError(ValueError):
@@ -76,19 +76,9 @@ class Device:
         return np.stack([accuracy(states), self.seconds(states)], axis=1)
 
 
-def to_seconds(kind: str, metric: FloatArray) -> FloatArray:
-    """Seconds of a metric in images/s or ms."""
-    return 1.0 / metric if kind == "throughput" else metric / 1e3
-
-
-def to_metric(kind: str, seconds: FloatArray) -> FloatArray:
-    """The metric, in images/s or ms, of seconds."""
-    return 1.0 / seconds if kind == "throughput" else seconds * 1e3
-
-
 def product(accuracies: FloatArray, seconds: FloatArray) -> FloatArray:
     """The scalar reward ``accuracy * seconds ** -0.07``: its target is a factor, which no regret sees."""
-    reward: FloatArray = accuracies * seconds**-_EXPONENT
+    reward: FloatArray = accuracies * seconds**-EXPONENT
     return reward
 
 

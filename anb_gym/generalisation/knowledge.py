@@ -16,17 +16,16 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.generalisation.devices import SURROGATE, TruthError, real_devices
 from anb_gym.hardware import TRAIN_SEEDS
+from anb_gym.hardware.costs import STARTS, mean
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.space import SPACE, Indices, States
-from anb_gym.surrogates.links import HostBound
+from anb_gym.surrogates.links import host_factor
 from anb_gym.surrogates.tables import BlockTables
 
 #: Training devices behind averages and moments, and those of them whose fronts are known.
 N_DEVICES: Final = 4_000
 N_FRONTS: Final = 100
-#: Where a block's cells start.
-STARTS: Final = np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
 #: Random architectures that the first front is looked for from.
 _N_START: Final = 2_000
 
@@ -77,7 +76,8 @@ class Knowledge:
     def seconds(self, states: States, rows: slice = slice(None)) -> FloatArray:
         """Seconds of architectures on training devices, ``float64`` (devices, n)."""
         alone = np.stack([self.cells[rows, column] for column in (states + STARTS).T]).sum(axis=0)
-        return host_bound(alone, self.hosts[rows, None])
+        together: FloatArray = alone * host_factor(alone, self.hosts[rows, None])
+        return together
 
     @cached_property
     def donors(self) -> tuple[Donor, ...]:
@@ -103,9 +103,7 @@ class Knowledge:
     @cached_property
     def mean_seconds(self) -> FloatArray:
         """Mean seconds of random architectures on each training device, ``float64`` (N_DEVICES,), without a host."""
-        blocks = np.add.reduceat(self.cells, STARTS, axis=1) / np.array(SPACE.block_sizes)
-        total: FloatArray = blocks.sum(axis=1)
-        return total
+        return mean(self.cells)
 
     @cached_property
     def scale_std(self) -> float:
@@ -126,13 +124,6 @@ def front_from(cells: FloatArray, start: States) -> Indices:
 
     accuracies = Benchmark(SURROGATE).load("accuracy").mean
     return SPACE.states_to_index(nearby_front(accuracies, BlockTables(1, cells), (True, False), start))
-
-
-def host_bound(seconds: FloatArray, host: FloatArray) -> FloatArray:
-    """Seconds with a host, as :class:`~anb_gym.surrogates.links.HostBound` has them; arrays that broadcast."""
-    p = HostBound.sharpness
-    together: FloatArray = seconds * (1.0 + (host / seconds) ** p) ** (1.0 / p)
-    return together
 
 
 def _of_device(seconds: Callable[[States], FloatArray]) -> Callable[[States], FloatArray]:

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.generalisation.devices import Device, accuracy, product, to_metric
+from anb_gym.generalisation.devices import Device, accuracy, product
 from anb_gym.generalisation.protocol import Answer
+from anb_gym.hardware.units import in_unit
 from anb_gym.space import SPACE
 
 #: Bounds, at even ratios between nadir and ideal of the exact front's metric, both excluded: so the bounds of a
@@ -96,7 +97,7 @@ def true_points(answer: Answer, device: Device) -> FloatArray:
 
 def _performance(device: Device, points: FloatArray) -> FloatArray:
     """Accuracy, and the metric with more being better."""
-    metric = to_metric(device.kind, points[:, 1])
+    metric = in_unit(device.kind, points[:, 1])
     return np.stack([points[:, 0], metric if device.kind == "throughput" else -metric], axis=1)
 
 

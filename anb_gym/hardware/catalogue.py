@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.hardware.probes import probe_states
+from anb_gym.hardware.units import log_seconds_of
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.links import host_factor
 
 #: Devices that are made together: neighbours of a device that is asked for are asked for too.
 _CHUNK: Final = 32
-_STARTS: Final = np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
 
 
 class Catalogue:
@@ -49,14 +50,14 @@ class Catalogue:
             states: Block states, ``int64`` (n, 7).
         """
         rows = self._rows(seeds)
-        return self._linked(self._cells[rows[:, None], states + _STARTS], self._hosts[rows])
+        return self._linked(self._cells[rows[:, None], states + STARTS], self._hosts[rows])
 
     def log_times(self, seeds: NDArray[np.int64]) -> FloatArray:
         """Natural logarithms of seconds of the probes, ``float64`` (n, 10)."""
         rows, states = self._rows(seeds), probe_states()
-        found = [self._linked(self._cells[rows[:, None], s + _STARTS], self._hosts[rows]) for s in states]
+        found = [self._linked(self._cells[rows[:, None], s + STARTS], self._hosts[rows]) for s in states]
         values = np.stack(found, axis=1)
-        return -np.log(values) if self.kind == "throughput" else np.log(values / 1e3)
+        return log_seconds_of(self.kind, values)
 
     def _linked(self, of_blocks: FloatArray, hosts: FloatArray) -> FloatArray:
         total: FloatArray = np.add.reduce(of_blocks, axis=1)  # in the order of tables: the last bit is theirs
@@ -65,13 +66,14 @@ class Catalogue:
     def _rows(self, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
         known = self._row
         wanted = seeds.tolist()
-        missing = sorted({seed - seed % _CHUNK for seed in wanted if seed not in known})
-        for first in missing:
-            chunk = range(first, first + _CHUNK)
-            seconds, host, latency = tables(draw(chunk, load_prior(self.leave_out)))
+        first = sorted({seed - seed % _CHUNK for seed in wanted if seed not in known})
+        if first:
+            chunks = [tables(draw(range(start, start + _CHUNK), load_prior(self.leave_out))) for start in first]
+            seconds, host, latency = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
             values = seconds if self.kind == "throughput" else 1e3 * latency
             hosts = host if self.kind == "throughput" else np.zeros_like(host)
-            known.update(zip(chunk, range(len(self._hosts), len(self._hosts) + _CHUNK), strict=True))
+            new = [seed for start in first for seed in range(start, start + _CHUNK)]
+            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
             self._cells = np.concatenate([self._cells, values.astype(np.float32).astype(np.float64)])
             self._hosts = np.concatenate([self._hosts, hosts.astype(np.float32).astype(np.float64)])
         return np.fromiter((known[seed] for seed in wanted), dtype=np.int64, count=len(wanted))

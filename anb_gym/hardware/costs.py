@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from anb_gym._types import FloatArray
 from anb_gym.complexity import CHANNELS, RESOLUTION, STRIDES
 from anb_gym.space import EXPANSIONS, KERNELS, LAYERS, N_BLOCKS, SPACE, SQUEEZE_EXCITATION
+from anb_gym.surrogates.tables import layout
 
 #: Names of the parameters, in their order. All are natural logarithms. Those up to ``constant`` are weights: the time
 #: of all such work in a network, averaged over the space and relative to the other weights, before the roofline.
@@ -53,6 +54,8 @@ WIDTHS: Final = (1, 16, 32, 64, 128)
 KINDS: Final = ("dense", "depthwise", "se")
 #: Shape of the deviations of one device.
 DEVIATIONS: Final = (len(KINDS), N_BLOCKS, len(EXPANSIONS))
+#: Where the states of each block begin among those of all blocks, ``int64`` (7,): with it added, states are positions.
+STARTS: Final = layout(1).offsets
 #: Width of the step from tensors that fit to tensors that do not, in the logarithm of elements.
 _STEP: Final = 0.25
 
@@ -132,8 +135,7 @@ def fold(times: FloatArray) -> FloatArray:
 
 def mean(tables: FloatArray) -> FloatArray:
     """Mean over the space (...,) of sums of block tables (..., 264)."""
-    starts = np.cumsum(SPACE.block_sizes) - SPACE.block_sizes
-    total: FloatArray = (np.add.reduceat(tables, starts, axis=-1) / SPACE.block_sizes).sum(axis=-1)
+    total: FloatArray = (np.add.reduceat(tables, STARTS, axis=-1) / SPACE.block_sizes).sum(axis=-1)
     return total
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from anb_gym._errors import choose, integer, positive
 from anb_gym._types import FloatArray
-from anb_gym.hardware.costs import WIDTHS, mean
+from anb_gym.hardware.costs import STARTS, WIDTHS, mean
 from anb_gym.hardware.generated import Draws, draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.space import SPACE, States
@@ -45,7 +45,6 @@ _STRENGTH: Final = 4.0
 _LEAST: Final = 1e-3
 _STEPS: Final = 15
 _N: Final = int(SPACE.block_sizes.sum())
-_STARTS: Final = np.cumsum(SPACE.block_sizes) - SPACE.block_sizes
 _POINTS: Final = 15
 _SHARPNESS: Final = HostBound.sharpness
 #: Draws that :meth:`Estimate.next_probe` looks at.
@@ -125,7 +124,7 @@ class Estimate:
             Both ``float64`` (n,).
         """
         first, second = np.zeros(len(states)), np.zeros(len(states))
-        cells = states + _STARTS
+        cells = states + STARTS
         for c in self._components:
             sums, shares = _log_sums(c.cells, cells)
             within = c.covariance[cells[:, :, None], cells[:, None, :]]
@@ -190,7 +189,7 @@ def log_seconds(seconds: FloatArray, hosts: FloatArray, states: States) -> Float
         states: Block states, ``int64`` (n, 7).
     """
     sums = np.zeros((len(seconds), len(states)))
-    for cells in (states + _STARTS).T:
+    for cells in (states + STARTS).T:
         sums += seconds[:, cells]
     with np.errstate(divide="ignore"):
         logs = np.log(hosts)
@@ -224,7 +223,7 @@ def estimate(
         bad = seconds[~(np.isfinite(seconds) & (seconds > 0.0))][0]
         raise ValueError(f"seconds must be positive and finite, got {bad}")
     noise = positive(noise, "noise")
-    logs, cells = np.log(seconds), states + _STARTS
+    logs, cells = np.log(seconds), states + STARTS
     fits = [_fit(prior, cells, logs, noise, kind == "throughput") for prior in _priors(kind, leave_out)]
     evidence = np.array([component.weight for component, _ in fits])
     weights = np.exp(evidence - evidence.max())

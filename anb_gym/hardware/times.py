@@ -12,10 +12,12 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym import devices
 from anb_gym._errors import choose, printable, shown
 from anb_gym._files import read_text, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.hardware.estimation import KINDS, estimate
+from anb_gym.hardware.units import in_unit, to_seconds
 from anb_gym.space import SPACE, Architecture, States
 
 #: Name of the table that ``anb-gym probes`` writes.
@@ -26,7 +28,7 @@ LEAST: Final = 5
 #: board with a microprocessor 0.3. Beyond lie other units.
 FASTEST: Final = 2e-5
 SLOWEST: Final = 1.0
-_UNITS: Final = {"throughput": "images/s", "latency": "ms"}
+_UNITS: Final = {kind: unit for kind, (unit, _) in devices.KINDS.items()}
 #: Rank correlation with what networks of their size take, below which times are no times. Real devices have 0.8.
 _LEAST_AGREEMENT: Final = -0.3
 
@@ -48,11 +50,6 @@ class Times:
     kind: str
     states: States
     seconds: FloatArray
-
-
-def in_unit(kind: str, seconds: FloatArray) -> FloatArray:
-    """Images/s, or ms, of seconds; and with the reciprocal the other way round for throughput."""
-    return 1.0 / seconds if kind == "throughput" else 1e3 * seconds
 
 
 def read_times(path: Path, kind: str | None = None) -> Times:
@@ -137,7 +134,7 @@ def checked(path: Path, kind: str, rows: Iterable[tuple[str, str, str | float]])
     amounts = np.array([value for _, value in values.values()])
     if (amounts == amounts[0]).all():
         raise TimesError(f"{path}: all {len(amounts)} networks have the same {kind}, {amounts[0]:g} {_UNITS[kind]}")
-    seconds = 1.0 / amounts if kind == "throughput" else amounts / 1e3
+    seconds = to_seconds(kind, amounts)
     states = SPACE.as_states(np.array(list(values)))
     _check_unit(path, kind, amounts, seconds, states)
     return Times(kind, states, seconds)

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from anb_gym._types import FloatArray
+from anb_gym.noise import perturb
 from anb_gym.rewards import Metrics
+from anb_gym.space import SPACE, States
+
+
+def measured(metrics: Metrics, states: States, noise: Any) -> Metrics:
+    """Metrics as one measurement shows them: the same object without noise.
+
+    Args:
+        metrics: Exact ones, each ``float64`` (n,).
+        states: Block states, ``int64`` (n, 7).
+        noise: Seeds of the noise, ``uint64`` (n,) or (), or a key; None for no noise.
+    """
+    if noise is None:
+        return metrics
+    index = SPACE.states_to_index(states)
+    return {name: perturb(name, column, index, noise) for name, column in metrics.items()}
 
 
 @dataclass(frozen=True, eq=False)

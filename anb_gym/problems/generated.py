@@ -18,16 +18,18 @@ from anb_gym.hardware.catalogue import catalogue
 from anb_gym.hardware.generated import SEEDS, TEST_SEEDS, TRAIN_SEEDS
 from anb_gym.hardware.prior import FAMILIES as DEVICE_FAMILIES
 from anb_gym.hardware.probes import N_PROBES, probe_states
+from anb_gym.hardware.units import log_seconds_of
 from anb_gym.metrics import GENERATED, relative_violation
-from anb_gym.noise import normal, perturb
+from anb_gym.noise import normal
 from anb_gym.problems.asks import Ask, Request
-from anb_gym.problems.evaluation import Evaluation
+from anb_gym.problems.evaluation import Evaluation, measured
 from anb_gym.problems.gauges import SCALES
-from anb_gym.problems.target_devices import TargetDevice, device_number, target_device
+from anb_gym.problems.generated_fronts import recorded_seeds
+from anb_gym.problems.target_devices import TargetDevice, device_number, product, target_device
 from anb_gym.rewards import Bounded, Metrics, chebyshev, check_weights, normalise
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.store import FAMILIES, choose_surrogate
-from anb_gym.tasks import EXPONENT, Task
+from anb_gym.tasks import Task
 
 #: What is rewarded.
 REWARDS: Final = ("product", "chebyshev", "accuracy", "objectives")
@@ -136,7 +138,7 @@ class AskDesign(Ask):
             logs[~real] = catalogue(self.kind, self.leave_out).log_times(request.device[~real])
         for device in np.unique(request.device[real]).tolist():
             values = self.on(device).performance(probe_states())
-            logs[request.device == device] = -np.log(values) if self.kind == "throughput" else np.log(values / 1e3)
+            logs[request.device == device] = log_seconds_of(self.kind, values)
         if self.probe_noise > 0.0:
             n = len(logs)
             index = np.tile(np.arange(N_PROBES), n)
@@ -273,7 +275,7 @@ class GeneratedProblem:
 
     def parts(self, request: Any) -> Iterator[tuple[Rows, GeneratedProblem, Any]]:
         """Rows of a batch of episodes with their problem: those whose optimum is certified apart from the others."""
-        is_certified = np.array([self.ask.on(device).certified for device in request.device.tolist()])
+        is_certified = self._is_certified(request)
         if is_certified.all() or not is_certified.any():
             yield slice(None), self, request
             return
@@ -304,12 +306,12 @@ class GeneratedProblem:
             noise: Seeds of what a training shows of accuracy, ``uint64`` (n,); None for no noise. Devices have none.
         """
         exact = self.measure(states, request)
-        metrics = exact if noise is None else self._noisy(exact, states, noise)
+        metrics = measured(exact, states, noise)
         raw = self._raw(metrics, request)
         if self.is_vector:
             return Evaluation(metrics, exact, raw)
         cost = None if self.limit is None else self._cost(metrics, request)
-        certified = all(self.ask.on(device).certified for device in np.unique(request.device).tolist())
+        certified = self._is_certified(request).all()
         if self.scale == "raw" and not certified:
             return Evaluation(metrics, exact, raw, raw, None, cost)
         level = self._level(request)
@@ -343,9 +345,7 @@ class GeneratedProblem:
             return accuracy.copy()
         if self.reward == "product":
             reference = self._of_devices(request, lambda device: device.reference)
-            ratio = performance / reference if self.kind == "throughput" else reference / performance
-            product: FloatArray = accuracy * ratio**EXPONENT
-            return product
+            return product(self.kind, accuracy, performance, reference)
         if self.reward == "objectives" and self.scale == "raw":
             return np.stack([accuracy, performance if self.kind == "throughput" else -performance], axis=1)
         extents = self._of_devices(request, lambda device: device.extent)
@@ -354,9 +354,10 @@ class GeneratedProblem:
             return np.stack(objectives, axis=1)
         return chebyshev(objectives, [request.place, 1.0 - request.place])
 
-    def _noisy(self, metrics: Metrics, states: States, noise: Any) -> Metrics:
-        index = SPACE.states_to_index(states)
-        return {name: perturb(name, column, index, noise) for name, column in metrics.items()}
+    def _is_certified(self, request: Designs) -> NDArray[np.bool_]:
+        """Which episodes have a device whose exact front ships, ``bool`` (n,)."""
+        known = recorded_seeds(self.kind, self.leave_out, self.surrogate)
+        return (request.device < 0) | np.isin(request.device, known)
 
     def _cost(self, metrics: Metrics, request: Designs) -> FloatArray:
         name = self.metrics[1]

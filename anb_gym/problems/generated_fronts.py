@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
 from anb_gym.space import Indices
@@ -35,6 +36,12 @@ def recorded(seed: int, kind: str, leave_out: str | None, surrogate: str) -> Ind
     if leave_out is not None:
         return None
     return _fronts(kind, surrogate).get(seed)
+
+
+@lru_cache(maxsize=32)
+def recorded_seeds(kind: str, leave_out: str | None, surrogate: str) -> NDArray[np.int64]:
+    """Seeds of the devices whose exact fronts ship, ``int64`` (n,); arguments and errors as of :func:`recorded`."""
+    return np.array([] if leave_out is not None else list(_fronts(kind, surrogate)), dtype=np.int64)
 
 
 @lru_cache(maxsize=8)

@@ -15,9 +15,9 @@ from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import COUNTED, Benchmark
 from anb_gym.calibration import Level, calibration, certified_calibration, certified_optimum, front_scale
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, ConstrainedOptima, NoFrontError
-from anb_gym.noise import Noise, perturb
+from anb_gym.noise import Noise
 from anb_gym.problems.asks import NOTHING, Ask, AskPreference
-from anb_gym.problems.evaluation import Evaluation
+from anb_gym.problems.evaluation import Evaluation, measured
 from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, bound_gauge, vector_gauge
 from anb_gym.problems.limits import check_bounded, warn_if_unmet
 from anb_gym.rewards import Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
@@ -139,7 +139,7 @@ class Problem:
         Returns:
             One ``float64`` (n,) array per metric.
         """
-        return self._noisy(self.benchmark.query_states(states, self.metrics), states, noise)
+        return measured(self.benchmark.query_states(states, self.metrics), states, noise)
 
     def score(self, metrics: Metrics, request: Any = None) -> FloatArray:
         """The reward of metrics in the problem's scale, ``float64`` (n,), or (n, objectives) for a vector reward.
@@ -190,7 +190,7 @@ class Problem:
             noise: As for :meth:`measure`.
         """
         exact = self.measure(states)
-        metrics = self._noisy(exact, states, noise)
+        metrics = measured(exact, states, noise)
         raw, level = self._raw(metrics, request), self._level(request)
         exactly = raw if metrics is exact else self._raw(exact, request)
         reward, regret = self._scaled(raw, level), self._regret(exact, exactly, level, request)
@@ -415,13 +415,6 @@ class Problem:
         if self.is_vector or level is None or self._gauge is None or not self._gauge.certified:
             return None
         return level.regret(raw)
-
-    def _noisy(self, metrics: Metrics, states: States, noise: Any) -> Metrics:
-        """Metrics as one measurement shows them: the same object without noise."""
-        if noise is None:
-            return metrics
-        index = SPACE.states_to_index(states)
-        return {name: perturb(name, column, index, noise) for name, column in metrics.items()}
 
 
 def _fresh(value: Any) -> Any:

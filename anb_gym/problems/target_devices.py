@@ -15,11 +15,12 @@ from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.bounded import LEAST
-from anb_gym.calibration.measuring import random_metrics, random_states
+from anb_gym.calibration.measuring import N_RANDOM, random_metrics, random_states
 from anb_gym.calibration.tail import TailSample, sample_tail
 from anb_gym.exact import Front
 from anb_gym.fronts import NoFrontError
 from anb_gym.hardware.catalogue import catalogue
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.generated import SEEDS
 from anb_gym.metrics import DEVICE_METRICS, GENERATED
 from anb_gym.pareto import hypervolume
@@ -31,10 +32,10 @@ from anb_gym.surrogates.store import FAMILIES
 from anb_gym.surrogates.tables import BlockTables
 from anb_gym.tasks import EXPONENT
 
-#: Devices whose fronts are remembered: some 30 kB each, as much as a search.
-_REMEMBERED: Final = 4096
+#: Devices whose fronts are remembered, all for training among them: some 11 kB each.
+_REMEMBERED: Final = 16_384
 #: Random architectures behind the means of preferences, the first of those behind all means: there are many devices.
-_N_RANDOM: Final = 20_000
+_N_PREFERENCES: Final = 20_000
 #: As of the other ids' reference points, see :mod:`anb_gym.calibration.recording`.
 _MARGIN: Final = 0.1
 
@@ -67,12 +68,12 @@ class DeviceFront:
     """The Pareto front of accuracy and a device's metric, best accuracy first.
 
     Attributes:
-        states: Block states, ``int64`` (n, 7).
+        indices: Of the members, ``int64`` (n,).
         accuracy: In percent, ``float64`` (n,), falling.
         performance: In images/s or ms, ``float64`` (n,), becoming better.
     """
 
-    states: States
+    indices: Indices
     accuracy: FloatArray
     performance: FloatArray
 
@@ -80,9 +81,9 @@ class DeviceFront:
         return len(self.accuracy)
 
     @property
-    def indices(self) -> Indices:
-        """Indices of the members, ``int64`` (n,)."""
-        return SPACE.states_to_index(self.states)
+    def states(self) -> States:
+        """Block states of the members, ``int64`` (n, 7)."""
+        return SPACE.index_to_states(self.indices)
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,7 @@ class TargetDevice:
     def fastest(self) -> States:
         """Block states ``int64`` (7,) of the architecture with the best metric on a generated device."""
         cells, _ = catalogue(self.kind, self.leave_out).cells(np.array([self.number]))
-        ends = np.cumsum(SPACE.block_sizes)[:-1]
-        return np.array([part.argmin() for part in np.split(cells[0], ends)], dtype=np.int64)
+        return np.array([part.argmin() for part in np.split(cells[0], STARTS[1:])], dtype=np.int64)
 
     @property
     def certified(self) -> bool:
@@ -172,7 +172,7 @@ class TargetDevice:
         """The front: the exact one where it ships, else what a local search finds, in some tenths of a second."""
         if self.number < 0:
             front = Benchmark(self.surrogate).front(self.metric)
-            return DeviceFront(SPACE.index_to_states(front.indices), *np.ascontiguousarray(front.objectives.T))
+            return DeviceFront(front.indices, *np.ascontiguousarray(front.objectives.T))
         indices = recorded(self.number, self.kind, self.leave_out, self.surrogate)
         return self.climbed() if indices is None else self.front_of(SPACE.index_to_states(indices))
 
@@ -184,7 +184,7 @@ class TargetDevice:
         """A front of these members, in its order."""
         accuracy, performance = self.accuracy(states), self.performance(states)
         order = np.lexsort((-self.sign * performance, -accuracy))
-        return DeviceFront(states[order], accuracy[order], performance[order])
+        return DeviceFront(SPACE.states_to_index(states[order]), accuracy[order], performance[order])
 
     def solve(self, workers: int | None = None) -> Front:
         """The exact front with its certificate, in a few seconds. Needs the extra ``exact``.
@@ -220,14 +220,12 @@ class TargetDevice:
 
     def product(self, accuracy: FloatArray, performance: FloatArray) -> FloatArray:
         """Accuracy times a weak power of the metric relative to EfficientNet-B0's, as of the other ids."""
-        ratio = performance / self.reference if self.kind == "throughput" else self.reference / performance
-        reward: FloatArray = accuracy * ratio**EXPONENT
-        return reward
+        return product(self.kind, accuracy, performance, self.reference)
 
     @cached_property
     def product_level(self) -> tuple[float, float]:
         """The mean of the product over random architectures, and its largest value."""
-        mean = self.product(random_accuracy(self.surrogate), self.random).mean()
+        mean = self.product(random_accuracy(self.surrogate), self.random()).mean()
         return float(mean), float(self.product(self.front.accuracy, self.front.performance).max())
 
     def objectives(self, accuracy: FloatArray, performance: FloatArray) -> list[FloatArray]:
@@ -246,7 +244,7 @@ class TargetDevice:
 
     @cached_property
     def _chebyshev_means(self) -> FloatArray:
-        random = self.objectives(random_accuracy(self.surrogate)[:_N_RANDOM], self.random[:_N_RANDOM])
+        random = self.objectives(random_accuracy(self.surrogate)[:_N_PREFERENCES], self.random(_N_PREFERENCES))
         return np.array([chebyshev(random, [w, 1.0 - w]).mean() for w in np.linspace(0.0, 1.0, N_MEANS)])
 
     def bounded_level(self, bounds: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -257,24 +255,31 @@ class TargetDevice:
         # Best accuracy first: the metric becomes better along the front.
         at = np.searchsorted(self.sign * self.front.performance, self.sign * bounds, side="left")
         best = self.front.accuracy[np.minimum(at, len(self.front) - 1)]
-        return np.minimum(self.tail.mean_accuracy(bounds), best - LEAST), best
+        return np.minimum(_tail(self).mean_accuracy(bounds), best - LEAST), best
 
-    @cached_property
-    def random(self) -> FloatArray:
-        """The metric of the uniformly random architectures behind all means, ``float64`` (N_RANDOM,)."""
-        return self.performance(random_states())
-
-    @cached_property
-    def tail(self) -> TailSample:
-        """Random architectures that meet a bound of the metric."""
-        best = self.extent[0][1]
-        return sample_tail(self.metric, best, self.random, self.performance, self.accuracy)
+    def random(self, n: int = N_RANDOM) -> FloatArray:
+        """The metric of the first n uniformly random architectures behind all means, ``float64`` (n,)."""
+        return self.performance(random_states()[:n])
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def target_device(number: int, kind: str, leave_out: str | None, surrogate: str) -> TargetDevice:
     """The device of a number, with what was found out of it, remembered for the process."""
     return TargetDevice(number, kind, leave_out, surrogate)
+
+
+# A sample takes 10 MB and some tenths of a second.
+@lru_cache(maxsize=32)
+def _tail(device: TargetDevice) -> TailSample:
+    """Random architectures that meet a bound of a device's metric."""
+    return sample_tail(device.metric, device.extent[0][1], device.random(), device.performance, device.accuracy)
+
+
+def product(kind: str, accuracy: FloatArray, performance: FloatArray, reference: FloatArray | float) -> FloatArray:
+    """Accuracy times a weak power of the metric relative to a reference, all of whose arrays broadcast."""
+    ratio = performance / reference if kind == "throughput" else reference / performance
+    reward: FloatArray = accuracy * ratio**EXPONENT
+    return reward
 
 
 def named_device(name: str, kind: str, surrogate: str) -> TargetDevice:

@@ -10,9 +10,10 @@ import numpy as np
 
 from anb_gym._types import FloatArray
 from anb_gym.complexity import count
-from anb_gym.generalisation.knowledge import STARTS, Knowledge
+from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.protocol import Meter
 from anb_gym.hardware import N_PROBES, probe_states
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.estimation import Estimate, estimate, log_seconds
 from anb_gym.space import N_BLOCKS, SPACE, States
 

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.generalisation.knowledge import STARTS, Knowledge
+from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.protocol import N_DESIGNS, Answer, Meter
+from anb_gym.hardware.costs import STARTS
 from anb_gym.space import SPACE, Indices, States
 
 #: Standard deviation of the logarithm of times whose factor was measured on one network alone.
