@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 
 import numpy as np
-from gymnasium import spaces
-from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
+from anb_gym.envs.vector_reward import MOBuildVectorEnv, VectorRewards
 from anb_gym.problems import Designs, GeneratedProblem
 
 
@@ -225,7 +224,7 @@ class ConstrainedGeneratedBuildEnv(GeneratedBuildEnv):
     """
 
 
-class MOGeneratedBuildEnv(GeneratedBuildEnv):
+class MOGeneratedBuildEnv(GeneratedBuildEnv, VectorRewards):
     """Builds an architecture as :class:`GeneratedBuildEnv` does; its reward is a vector.
 
     ## Description
@@ -279,56 +278,12 @@ class MOGeneratedBuildEnv(GeneratedBuildEnv):
     * v0: First version.
     """
 
-    def __init__(
-        self,
-        reward: str,
-        kind: str = "throughput",
-        devices: str | Sequence[int] = "train",
-        leave_out: str | None = None,
-        probe_noise: float = 0.0,
-        surrogate: str | None = None,
-        reward_scale: str = "unit",
-        granularity: str = "choice",
-        observation: str = "onehot",
-        noise: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        super().__init__(
-            reward,
-            kind,
-            devices,
-            leave_out,
-            probe_noise,
-            surrogate,
-            reward_scale,
-            granularity,
-            observation,
-            noise,
-            render_mode,
-        )
-        self.reward_dim = 2
-        self.reward_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
-
-    def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
-        """The discounted returns of the front of the present episode's device, best accuracy first.
-
-        Args:
-            gamma: Discount factor; the only reward comes at the last step.
-
-        Returns:
-            Arrays ``float64`` (2,) in the scale of the reward.
-
-        Raises:
-            ValueError: The discount factor is not a number in 0..1.
-        """
-        if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma must be a number in 0..1, got {gamma!r}")
+    def _front_rewards(self) -> FloatArray:
         problem, request = self.problem, self._request
         assert isinstance(problem, GeneratedProblem)
         assert isinstance(request, Designs)
         states = problem.ask.on(int(request.device[0])).front.states
-        rewards = problem.assess(states, request[np.zeros(len(states), dtype=np.int64)]).reward
-        return list(float(gamma) ** (self.n_steps - 1) * rewards)
+        return problem.assess(states, request[np.zeros(len(states), dtype=np.int64)]).reward
 
 
 def make_problem(
@@ -368,24 +323,7 @@ class ConstrainedGeneratedBuildVectorEnv(ArchitectureVectorEnv):
     env_type = ConstrainedGeneratedBuildEnv
 
 
-class MOGeneratedBuildVectorEnv(ArchitectureVectorEnv):
+class MOGeneratedBuildVectorEnv(MOBuildVectorEnv):
     """Copies of :class:`MOGeneratedBuildEnv`: rewards are ``float32`` (num_envs, 2)."""
 
     env_type = MOGeneratedBuildEnv
-    single_env: MOGeneratedBuildEnv
-
-    @property
-    def reward_dim(self) -> int:
-        """Number of objectives."""
-        return self.single_env.reward_dim
-
-    @property
-    def reward_space(self) -> spaces.Box:
-        """The space of one copy's rewards."""
-        return self.single_env.reward_space
-
-    def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
-        """As :meth:`MOGeneratedBuildEnv.pareto_front`, of the first copy's device."""
-        first = self.single(0)
-        assert isinstance(first, MOGeneratedBuildEnv)
-        return first.pareto_front(gamma)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface
@@ -17,7 +20,43 @@ from anb_gym.rewards import Objectives
 from anb_gym.tasks import get_task
 
 
-class MOBuildEnv(ArchitectureEnv):
+class VectorRewards(ArchitectureEnv):
+    """What environments with a vector reward have beside others, as MO-Gymnasium wants it."""
+
+    @property
+    def reward_dim(self) -> int:
+        """Number of objectives."""
+        return self.problem.n_objectives
+
+    @cached_property
+    def reward_space(self) -> spaces.Box:
+        """The space of rewards."""
+        return spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
+
+    def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
+        """The discounted returns of the front, one per member, best accuracy first.
+
+        Args:
+            gamma: Discount factor; the only reward comes at the last step.
+
+        Returns:
+            Arrays ``float64`` (reward_dim,) in the scale of the reward, whose ``float32`` they round to.
+
+        Raises:
+            ValueError: The discount factor is not a number in 0..1.
+            NoFrontError: No exact front is there for this surrogate; the message names the command that makes it.
+        """
+        if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0.0 <= gamma <= 1.0:
+            raise ValueError(f"gamma must be a number in 0..1, got {gamma!r}")
+        return list(float(gamma) ** (self.n_steps - 1) * self._front_rewards())
+
+    def _front_rewards(self) -> FloatArray:
+        """Rewards of the members of the front, ``float64`` (n, objectives)."""
+        assert isinstance(self.problem, Problem)
+        return self.problem.front_rewards
+
+
+class MOBuildEnv(VectorRewards):
     """Builds an architecture as :class:`~anb_gym.envs.build.BuildEnv` does; its reward is a vector, one per metric.
 
     ## Description
@@ -101,26 +140,6 @@ class MOBuildEnv(ArchitectureEnv):
     ) -> None:
         problem = make_problem(task, surrogate, reward_scale, world)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
-        self.reward_dim = problem.n_objectives
-        self.reward_space = spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
-
-    def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
-        """The discounted returns of the certified front, one per member, best accuracy first.
-
-        Args:
-            gamma: Discount factor; the only reward comes at the last step.
-
-        Returns:
-            Arrays ``float64`` (reward_dim,) in the scale of the reward, whose ``float32`` they round to.
-
-        Raises:
-            ValueError: The discount factor is not a number in 0..1.
-            NoFrontError: No exact front is there for this surrogate; the message names the command that makes it.
-        """
-        if isinstance(gamma, bool) or not isinstance(gamma, Real) or not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma must be a number in 0..1, got {gamma!r}")
-        assert isinstance(self.problem, Problem)
-        return list(float(gamma) ** (self.n_steps - 1) * self.problem.front_rewards)
 
 
 def make_problem(
@@ -139,8 +158,8 @@ def make_problem(
 class MOBuildVectorEnv(ArchitectureVectorEnv):
     """Copies of :class:`MOBuildEnv`: rewards are ``float32`` (num_envs, reward_dim)."""
 
-    env_type = MOBuildEnv
-    single_env: MOBuildEnv
+    env_type: ClassVar[type[ArchitectureEnv]] = MOBuildEnv
+    single_env: VectorRewards
 
     @property
     def reward_dim(self) -> int:
@@ -153,5 +172,7 @@ class MOBuildVectorEnv(ArchitectureVectorEnv):
         return self.single_env.reward_space
 
     def pareto_front(self, gamma: float) -> list[NDArray[np.float64]]:
-        """As :meth:`MOBuildEnv.pareto_front`."""
-        return self.single_env.pareto_front(gamma)
+        """As :meth:`VectorRewards.pareto_front`, of the first copy where copies differ."""
+        first = self.single(0)
+        assert isinstance(first, VectorRewards)
+        return first.pareto_front(gamma)

@@ -18,6 +18,7 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.hardware import FAMILIES, generate
 from anb_gym.hardware.units import to_seconds
 from anb_gym.metrics import DEVICE_METRICS
+from anb_gym.problems.generated_fronts import recorded
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.links import Link
 from anb_gym.surrogates.tables import BlockTables
@@ -104,7 +105,7 @@ def real_devices() -> Iterator[Device]:
 
 
 def generated_device(seed: int, folder: Path) -> Device:
-    """The throughput of a generated device, with its front: solved once and kept in a folder.
+    """The throughput of a generated device, with its front: as it ships, else solved once and kept in a folder.
 
     Args:
         seed: The device's.
@@ -117,7 +118,9 @@ def generated_device(seed: int, folder: Path) -> Device:
     integer(seed, 0, "seed")
     metric = generate(seed).metrics["throughput"]
     path = folder / f"{seed}.npz"
-    if path.exists():
+    if (shipped := recorded(seed, "throughput", None, SURROGATE)) is not None:
+        indices = shipped
+    elif path.exists():
         arrays = read_arrays(path, TruthError)
         with refusing(path, TruthError):
             indices = take_array(arrays, "indices", "int64", (None,))

@@ -269,7 +269,7 @@ def target_device(number: int, kind: str, leave_out: str | None, surrogate: str)
 
 
 # A sample takes 10 MB and some tenths of a second.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _tail(device: TargetDevice) -> TailSample:
     """Random architectures that meet a bound of a device's metric."""
     return sample_tail(device.metric, device.extent[0][1], device.random(), device.performance, device.accuracy)
