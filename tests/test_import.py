@@ -43,14 +43,16 @@ def test_core_needs_no_extra(then: str) -> None:
 
 
 def test_import_is_quick() -> None:
-    """Under 0.3 s beyond gymnasium and numpy. Processor time: others may use the machine as well."""
+    """Quicker than gymnasium and numpy, without which nobody imports it. Processor time of one process, best of three."""
     code = """
-import gymnasium, numpy, time
+import time
 start = time.process_time()
+import gymnasium, numpy
+between = time.process_time()
 import anb_gym
-print(time.process_time() - start)
+print((time.process_time() - between) / (between - start))
 """
-    assert float(run(code)) < 0.3
+    assert min(float(run(code)) for _ in range(3)) < 1
 
 
 def test_modules_are_there_when_they_are_named_and_not_before() -> None:
