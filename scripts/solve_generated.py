@@ -1,6 +1,6 @@
 """Makes the exact fronts of the generated devices for tests, with what a local search would have found beside them.
 
-A device takes some three seconds of one core. The file is written after every device, and a run that was stopped goes
+A device takes a second of one core. The file is written after every device, and a run that was stopped goes
 on there::
 
     python scripts/solve_generated.py --kind throughput --out runs/generated
@@ -32,7 +32,6 @@ def main() -> None:
     parser.add_argument("--kind", choices=tuple(GENERATED), default="throughput")
     parser.add_argument("--out", type=Path, required=True, help="the folder that keeps the fronts")
     parser.add_argument("--install", action="store_true", help="also write the file that ships")
-    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     path = options.out / f"{options.kind}.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -41,7 +40,7 @@ def main() -> None:
             continue
         device = TargetDevice(seed, options.kind, None, FAMILIES[0])
         local = device.climbed()
-        exact = device.solve(options.workers)
+        exact = device.solve()
         front = device.front_of(SPACE.index_to_states(exact.indices))
         volumes = [device.hypervolume(f) for f in (local, front)]
         found[str(seed)] = {

@@ -1,4 +1,4 @@
-"""Values of all architectures that differ in two blocks from given ones. Needs numpy alone."""
+"""Architectures that differ in one or two blocks from given ones. Needs numpy alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import BlockTables
 
 ALL: list[NDArray[np.bool_]] = [np.ones(n, dtype=np.bool_) for n in SPACE.block_sizes]
+
+
+def one_block_changes(states: States) -> States:
+    """All architectures that differ in one block, ``int64`` (m, 7), from one, (7,), or any of several, (n, 7)."""
+    states = np.atleast_2d(states)
+    parts = []
+    for block in range(N_BLOCKS):
+        size = int(SPACE.block_sizes[block])
+        part = np.repeat(states, size, axis=0)
+        part[:, block] = np.tile(np.arange(size), len(states))
+        parts.append(part[part[:, block] != np.repeat(states[:, block], size)])
+    return np.concatenate(parts)
 
 
 def two_block_changes(

@@ -55,8 +55,8 @@ class Functions:
         states: The possible states at each position, ascending.
         constant: ``float64`` (k,).
         unary: ``float64`` (k, entries), tables one after the other in C order.
-        pair: ``float64`` (k, entries).
-        triple: ``float64`` (k, entries), or (k, 0) if there are no triples.
+        pair: ``float64`` (j, entries) of the first j functions, j at most k. The others are sums over single blocks.
+        triple: ``float64`` (j, entries), or (j, 0) if there are no triples.
     """
 
     blocks: IntArray
@@ -117,8 +117,8 @@ class Functions:
             self.states,
             weights @ (self.constant - shift),
             weights @ self.unary,
-            weights @ self.pair,
-            weights @ self.triple,
+            weights[:, : len(self.pair)] @ self.pair,
+            weights[:, : len(self.pair)] @ self.triple,
         )
 
 
@@ -132,20 +132,22 @@ def _restrict(
     lengths: IntArray,
     order: IntArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    k = unary.shape[0]
+    k, with_pairs = unary.shape[0], pair.shape[0]
     u0, p0, t0, _ = offsets(sizes)
     new_sizes = lengths[order]
     u1, p1, t1, total = offsets(new_sizes)
     has_triples = triple.shape[1] > 0
     new_unary = np.empty((k, total[0]))
-    new_pair = np.empty((k, total[1]))
-    new_triple = np.empty((k, total[2] if has_triples else 0))
+    new_pair = np.empty((with_pairs, total[1]))
+    new_triple = np.empty((with_pairs, total[2] if has_triples else 0))
     stride = np.zeros(7, np.int64)
     for f in range(k):
         for a in range(7):
             oa = order[a]
             for i in range(new_sizes[a]):
                 new_unary[f, u1[a] + i] = unary[f, u0[oa] + kept[oa, i]]
+            if f >= with_pairs:
+                continue
             for b in range(a + 1, 7):
                 ob = order[b]
                 low, high = min(oa, ob), max(oa, ob)

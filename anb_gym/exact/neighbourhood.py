@@ -37,11 +37,11 @@ def one_block_changes(
             for s in range(sizes[c]):
                 value = unary[f, u0[c] + s]
                 for d in range(7):
-                    if d == c:
+                    if d == c or f >= pair.shape[0]:
                         continue
                     i, j = (s, states[d]) if c < d else (states[d], s)
                     value += pair[f, p0[min(c, d), max(c, d)] + i * sizes[max(c, d)] + j]
-                if triple.shape[1] > 0:
+                if f < pair.shape[0] and triple.shape[1] > 0:
                     for d in range(7):
                         for e in range(d + 1, 7):
                             if d == c or e == c:
@@ -139,6 +139,8 @@ def evaluate_states(
         total = constant[f]
         for a in range(7):
             total += unary[f, u0[a] + states[a]]
+            if f >= pair.shape[0]:
+                continue
             for b in range(a + 1, 7):
                 total += pair[f, p0[a, b] + states[a] * sizes[b] + states[b]]
                 if triple.shape[1] > 0:

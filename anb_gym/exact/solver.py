@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.functions import Functions, IntArray
-from anb_gym.exact.incumbents import OPEN, Incumbents, boxes
+from anb_gym.exact.incumbents import OPEN, boxes
 from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.search import enumerate_above, start
-from anb_gym.space import N_BLOCKS
+from anb_gym.space import N_BLOCKS, States
 
 #: Nodes after which a subproblem of several boxes, or of one box, is cut.
 _NODES: Final = (20_000, 2_000_000)
@@ -84,6 +84,16 @@ class Explored:
     rest: list[Subproblem]
 
 
+class Found(Protocol):
+    """What was found so far; safe to share between threads that a search runs in."""
+
+    def add(self, states: States) -> bool:
+        """Keeps what is worth it of block states (n, 7); returns whether :meth:`points` changed."""
+
+    def points(self) -> FloatArray:
+        """The staircase above which is looked, ``float64`` (n, 2), the first falling and the second rising."""
+
+
 class Solver:
     """Closes subproblems; every method may run in any thread.
 
@@ -95,14 +105,14 @@ class Solver:
     """
 
     def __init__(
-        self, objectives: TableObjectives, functions: Functions, incumbents: Incumbents, staircase: FloatArray
+        self, objectives: TableObjectives, functions: Functions, incumbents: Found, staircase: FloatArray
     ) -> None:
         self.incumbents = incumbents
         self.stop = threading.Event()
         self._shift = staircase.min(axis=0)
         self._scale = 1.0 / np.maximum(staircase.max(axis=0) - self._shift, 1e3 * objectives.resolution)
         self._tolerance = objectives.tolerance * self._scale
-        self._functions = functions.combined(np.diag(self._scale), self._shift)
+        self._functions = functions
         self._resolution = objectives.resolution
         self._boxes = self._scaled(boxes(staircase, self._resolution))
         self._single = objectives.single
@@ -120,7 +130,9 @@ class Solver:
         """Closes a subproblem, or part of it."""
         low = self._boxes[subproblem.first : subproblem.last].min(axis=0)
         weights = self._weights(subproblem)
-        part = self._functions.restricted(subproblem.keep).combined(weights)
+        part = self._part(subproblem, weights, low)
+        if part.size == 0:
+            return Explored(0, subproblem.size, [])
         functions = tighten(part, self._thresholds(weights, low))
         ruled_out = subproblem.size - subproblem.boxes * functions.size
         if functions.size == 0:
@@ -132,6 +144,14 @@ class Solver:
         if covered is None:
             return Explored(nodes, ruled_out, self._cut(subproblem, functions))
         return Explored(nodes, ruled_out + subproblem.boxes * covered, [])
+
+    def _part(self, subproblem: Subproblem, weights: FloatArray, low: FloatArray) -> Functions:
+        """Weighted sums of the functions on what of a subproblem's part of the space is still to be bounded."""
+        return self._weighted(self._functions.restricted(subproblem.keep), weights)
+
+    def _weighted(self, functions: Functions, weights: FloatArray) -> Functions:
+        """Weighted sums of the scaled functions."""
+        return functions.combined(weights * self._scale, self._shift)
 
     def _enumerate(
         self, functions: Functions, weights: FloatArray, low: FloatArray, limit: int
@@ -181,10 +201,14 @@ class Solver:
             return np.array([[0.0, 1.0]])
         logits = np.linspace(-9.0, 9.0, 181)
         weights = _mixtures(logits)
-        support = (self._scaled(self.incumbents.points()) @ weights.T).max(axis=0)
+        support = (self._scaled(self._known()) @ weights.T).max(axis=0)
         lowest = (self._boxes[subproblem.first : subproblem.last] @ weights.T).min(axis=0)
         best = logits[np.argmin((support - lowest) / weights.max(axis=1))]
         return np.concatenate([_mixtures(best + np.array([0.0, -_TILT, _TILT])), np.eye(2)])
+
+    def _known(self) -> FloatArray:
+        """Objectives of good architectures, ``float64`` (n, 2)."""
+        return self.incumbents.points()
 
     def _thresholds(self, weights: FloatArray, low: FloatArray) -> FloatArray:
         """Lower limits of weighted sums wherever ``low`` is reached and no incumbent dominates."""

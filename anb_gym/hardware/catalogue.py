@@ -60,8 +60,7 @@ class Catalogue:
         return log_seconds_of(self.kind, values)
 
     def _linked(self, of_blocks: FloatArray, hosts: FloatArray) -> FloatArray:
-        total: FloatArray = np.add.reduce(of_blocks, axis=1)  # in the order of tables: the last bit is theirs
-        return total if self.kind == "latency" else 1.0 / (total * host_factor(total, hosts))
+        return linked(self.kind, np.add.reduce(of_blocks, axis=1), hosts)  # in the order of tables: to the last bit
 
     def _rows(self, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
         known = self._row
@@ -77,6 +76,11 @@ class Catalogue:
             self._cells = np.concatenate([self._cells, values.astype(np.float32).astype(np.float64)])
             self._hosts = np.concatenate([self._hosts, hosts.astype(np.float32).astype(np.float64)])
         return np.fromiter((known[seed] for seed in wanted), dtype=np.int64, count=len(wanted))
+
+
+def linked(kind: str, totals: FloatArray, hosts: FloatArray) -> FloatArray:
+    """Images/s or ms of sums of cells and hosts' seconds, arrays that broadcast."""
+    return totals if kind == "latency" else 1.0 / (totals * host_factor(totals, hosts))
 
 
 @lru_cache(maxsize=16)

@@ -69,6 +69,7 @@ class AskDesign(Ask):
         preference: What is drawn beside the device: ``"weights"`` of accuracy and the metric, a ``"bound"`` of it
             between nadir and ideal of the device's front, or nothing, None.
         probe_noise: Standard deviation of the logarithm of a probe's time.
+        certified: Whether optima of all devices are certified, when a device is first met.
     """
 
     fractions: ClassVar[bool] = True
@@ -79,6 +80,7 @@ class AskDesign(Ask):
     surrogate: str
     preference: str | None
     probe_noise: float
+    certified: bool = False
 
     @property
     def options(self) -> tuple[str, ...]:  # type: ignore[override] # it depends on what is asked
@@ -115,7 +117,7 @@ class AskDesign(Ask):
 
     def on(self, device: int) -> TargetDevice:
         """A device by its number."""
-        return target_device(int(device), self.kind, self.leave_out, self.surrogate)
+        return target_device(int(device), self.kind, self.leave_out, self.surrogate, self.certified)
 
     def position(self, device: int, bound: Any) -> float:
         """Place of a bound between nadir, 0, and ideal, 1.
@@ -189,6 +191,7 @@ class GeneratedProblem:
         scale: ``"unit"`` or ``"raw"``.
         surrogate: Of accuracy, and of real devices.
         probe_noise: Standard deviation of the logarithm of a probe's time.
+        certified: Whether optima of all devices are certified, not only those that ship.
 
     Raises:
         ValueError: An argument has an unknown or impossible value.
@@ -204,6 +207,7 @@ class GeneratedProblem:
     scale: str = "unit"
     surrogate: str = FAMILIES[0]
     probe_noise: float = 0.0
+    certified: bool = False
 
     def __post_init__(self) -> None:
         choose(self.kind, GENERATED, "kind")
@@ -214,6 +218,8 @@ class GeneratedProblem:
             choose(self.leave_out, DEVICE_FAMILIES, "leave_out")
         if number(self.probe_noise, "probe_noise") < 0.0:
             raise ValueError(f"probe_noise must be at least 0, got {self.probe_noise!r}")
+        if not isinstance(self.certified, bool):
+            raise ValueError(f"certified must be True or False, got {self.certified!r}")
         if isinstance(self.devices, str):
             choose(self.devices, DEVICE_SETS, "devices")
             return
@@ -230,7 +236,7 @@ class GeneratedProblem:
         """What an episode asks for."""
         seeds = DEVICE_SETS[self.devices] if isinstance(self.devices, str) else self.devices
         preference = {"chebyshev": "weights", "accuracy": "bound"}.get(self.reward)
-        return AskDesign(seeds, self.kind, self.leave_out, self.surrogate, preference, self.probe_noise)
+        return AskDesign(seeds, self.kind, self.leave_out, self.surrogate, preference, self.probe_noise, self.certified)
 
     def task_of(self, request: Designs) -> Task:
         """The task of the first of some episodes: accuracy, and the metric of its device."""
@@ -355,7 +361,9 @@ class GeneratedProblem:
         return chebyshev(objectives, [request.place, 1.0 - request.place])
 
     def _is_certified(self, request: Designs) -> NDArray[np.bool_]:
-        """Which episodes have a device whose exact front ships, ``bool`` (n,)."""
+        """Which episodes have a device whose optimum is certified, ``bool`` (n,)."""
+        if self.certified:
+            return np.ones(len(request.device), dtype=np.bool_)
         known = recorded_seeds(self.kind, self.leave_out, self.surrogate)
         return (request.device < 0) | np.isin(request.device, known)
 

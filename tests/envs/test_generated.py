@@ -98,7 +98,7 @@ def test_devices_for_tests_have_certified_fronts_and_others_have_regret_only_if_
 def test_the_front_that_ships_is_what_an_exact_search_finds() -> None:
     pytest.importorskip("numba")
     device = TargetDevice(TEST_SEEDS[7], "throughput", None, "gp")
-    exact = device.solve(workers=1)
+    exact = device.solve()
     assert set(exact.indices.tolist()) == set(device.front.indices.tolist())
     ideal, nadir = device.extent
     assert ideal == (device.front.accuracy[0], device.front.performance[-1])
@@ -116,6 +116,35 @@ def test_local_search_finds_a_front(kind: str) -> None:
     values = np.stack([device.accuracy(STATES), device.sign * device.performance(STATES)], axis=1)
     members = np.stack([front.accuracy, device.sign * front.performance], axis=1)
     assert all((members >= value).all(axis=1).any() for value in values)
+
+
+@pytest.mark.parametrize("kind", ["throughput", "latency"])
+def test_optima_of_devices_that_do_not_ship_are_certified_on_demand(kind: str) -> None:
+    pytest.importorskip("numba")
+    seed = 2_000_001
+    plain, certified = (anb_gym.make_problem(SCALAR, kind=kind, certified=c) for c in (False, True))
+    device = certified.on(seed)
+    assert device.certified
+    assert not plain.on(seed).certified
+    products = device.product(device.front.accuracy, device.front.performance)
+    assert certified.evaluate(SPACE.states_to_index(device.best_product[None]), device=seed).regret.tolist() == [0.0]
+    assert device.product_level[1] == products.max()  # the search for the optimum alone finds that of the front
+    found, local = (problem.evaluate(CHOICES, device=seed) for problem in (certified, plain))
+    assert local.regret is None
+    np.testing.assert_allclose(found.reward, local.reward, rtol=1e-3)
+    assert (found.regret >= 0.0).all()
+    front, climbed = device.front, plain.on(seed).front
+    shared = np.isin(front.indices, climbed.indices).mean()
+    assert shared > 0.9
+    assert front.accuracy[0] == climbed.accuracy[0]
+
+
+def test_an_optimum_that_ships_is_that_of_a_search_for_it_alone() -> None:
+    pytest.importorskip("numba")
+    device = TargetDevice(TEST_SEEDS[3], "throughput", None, "gp")
+    alone = TargetDevice(TEST_SEEDS[3], "throughput", None, "gp", certify=True)
+    object.__setattr__(alone, "_recorded", None)
+    assert alone.product_level == device.product_level
 
 
 def test_observations_show_the_probes() -> None:
@@ -189,6 +218,7 @@ def test_problems_are_values() -> None:
         ({"devices": [1.5]}, "devices must be an integer"),
         ({"devices": [-1]}, "devices must be"),
         ({"leave_out": "npu"}, "leave_out must be one of"),
+        ({"certified": "yes"}, "certified must be True or False, got 'yes'"),
         ({"probe_noise": -0.1}, "probe_noise must be at least 0, got -0.1"),
         ({"reward": "accuracy"}, "reward must be 'product', which the id says"),
     ],
