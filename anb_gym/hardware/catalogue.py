@@ -12,7 +12,7 @@ from anb_gym._types import FloatArray
 from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
-from anb_gym.hardware.probes import probe_states
+from anb_gym.hardware.probes import N_PROBES, probe_states
 from anb_gym.hardware.units import log_seconds_of
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.links import host_factor
@@ -36,6 +36,7 @@ class Catalogue:
         self._row: dict[int, int] = {}
         self._cells: FloatArray = np.empty((0, int(SPACE.block_sizes.sum())))
         self._hosts: FloatArray = np.empty(0)
+        self._logs: FloatArray = np.empty((0, N_PROBES))
 
     def cells(self, seeds: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         """Sums that tables add, ``float64`` (n, 264): seconds without the host, or ms; and the hosts' seconds (n,)."""
@@ -54,10 +55,8 @@ class Catalogue:
 
     def log_times(self, seeds: NDArray[np.int64]) -> FloatArray:
         """Natural logarithms of seconds of the probes, ``float64`` (n, 10)."""
-        rows, states = self._rows(seeds), probe_states()
-        found = [self._linked(self._cells[rows[:, None], s + STARTS], self._hosts[rows]) for s in states]
-        values = np.stack(found, axis=1)
-        return log_seconds_of(self.kind, values)
+        rows = self._rows(seeds)  # first: it makes the devices
+        return self._logs[rows]
 
     def _linked(self, of_blocks: FloatArray, hosts: FloatArray) -> FloatArray:
         return linked(self.kind, np.add.reduce(of_blocks, axis=1), hosts)  # in the order of tables: to the last bit
@@ -73,8 +72,12 @@ class Catalogue:
             hosts = host if self.kind == "throughput" else np.zeros_like(host)
             new = [seed for start in first for seed in range(start, start + _CHUNK)]
             known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-            self._cells = np.concatenate([self._cells, values.astype(np.float32).astype(np.float64)])
-            self._hosts = np.concatenate([self._hosts, hosts.astype(np.float32).astype(np.float64)])
+            cells, hosts = (array.astype(np.float32).astype(np.float64) for array in (values, hosts))
+            probes = [self._linked(cells[:, states + STARTS], hosts) for states in probe_states()]
+            logs = log_seconds_of(self.kind, np.stack(probes, axis=1))
+            self._cells = np.concatenate([self._cells, cells])
+            self._hosts = np.concatenate([self._hosts, hosts])
+            self._logs = np.concatenate([self._logs, logs])
         return np.fromiter((known[seed] for seed in wanted), dtype=np.int64, count=len(wanted))
 
 

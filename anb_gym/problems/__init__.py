@@ -27,6 +27,7 @@ from anb_gym.problems.asks import (
     Nothing,
     Request,
     Weights,
+    joined,
 )
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
@@ -64,4 +65,5 @@ __all__ = [
     "Selection",
     "TargetDevice",
     "Weights",
+    "joined",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 
@@ -18,11 +18,21 @@ class Request:
     """Requests of a batch of episodes: arrays with one row per episode, read and written by rows."""
 
     def __getitem__(self, rows: Rows) -> Self:
-        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return type(self)(*(values[rows] for values in vars(self).values()))
 
     def __setitem__(self, rows: Rows, others: Self) -> None:
-        for field in fields(self):
-            getattr(self, field.name)[rows] = getattr(others, field.name)
+        of_others = vars(others)
+        for name, values in vars(self).items():
+            values[rows] = of_others[name]
+
+
+R = TypeVar("R", bound=Request)
+
+
+def joined(requests: Sequence[R]) -> R:
+    """Requests one after the other, at least one."""
+    columns = zip(*(vars(request).values() for request in requests), strict=True)
+    return type(requests[0])(*(np.concatenate(column) for column in columns))
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -96,20 +97,25 @@ class AskDesign(Ask):
         )
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Designs:
-        request = self.blank(1)
         given = options.get("device")
-        request.device[0] = self.devices[int(rng.integers(len(self.devices)))] if given is None else self.number(given)
+        device = self.devices[int(rng.integers(len(self.devices)))] if given is None else self.number(given)
+        place, bound, noise = 0.0, math.nan, 0
         if self.preference is not None:
             wanted = options.get("preference")
             if wanted is None:
-                request.place[0] = rng.random()
+                place = rng.random()
             elif self.preference == "weights":
-                request.place[0] = check_weights(wanted, 2, "preference")[0]
+                place = check_weights(wanted, 2, "preference")[0]
             else:
-                request.place[0], request.bound[0] = self.position(request.device[0], wanted), wanted
+                place, bound = self.position(device, wanted), wanted
         if self.probe_noise > 0.0:
-            request.noise[0] = rng.integers(2**63)
-        return request
+            noise = int(rng.integers(2**63))
+        return Designs(
+            np.array([device], dtype=np.int64),
+            np.array([place], dtype=np.float64),
+            np.array([bound], dtype=np.float64),
+            np.array([noise], dtype=np.uint64),
+        )
 
     def number(self, device: object) -> int:
         """A device as a number; NumPy's integers are seeds too."""

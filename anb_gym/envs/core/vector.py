@@ -75,7 +75,7 @@ from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.infos import Columns
 from anb_gym.envs.core.inputs import Actions
-from anb_gym.problems import AnyProblem
+from anb_gym.problems import AnyProblem, joined
 from anb_gym.space import SPACE
 
 
@@ -116,9 +116,10 @@ class ArchitectureVectorEnv(CopiesVectorEnv):
 
     def _start(self, rows: Rows, options: dict[str, Any]) -> None:
         if self.rules.random:
-            for row in self._numbers[rows].tolist():
-                request, self._noise_seeds[row] = self.rules.draw(self._generator(row), options)
-                self._request[row : row + 1] = request
+            drawn = [self.rules.draw(self._generator(row), options) for row in self._numbers[rows].tolist()]
+            if drawn:
+                self._request[rows] = joined([request for request, _ in drawn])
+                self._noise_seeds[rows] = [seed for _, seed in drawn]
             if self.noise_seed is not None:
                 self._noise_seeds[rows] = self.noise_seed
         self._observations[rows] = self.rules.first(self._request[rows], len(self._numbers[rows]))
