@@ -53,6 +53,7 @@ def main() -> None:
     for env_id in arguments.ids:
         compare_single(env_id, arguments.seconds, arguments.rounds)
         compare_vector(env_id, arguments.copies, arguments.seconds, arguments.rounds)
+    compare_generated(arguments.copies, arguments.rounds)
     compare_training(arguments.ids[0], arguments.rounds)
 
 
@@ -89,6 +90,20 @@ def compare_vector(env_id: str, copies: int, seconds: int, rounds: int) -> None:
     ratios = [fast / slow for fast, slow in zip(speeds[native], speeds[synchronous], strict=True)]
     print(f"{'ratio':40} {median(ratios):12.1f}")
     print(f"{f'native, in steps of {REFERENCE}':40} {median(shares):12.3f}")
+
+
+def compare_generated(copies: int, rounds: int) -> None:
+    """Prints how fast copies with a generated device each are, beside others that draw something in every episode."""
+    ids = [f"anb_gym:AccelNAS-{name}-v0" for name in ("Transfer", "VCK190-Preference", "Generated")]
+    environments = [gymnasium.make_vec(id, copies, **({"devices": "test"} if id == ids[-1] else {})) for id in ids]
+    for envs in environments:  # what is found out once per device
+        _steps_per_second(envs, 4)
+    speeds = [[_steps_per_second(envs, 20) for envs in environments] for _ in range(rounds)]
+    for id, values in zip(ids, zip(*speeds, strict=True), strict=True):
+        print(f"{f'{id[8:]}, {copies} copies':40} {median(values):12,.0f} steps per second")
+    for column, id in enumerate(ids[:-1]):
+        ratios = [row[-1] / row[column] for row in speeds]
+        print(f"{f'ratio to {id[8:]}':40} {median(ratios):12.2f}")
 
 
 def compare_training(env_id: str, rounds: int) -> None:
