@@ -21,6 +21,8 @@ GENERATED: Final = {
     form: FORMS[form].format(task="Generated", version=0)
     for form in ("scalar", "vector reward", "preference", "constrained")
 }
+#: The id whose device is measured in the episode.
+PROBE: Final = "AccelNAS-Probe-v0"
 #: Tasks of a device: its label, for latency with a word.
 THROUGHPUT_TASK: Final = "{label}"
 LATENCY_TASK: Final = "{label}-Latency"
@@ -40,6 +42,7 @@ def is_word(label: str) -> bool:
         *FORMS.values(),
         TRANSFER,
         *GENERATED.values(),
+        PROBE,
         LATENCY_TASK,
         ACCURACY_TASK,
         ALL_TASK,

@@ -226,6 +226,14 @@ _FAMILIES: Final = {
             )
         ),
         Family(
+            "probe",
+            "Measuring before designing",
+            _ids.PROBE,
+            env="anb_gym.envs.probe:ProbeEnv",
+            vector_env="anb_gym.envs.probe:ProbeVectorEnv",
+            problem="anb_gym.envs.probe:make_problem",
+        ),
+        Family(
             "edit",
             "Editing an architecture",
             _ids.FORMS["edit"],

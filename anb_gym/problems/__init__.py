@@ -9,7 +9,8 @@ environment id::
 
 A problem may let every episode ask for something of its own, such as weights or a bound: its :class:`Ask`, and what a
 batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems, and a
-:class:`GeneratedProblem` for a design for a device that does not exist.
+:class:`GeneratedProblem` for a design for a device that does not exist. A :class:`MeasuredProblem` tells nothing of the
+device but by measuring.
 """
 
 from typing import TypeAlias
@@ -32,6 +33,7 @@ from anb_gym.problems.asks import (
 from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.generated import AskDesign, Designs, GeneratedProblem
+from anb_gym.problems.measured import AskMeasuredDesign, MeasuredProblem
 from anb_gym.problems.problem import Problem
 from anb_gym.problems.sets import AskProblem, ProblemSet, Selection
 from anb_gym.problems.target_devices import DeviceFront, TargetDevice
@@ -46,6 +48,7 @@ __all__ = [
     "AskBound",
     "AskDesign",
     "AskKeptBound",
+    "AskMeasuredDesign",
     "AskNothing",
     "AskPreference",
     "AskProblem",
@@ -58,6 +61,7 @@ __all__ = [
     "GeneratedProblem",
     "KeptBounds",
     "Level",
+    "MeasuredProblem",
     "Nothing",
     "Problem",
     "ProblemSet",

@@ -278,10 +278,15 @@ class TargetDevice:
 
         The mean is at most a point below the best, as in :func:`anb_gym.calibration.bounded_level`.
         """
+        best = self.best_under(bounds)
+        return np.minimum(_tail(self).mean_accuracy(bounds), best - LEAST), best
+
+    def best_under(self, bounds: FloatArray) -> FloatArray:
+        """The best accuracy under bounds, ``float64`` (n,): the fastest member's where none meets one."""
         # Best accuracy first: the metric becomes better along the front.
         at = np.searchsorted(self.sign * self.front.performance, self.sign * bounds, side="left")
-        best = self.front.accuracy[np.minimum(at, len(self.front) - 1)]
-        return np.minimum(_tail(self).mean_accuracy(bounds), best - LEAST), best
+        best: FloatArray = self.front.accuracy[np.minimum(at, len(self.front) - 1)]
+        return best
 
     def random(self, n: int = N_RANDOM) -> FloatArray:
         """The metric of the first n uniformly random architectures behind all means, ``float64`` (n,)."""

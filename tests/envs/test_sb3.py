@@ -27,10 +27,10 @@ from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
 from anb_gym.tasks import get_task
 
-IDS = all_ids("vector_reward")
+IDS = all_ids("vector_reward", "probe")
 VCK190 = get_task("VCK190")
 #: One id of every form.
-FORMS = one_of_each("VCK190", "vector_reward", "edit")
+FORMS = one_of_each("VCK190", "vector_reward", "edit", "probe")
 TRANSFER = id_of("transfer")
 N = 3
 

@@ -20,9 +20,9 @@ from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
 
-IDS = all_ids()
+IDS = all_ids("probe")  # whose episodes differ in length
 #: One id of every form that builds, and one that edits.
-FORMS = one_of_each("VCK190", "edit")
+FORMS = one_of_each("VCK190", "edit", "probe")
 TRANSFER = id_of("transfer")
 EDIT = id_of("edit", "TPUv3")
 MODES = [mode.value for mode in AutoresetMode]
@@ -390,7 +390,7 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
 
 def test_every_id_has_a_vector_environment() -> None:
     ids = {env_id for env_id in gymnasium.registry if env_id.startswith("AccelNAS-")}
-    assert ids == set(IDS)
+    assert ids == set(all_ids())
     for env_id in ids:
         assert isinstance(native(env_id), CopiesVectorEnv)
 

@@ -35,8 +35,8 @@ class CopiesVectorEnv(EachCopy):
     """Copies of an environment in one batch, made by ``gymnasium.make_vec``; subclasses say of which.
 
     Everything it returns equals what Gymnasium's ``SyncVectorEnv`` of the copies returns, in all autoreset modes; the
-    surrogates are asked once for all copies. Every episode has the same number of steps. ``infos["action_mask"]`` is
-    one ``int8`` array (num_envs, actions), and ``action_masks()`` the same as ``bool``.
+    surrogates are asked once for all copies. ``infos["action_mask"]`` is one ``int8`` array (num_envs, actions), and
+    ``action_masks()`` the same as ``bool``.
 
     Args:
         num_envs: How many copies, at least 1.
@@ -44,7 +44,7 @@ class CopiesVectorEnv(EachCopy):
             ``"NextStep"``: its next step resets it and ignores its action; ``"SameStep"``: it is reset at once, and
             ``infos["final_obs"]`` and ``infos["final_info"]`` tell how it ended; ``"Disabled"``: call
             ``reset(options={"reset_mask": mask})``, with ``bool`` (num_envs,), before the next step.
-        max_episode_steps: None, or at least the steps of an episode, which has no effect.
+        max_episode_steps: None, or at least the steps of the longest episode, which has no effect.
         **arguments: Those of the environment.
 
     Attributes:
@@ -85,8 +85,9 @@ class CopiesVectorEnv(EachCopy):
         self.action_space = batch_space(single.action_space, self.num_envs)
         self.observation_space = batch_space(single.observation_space, self.num_envs)
 
-        #: The next step of each copy: -1 before the first reset, ``n_steps`` when its episode is over.
+        #: The next step of each copy: -1 before the first reset, ``_over`` when its episode is over.
         self._steps = np.full(self.num_envs, -1)
+        self._over: int = self.n_steps
         self._observations: NDArray[Any] = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
         self._numbers = np.arange(self.num_envs)
         self.observer: Observer | None = None
@@ -141,8 +142,8 @@ class CopiesVectorEnv(EachCopy):
         groups = self._groups()
         if groups[0][0] < 0:
             raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN}")
-        if groups[-1][0] == self.n_steps and self.autoreset_mode is AutoresetMode.DISABLED:
-            over = np.flatnonzero(self._steps == self.n_steps).tolist()
+        if groups[-1][0] == self._over and self.autoreset_mode is AutoresetMode.DISABLED:
+            over = np.flatnonzero(self._steps == self._over).tolist()
             raise ResetNeeded(
                 f"call reset(options={{'reset_mask': mask}}) before step(): the episodes of the copies {over} are over"
             )
@@ -150,16 +151,17 @@ class CopiesVectorEnv(EachCopy):
         ended, never = np.zeros((2, self.num_envs), dtype=np.bool_)
         infos: dict[str, Any] = {}
         for step, rows in groups:
-            if step == self.n_steps:
+            if step == self._over:
                 self._begin(rows, {}, infos)
                 continue
             self._advance(step, rows, parsed[rows], rewards)
-            self._steps[rows] = step + 1
-            if step + 1 < self.n_steps:
-                self._add(infos, self._info(step + 1, rows), rows)
-            else:
-                ended[rows] = True
-                self._end(rows, rewards, infos)
+            for after, of_those in self._next(step, rows):
+                self._steps[of_those] = after
+                if after < self._over:
+                    self._add(infos, self._info(after, of_those), of_those)
+                else:
+                    ended[of_those] = True
+                    self._end(of_those, rewards, infos)
         terminated, truncated = (never, ended) if self.truncates else (ended, never)
         return self._observations.copy(), rewards, terminated, truncated, infos
 
@@ -197,6 +199,10 @@ class CopiesVectorEnv(EachCopy):
     @abstractmethod
     def _finish(self, rows: Rows, rewards: NDArray[Any]) -> list[tuple[NDArray[np.int64], Columns]]:
         """The numbers of copies that have ended and their last infos; makes rewards that only an end has."""
+
+    def _next(self, step: int, rows: Rows) -> list[tuple[int, Rows]]:
+        """The next steps of copies that have made ``step``, where all need not have the same."""
+        return [(step + 1, rows)]
 
     def _no_rewards(self) -> NDArray[Any]:
         """Rewards of zero of all copies."""
