@@ -25,7 +25,7 @@ from anb_gym.envs.families import FAMILIES, ids, make_problem
 from anb_gym.exact import maximize, pareto_front
 from anb_gym.fronts.results import tables_directions
 from anb_gym.metrics import DIRECTIONS
-from anb_gym.problems import GeneratedProblem, Problem
+from anb_gym.problems import GeneratedProblem, MeasuredProblem, Problem
 from anb_gym.rewards import Accuracy, Metrics, Objectives, Product, Reward, make_reward, relative_violation
 from anb_gym.surrogates.store import load_shipped
 from anb_gym.tasks import ALL_DEVICES, EXPONENT, TASKS, Task
@@ -134,7 +134,8 @@ def other_rows(described: Sequence[Row]) -> list[Row]:
         problem = make_problem(env_id)
         cells, reward = [""] * 4, ""
         if isinstance(problem, GeneratedProblem):
-            reward = f"{problem.reward}, on the episode's device"
+            under = ", under a bound" if isinstance(problem, MeasuredProblem) else ""
+            reward = f"{problem.reward}{under}, on the episode's device"
         if isinstance(problem, Problem):
             reward = _named(problem)
             if not problem.is_vector and certified_optimum(problem.reward, problem.surrogate) is not None:
