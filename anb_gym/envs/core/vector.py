@@ -28,8 +28,8 @@ the `options`.
 
 ## Episode End
 
-Episodes have the same number of steps, so copies end together unless some were reset with a mask. What follows is
-`autoreset_mode`:
+Episodes have the same number of steps, but for `AccelNAS-Probe-v0`, so copies end together unless some were reset with
+a mask. What follows is `autoreset_mode`:
 
 | `autoreset_mode` | After the end                                                                                  |
 |------------------|------------------------------------------------------------------------------------------------|
