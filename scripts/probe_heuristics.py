@@ -31,8 +31,8 @@ TEXT: Final = """# Measuring as acting: heuristics on `AccelNAS-Probe-v0`
 <!-- written by scripts/probe_heuristics.py -->
 
 {devices} episodes, one on each of the first test devices, the same for all heuristics; budget and price as by default.
-The last column is of the heuristic that stops by itself: when the best expected gain of a measurement is not more than
-its price.
+The last column stops by itself, `bisection` too: when no measurement is expected to gain more than its price, as
+`improving` counts it.
 
 {heuristics}
 
