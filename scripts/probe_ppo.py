@@ -4,7 +4,7 @@ On its own PPO learns not to measure: a measurement costs at once, and pays only
 part of the training episodes measure one to three networks whatever the agent says, and then submit; after that it is
 free. It is scored on the episodes that ``scripts/probe_heuristics.py`` plays.
 
-    python scripts/probe_ppo.py --forced 60000 --free 40000
+    python scripts/probe_ppo.py --devices 63
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from anb_gym.reports.markdown import table
 PAGE: Final = Path(__file__).parents[1] / "docs" / "generalisation" / "measuring_ppo.md"
 ID: Final = "AccelNAS-Probe-v0"
 SETTINGS: Final[dict[str, Any]] = {
-    "n_steps": 16, "batch_size": 256, "n_epochs": 6, "gamma": 1.0, "gae_lambda": 0.95, "learning_rate": 5e-4,
+    "n_steps": 16, "batch_size": 256, "n_epochs": 6, "gamma": 1.0, "gae_lambda": 0.95, "learning_rate": 1e-3,
     "ent_coef": 0.003, "policy_kwargs": {"net_arch": [256, 256]}, "device": "cpu",
 }  # fmt: skip
 COPIES: Final = 64
 #: Devices to train on: the front of each is searched for once, in a tenth of a second.
-DEVICES: Final = 200
+DEVICES: Final = 100
 #: Measurements of an episode in the first part, at most.
 MOST: Final = 3
 
@@ -77,8 +77,8 @@ class MeasureFirst(VecEnvWrapper):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Trains, scores, and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--forced", type=int, default=60_000, help="steps that measure first")
-    parser.add_argument("--free", type=int, default=40_000, help="steps after them")
+    parser.add_argument("--forced", type=int, default=30_000, help="steps that measure first")
+    parser.add_argument("--free", type=int, default=15_000, help="steps after them")
     parser.add_argument("--devices", type=int, default=100, help="test devices")
     parser.add_argument("--first-seed", type=int, default=TEST_SEEDS[0], help="of the devices; the test devices'")
     parser.add_argument("--seed", type=int, default=0)
