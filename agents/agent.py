@@ -18,8 +18,8 @@ from anb_gym._errors import choose, integer
 from anb_gym._types import FloatArray
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface, Rules
-from anb_gym.envs.families import PREFIX, Family, ids, make_known_problem
-from anb_gym.problems import Problem, ProblemSet, Request
+from anb_gym.envs.families import PREFIX, Family, ids, make_problem
+from anb_gym.problems import AnyProblem, Request
 from anb_gym.space import SPACE, Choices, Indices
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Assignment:
         _ = self.problem, self.rules
 
     @cached_property
-    def problem(self) -> Problem | ProblemSet:
+    def problem(self) -> AnyProblem:
         """The problem behind the environment."""
-        return make_known_problem(self.id, **self.arguments)
+        return make_problem(self.id, **self.arguments)
 
     @property
     def family(self) -> Family:
@@ -144,7 +144,7 @@ class Agent(ABC):
         return None
 
     @property
-    def problem(self) -> Problem | ProblemSet:
+    def problem(self) -> AnyProblem:
         """The problem that it learns."""
         return self.assignment.problem
 
@@ -192,7 +192,7 @@ class Agent(ABC):
         n: int = 1,
         *,
         preference: Any = None,
-        device: str | None = None,
+        device: str | int | None = None,
         task: str | None = None,
         greedy: bool | None = None,
         seed: int = 0,
@@ -203,7 +203,8 @@ class Agent(ABC):
             n: How many.
             preference: What they are for, where episodes ask for a preference: weights (2,) or a bound, the same for
                 all or one each, (n, 2) or (n,); None draws them.
-            device: The device that they are for, where episodes ask for one; None draws it.
+            device: The device that they are for, where episodes ask for one, of generated ones also a seed; None draws
+                it.
             task: The task that they are for, where episodes ask for one; None draws it, among those of the device.
             greedy: Whether to make the most probable choices, not to sample; by default just if ``n`` is 1 or each
                 has a preference of its own.
@@ -300,6 +301,23 @@ class ArchitectureAgent(Agent):
         actions: NDArray[np.int64] = by_step[np.arange(len(made)), steps].astype(np.int64)
         return actions
 
+    def design_for(self, cells: FloatArray, *, greedy: bool = True, seed: int = 0) -> Choices:
+        """Designs for what observations show, such as a device of one's own whose probes were measured.
+
+        Args:
+            cells: Cells of what episodes ask for, see :meth:`anb_gym.problems.Ask.cells`, ``float64`` (n, cells).
+            greedy: Whether to make the most probable choices, not to sample.
+            seed: Of what is drawn.
+
+        Returns:
+            Choices ``int8`` (n, 28).
+
+        Raises:
+            ValueError: The cells have another shape.
+        """
+        cells = rows(cells, (self.problem.ask.n_cells,), "cells").astype(np.float64)
+        return self.complete(blank(len(cells)), cells, np.random.default_rng(integer(seed, 0, "seed")), greedy)
+
     def _design(self, options: Sequence[Mapping[str, Any]], greedy: bool, rng: np.random.Generator) -> Choices:
         request = requests(self.problem, options, rng)
         return self.complete(blank(len(options)), every_row(self.problem.ask.cells(request), len(options)), rng, greedy)
@@ -328,7 +346,7 @@ def every_row(cells: FloatArray, n: int) -> FloatArray:
     return np.broadcast_to(cells, (n, cells.shape[1]))
 
 
-def requests(problem: Problem | ProblemSet, options: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> Request:
+def requests(problem: AnyProblem, options: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> Request:
     """The requests of episodes that reset with these options.
 
     Raises:
@@ -341,7 +359,7 @@ def requests(problem: Problem | ProblemSet, options: Sequence[Mapping[str, Any]]
     return request
 
 
-def _options(problem: Problem | ProblemSet, n: int, preference: Any, **others: str | None) -> list[dict[str, Any]]:
+def _options(problem: AnyProblem, n: int, preference: Any, **others: str | int | None) -> list[dict[str, Any]]:
     """The options of ``reset`` of n episodes."""
     given = {name: value for name, value in others.items() if value is not None}
     for name, value in {**given, **({} if preference is None else {"preference": preference})}.items():
@@ -354,7 +372,7 @@ def _options(problem: Problem | ProblemSet, n: int, preference: Any, **others: s
         array = np.asarray(preference)
     except ValueError:  # rows of different lengths
         raise ValueError(f"preference must be one, or {n} of them, got {preference!r}") from None
-    one = 1 if problem.ask.n_cells > 1 else 0
+    one = 1 if problem.ask.weighs else 0
     if array.ndim == one:
         return [{"preference": preference, **given}] * n
     if array.ndim != one + 1 or len(array) != n:

@@ -149,7 +149,7 @@ class PolicyGradientController:
         self._elites.keep(choices, rewards, by)
         gradient = self._reinforce(choices, rewards)
         gradient += self._imitation_weight * progress * (self._imitated(progress) - policies)
-        gradient += self._entropy_weight * max(0.0, 1.0 - progress / _EXPLORING) * _entropy_gradient(policies)
+        gradient += self._entropy_weight * max(0.0, 1.0 - progress / _EXPLORING) * entropy_gradient(policies)
         self._ascend(gradient, np.unique(by))
         if self._done - len(rewards) < _TOGETHER * self._brief.budget <= self._done:
             self._unite()
@@ -391,7 +391,7 @@ def refuse_contexts(assignment: Assignment, agent: str) -> None:
         raise ValueError(f"{agent} designs for one purpose, episodes of id {assignment.id!r} ask for a {asked}")
 
 
-def _entropy_gradient(policies: FloatArray) -> FloatArray:
+def entropy_gradient(policies: FloatArray) -> FloatArray:
     """The gradient of the sum of entropies by the logits."""
     logarithm = np.log(np.maximum(policies, 1e-12))
     entropy = -(policies * logarithm).sum(axis=-1, keepdims=True)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anb_gym._errors import choose
+from anb_gym.problems import GeneratedProblem
 from anb_gym.study.controllers import check_settings, load_class
 
 from .agent import Agent, Assignment
@@ -28,24 +29,32 @@ AGENTS: Final[Mapping[str, str]] = MappingProxyType(
         "trpo": "anb_gym.agents.sb3:TRPO",
     }
 )
+#: Agents that are another class, with settings of its own, where devices are generated and known by their probes.
+FOR_GENERATED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "policy_gradient": "anb_gym.agents.contextual_policy_gradient:ContextualPolicyGradient",
+        "preference_conditioned": "anb_gym.agents.probe_conditioned:ProbeConditioned",
+    }
+)
 
 
-def find(agent: str | type[Agent]) -> tuple[str, type[Agent]]:
+def find(agent: str | type[Agent], assignment: Assignment | None = None) -> tuple[str, type[Agent]]:
     """The name of an agent, and its class.
 
     Args:
         agent: A name in :data:`AGENTS`, ``"module:Class"``, ``"file.py:Class"`` or a class.
+        assignment: What it is to learn, which matters to :data:`FOR_GENERATED`.
 
     Raises:
         ValueError: It is none of these.
         ModuleNotFoundError: An extra is not installed; the message names it.
     """
     if isinstance(agent, type) and issubclass(agent, Agent):
-        known = {target: name for name, target in AGENTS.items()}
+        known = {target: name for table in (AGENTS, FOR_GENERATED) for name, target in table.items()}
         path = f"{agent.__module__}:{agent.__qualname__}"
         return known.get(path, path), agent
     name = agent if isinstance(agent, str) and ":" in agent else choose(agent, AGENTS, "agent")
-    found = load_class(AGENTS.get(name, name), "agent")
+    found = load_class(_target(name, assignment), "agent")
     if not issubclass(found, Agent):
         raise ValueError(f"agent must be a subclass of anb_gym.agents.Agent, got {name!r}, which is none")
     return name, found
@@ -66,7 +75,13 @@ def make_agent(
             assignment.
         ModuleNotFoundError: An extra is not installed; the message names it.
     """
-    name, found = find(agent)
+    name, found = find(agent, assignment)
     if isinstance(agent, str):
-        check_settings(AGENTS.get(name, name), settings)
+        check_settings(_target(name, assignment), settings)
     return found(assignment, **settings)
+
+
+def _target(name: str, assignment: Assignment | None) -> str:
+    """Where the class of an agent is."""
+    generated = assignment is not None and isinstance(assignment.problem, GeneratedProblem)
+    return (FOR_GENERATED if generated and name in FOR_GENERATED else AGENTS).get(name, name)

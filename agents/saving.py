@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from anb_gym._files import Fields, parse_json, read_arrays, refusing, take_array, write_atomically
 from anb_gym.benchmark import Benchmark
-from anb_gym.problems import Problem
+from anb_gym.problems import GeneratedProblem, ProblemSet
 from anb_gym.space import SPACE
 from anb_gym.study.problems import check_reward
 
@@ -268,6 +268,9 @@ def _versions(agent: Agent) -> dict[str, Any]:
             continue
     problem = agent.problem
     bench: Benchmark = problem.benchmark
-    metrics = problem.metrics if isinstance(problem, Problem) else {m for of in problem for m in of.metrics}
+    if isinstance(problem, GeneratedProblem):
+        metrics = {"accuracy"}
+    else:
+        metrics = {m for of in (problem if isinstance(problem, ProblemSet) else [problem]) for m in of.metrics}
     versions["surrogates"] = {bench.surrogate: {name: bench.load(name).checksum for name in sorted(metrics)}}
     return versions

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from anb_gym._types import FloatArray
 from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import relative_violation
-from anb_gym.pareto import normalised_hypervolume
-from anb_gym.problems import AskWeights, Problem, ProblemSet
+from anb_gym.pareto import hypervolume, normalised_hypervolume
+from anb_gym.hardware import TEST_SEEDS
+from anb_gym.problems import GeneratedProblem, Problem, ProblemSet
 from anb_gym.study.analysis.references import best_constants, contexts, policy_score
 
 from .agent import Agent
-from .designs import Designs, bounds_of, designs_for_all
+from .designs import Designs, bounds_of, designs_for_all, designs_on
 
 #: Designs that are sampled, or evenly spaced preferences that are designed for.
 N_DESIGNS: Final = 1001
@@ -29,7 +30,8 @@ class Score:
     """The worth of an agent's designs for one problem.
 
     Attributes:
-        task: The problem's task; ``"all"`` for the mean over a set of problems.
+        task: The problem's task; ``"all"`` for the mean over a set of problems. Where devices are generated, a real
+            device, or ``"test devices"`` for the mean over those, and the median where this says so.
         greedy: Whether they were the most probable ones, or sampled.
         designs: How many there were.
         unique: How many different ones.
@@ -39,10 +41,11 @@ class Score:
             :func:`anb_gym.study.analysis.references.policy_score`; None where all episodes ask for the same, in raw
             scale, and without exact fronts.
         coverage: The share of the exact front's hypervolume that they cover together; None without preferences or a
-            vector reward, or without an exact front.
+            vector reward, or without an exact front. Of several devices the median.
         loss: Median points of accuracy by which those that meet their bound are below the certified optimum under it;
             None without a bound or an exact front, or if none meets it.
         violations: The share of them that break their bound; None without one.
+        least_coverage: The least coverage of several devices; None for one.
     """
 
     task: str
@@ -55,13 +58,15 @@ class Score:
     coverage: float | None
     loss: float | None
     violations: float | None
+    least_coverage: float | None = None
 
 
 def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
     """Scores an agent's policy, greedy and sampled.
 
     The greedy policy designs one architecture where nothing is drawn; where episodes ask for preferences, both
-    policies design one for each of n evenly spaced ones. Of a set of problems each is scored, and their mean.
+    policies design one for each of n evenly spaced ones. Of a set of problems each is scored, and their mean. Where
+    devices are generated the 200 test devices are scored together, and each real device.
 
     Args:
         agent: A trained agent.
@@ -76,6 +81,8 @@ def score_agent(agent: Agent, n: int = N_DESIGNS, seed: int = 0) -> list[Score]:
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
     integer(n, 2, "n")
+    if isinstance(agent.problem, GeneratedProblem):
+        return [found for greedy in (True, False) for found in _on_devices(agent, n, greedy, seed)]
     constant = best_constant(agent.problem, n)
     scores = []
     for greedy in (True, False):
@@ -97,7 +104,7 @@ def score(designs: Designs, *, greedy: bool) -> Score:
     loss, violations = _under_bounds(designs)
     regret = evaluation.regret if violations is None else None
     return Score(
-        task=problem.task.name,
+        task=designs.name,
         greedy=greedy,
         designs=len(designs),
         unique=designs.n_unique,
@@ -158,10 +165,53 @@ def _overall(parts: list[Score]) -> Score:
     )
 
 
+def _on_devices(agent: Agent, n: int, greedy: bool, seed: int) -> Iterator[Score]:
+    """The scores on the test devices, all together, and on every real device."""
+    # Sampled designs for one purpose are spread over the devices.
+    problem = agent.problem
+    assert isinstance(problem, GeneratedProblem)
+    asked = problem.ask.preference is not None or problem.is_vector
+    each = n if asked else -(-n // len(TEST_SEEDS))
+    yield _together([score(designs_on(agent, s, each, greedy=greedy, seed=seed), greedy=greedy) for s in TEST_SEEDS])
+    for designs in designs_for_all(agent, n, greedy=greedy, seed=seed):
+        yield score(designs, greedy=greedy)
+
+
+def _together(parts: list[Score]) -> Score:
+    """Scores of several devices as one."""
+
+    def over(name: str, what: Callable[..., Any] = np.mean) -> float | None:
+        values = [getattr(part, name) for part in parts if getattr(part, name) is not None]
+        return float(what(values)) if values else None
+
+    return replace(
+        parts[0],
+        task="test devices",
+        designs=sum(part.designs for part in parts),
+        unique=sum(part.unique for part in parts),
+        reward=over("reward"),
+        regret=over("regret"),
+        coverage=over("coverage", np.median),
+        loss=over("loss", np.median),
+        violations=over("violations"),
+        least_coverage=over("coverage", np.min),
+    )
+
+
+def _coverage_on(designs: Designs) -> float:
+    """The share of a device's front that designs for it cover."""
+    device, exact = designs.device, designs.evaluation.exact
+    points = np.stack(list(exact.values()), axis=1)
+    directions = ("max", "max" if device.sign > 0 else "min")
+    return hypervolume(points, device.reference_point, directions) / device.hypervolume()
+
+
 def _coverage(designs: Designs) -> float | None:
     problem = designs.problem
-    if not problem.is_vector and not isinstance(problem.ask, AskWeights):
+    if not problem.is_vector and not problem.ask.weighs:
         return None
+    if isinstance(problem, GeneratedProblem):
+        return _coverage_on(designs)
     return coverage(problem, designs.evaluation.exact)
 
 
@@ -173,6 +223,9 @@ def _under_bounds(designs: Designs) -> tuple[float | None, float | None]:
     exact = designs.evaluation.exact
     met = relative_violation(metric, exact[metric], bounds) == 0.0
     violations = float((~met).mean())
+    if isinstance(designs.problem, GeneratedProblem):
+        _, best = designs.device.bounded_level(bounds)
+        return float(np.median((best - exact["accuracy"])[met])) if met.any() else None, violations
     try:
         best = designs.problem.best_under(bounds).accuracy
     except ValueError:  # nothing meets a bound, or there is no front

@@ -19,7 +19,7 @@ from anb_gym._extras import require
 from anb_gym._types import FloatArray
 from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.families import PREFIX
-from anb_gym.problems import AskPreference, AskProblem, Evaluation, Problem, Request, Selection
+from anb_gym.problems import AskPreference, AskProblem, Evaluation, ProblemSet, Request, Selection
 from anb_gym.space import SPACE, Choices, Indices, States
 from anb_gym.study.cost import gpu_hours
 
@@ -248,11 +248,12 @@ class Training:
         return self.rng.integers(2**63, size=n, dtype=np.int64).astype(np.uint64)
 
     def _assess(self, states: States, request: Request | None, noise: NDArray[np.uint64] | None) -> Evaluation:
-        if isinstance(self.problem, Problem):
-            return self.problem.assess(states, request, noise)
+        if not isinstance(self.problem, ProblemSet):
+            asked: Any = request
+            return self.problem.assess(states, asked, noise)
         reward, regret = np.empty(len(states)), np.full(len(states), np.nan)
-        for rows, problem, asked in self.problem.parts(request):
-            of_rows = problem.assess(states[rows], asked, None if noise is None else noise[rows])
+        for rows, problem, of in self.problem.parts(request):
+            of_rows = problem.assess(states[rows], of, None if noise is None else noise[rows])
             reward[rows] = of_rows.reward
             if of_rows.regret is not None:
                 regret[rows] = of_rows.regret

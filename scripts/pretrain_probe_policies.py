@@ -1,11 +1,10 @@
-"""Trains the policies that read probes and ship, one a family of real devices left out, and prints what they are worth.
+"""Trains the agents that read probes and ship, one a family of real devices left out, and prints what they are worth.
 
-For each family left out: coverage of the exact fronts of its devices by at most 1,001 designs, and by 350; and by the
-policy that reads the estimate after 16, 64 and 256 more measurements, of its own designs, which count themselves.
-Bounds: 50 evenly spaced log times within the exact front; the design is the most accurate whose predicted time, with a
-margin of 1.645 standard deviations or none, meets the bound.
+For each family left out, on each metric of its devices: coverage of the exact front by the greedy designs for 1,001
+weights, by at most 1,001 designs of the policy, and by 350; the regret of the design whose product is expected to be
+best; and coverage after 16, 64 and 256 measurements, see :mod:`anb_gym.agents.few_shot`. Seed 0 ships.
 
-    python scripts/pretrain_probe_policies.py --seeds 1
+    python scripts/pretrain_probe_policies.py --seeds 5
 """
 
 from __future__ import annotations
@@ -17,77 +16,59 @@ from time import process_time
 
 import numpy as np
 
-from anb_gym import Benchmark
-from anb_gym._types import FloatArray
-from anb_gym.agents import ProbePolicy, train_probe_policy
-from anb_gym.agents.probe_policy import FOLDER
-from anb_gym.calibration import front_scale
+from anb_gym import SPACE, Benchmark
+from anb_gym.agents import Agent, saving, train
+from anb_gym.agents.few_shot import few_shot
+from anb_gym.agents.pretraining import FOLDER, probe_agent_name
+from anb_gym.agents.probe_conditioned import ProbeConditioned
 from anb_gym.hardware import FAMILIES
-from anb_gym.hardware.estimation import estimate
 from anb_gym.hardware.probes import probe_states
 from anb_gym.hardware.units import to_seconds
 from anb_gym.metrics import DEVICE_METRICS
-from anb_gym.pareto import normalised_hypervolume
+from anb_gym.problems import TargetDevice
+from anb_gym.problems.target_devices import device_number, target_device
 from anb_gym.space import States
-from anb_gym.tasks import TASKS
 
-SHOTS, N_BOUNDS = (16, 64, 256), 50
-
-
-def seconds_of(metric: str, states: States) -> FloatArray:
-    """True seconds of a device metric."""
-    values = Benchmark().query_states(states, [metric])[metric]
-    return to_seconds(metric.partition("/")[2], values)
+ID, EVALUATIONS, SHOTS = "AccelNAS-Generated-Preference-v0", 160_000, (16, 64, 256)
 
 
-def coverage(metric: str, states: States) -> float:
+def coverage(device: TargetDevice, states: States) -> float:
     """Share of the exact front's hypervolume."""
-    front = Benchmark().front(metric)
-    task = next(task for task in TASKS.values() if task.metrics[-1] == metric and task.device)
-    values = Benchmark().query_states(states, front.metrics)
-    points = np.stack([values[name] for name in front.metrics], axis=1)
-    return normalised_hypervolume(points, front.objectives, front_scale(task).reference_point, front.directions)
+    return device.hypervolume(device.front_of(states)) / device.hypervolume()
 
 
-def under_bounds(metric: str, designs: States, mean: FloatArray, std: FloatArray, margin: float) -> tuple[float, float]:
-    """Mean loss of accuracy of designs that meet their bound, and the share that break it."""
-    bench = Benchmark()
-    front = bench.front(metric)
-    best, values = front.objectives.T
-    allowed = to_seconds(metric.partition("/")[2], values)
-    bounds = np.exp(np.linspace(np.log(allowed.min()), np.log(allowed.max()), N_BOUNDS))
-    accuracy, seconds = bench.query_states(designs, ["accuracy"])["accuracy"], seconds_of(metric, designs)
-    cautious = mean + margin * std
-    losses, broken = [], 0
-    for bound in bounds:
-        fits = cautious <= np.log(bound)
-        chosen = np.where(fits, accuracy, -np.inf).argmax() if fits.any() else cautious.argmin()
-        if seconds[chosen] > bound * (1.0 + 1e-9):
-            broken += 1
-        else:
-            losses.append(best[allowed <= bound * (1.0 + 1e-9)].max() - accuracy[chosen])
-    return float(np.mean(losses)) if losses else np.nan, broken / N_BOUNDS
-
-
-def judge(policy: ProbePolicy, metric: str, family: str) -> str:
+def judge(agent: ProbeConditioned, metric: str, family: str) -> str:
     """One line of figures."""
-    probes, kind = probe_states(), metric.split("/")[1]
-    times = seconds_of(metric, probes)
-    logs = np.log(times)
-    designs = policy.design(logs)
-    believed = estimate(probes, times, kind, leave_out=family)
-    mean, std = believed.predict(designs)
-    parts = [f"{metric:20} 1001 {coverage(metric, designs):.4f} 350 {coverage(metric, policy.design(logs, 350)):.4f}"]
-    for margin in (0.0, 1.645):
-        loss, broken = under_bounds(metric, designs, mean, std, margin)
-        parts.append(f"margin {margin:.1f}: loss {loss:.2f} broken {broken:.0%}")
+    name, kind = metric.split("/")
+    device = target_device(device_number(name, kind), kind, None, Benchmark().surrogate)
+
+    def seconds(states: States) -> np.ndarray:
+        return to_seconds(kind, device.performance(states))
+
+    logs = np.log(seconds(probe_states()))
+    weights = np.linspace(0.0, 1.0, 1001)
+    shown = agent.problem.ask.cells_of(np.repeat(logs[None], len(weights), axis=0), weights)
+    answers = SPACE.to_states(agent.design_for(shown))
+    designs = agent.policy.design(logs)
+    accuracy = device.accuracy(designs)
+    cells = agent.policy.estimate(logs[None])[0]
+    expected = device.product(accuracy, 1.0 / cells[designs + starts()].sum(axis=1)) if kind == "throughput" else None
+    parts = [f"weights {coverage(device, answers):.4f}", f"1001 {coverage(device, designs):.4f}"]
+    parts.append(f"350 {coverage(device, agent.policy.design(logs, 350)):.4f}")
+    if expected is not None:
+        zero, one = device.product_level
+        chosen = designs[[expected.argmax()]]
+        value = device.product(device.accuracy(chosen), device.performance(chosen))[0]
+        parts.append(f"regret {(one - value) / (one - zero):.4f}")
     for shots in SHOTS:
-        measured = designs[np.linspace(0, len(designs) - 1, shots).astype(int)]
-        known = np.concatenate([probes, measured])
-        after = estimate(known, seconds_of(metric, known), kind, leave_out=family)
-        again = policy.design(logs, cells=after.tables.values)
-        parts.append(f"+{shots} {coverage(metric, np.concatenate([again, measured])):.4f}")
-    return "  ".join(parts)
+        adapted = few_shot(agent.policy, seconds, shots, leave_out=family, kind=kind)
+        parts.append(f"+{shots} {coverage(device, adapted.states):.4f}")
+    return f"{metric:20} " + " ".join(parts)
+
+
+def starts() -> np.ndarray:
+    """The first cell of each block."""
+    return np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -95,20 +76,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0 .. n - 1; the first ships")
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
+    parser.add_argument("--work", type=Path, default=Path("runs/probe_agents"), help="folder of the trainings")
     parser.add_argument("--out", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     for seed in range(options.first, options.seeds):
         for family in (*FAMILIES, None) if seed == 0 else FAMILIES:
-            started = process_time()
-            policy = train_probe_policy(seed=seed, leave_out=family, steps=options.steps)
+            name, started = probe_agent_name(family), process_time()
+            agent: Agent
+            agent, _ = train(
+                "preference_conditioned",
+                ID,
+                options.evaluations,
+                seed=seed,
+                arguments={} if family is None else {"leave_out": family},
+                folder=options.work / f"{name}-{seed}",
+            )
+            assert isinstance(agent, ProbeConditioned)
             print(f"seed {seed} without {family}: {process_time() - started:.0f} s", flush=True)
             if seed == 0:
-                policy.save(options.out / f"{family or 'all'}.npz")
+                saving.save(options.out / f"{name}.npz", agent, None, name="preference_conditioned")
             for metric in DEVICE_METRICS if family else ():
                 if family and metric.split("/")[0] in FAMILIES[family]:
-                    print("  " + judge(policy, metric, family), flush=True)
+                    print("  " + judge(agent, metric, family), flush=True)
 
 
 if __name__ == "__main__":

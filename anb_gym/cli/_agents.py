@@ -17,7 +17,7 @@ from anb_gym.metrics import DIRECTIONS, choose_metric
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.saving import Saved
-    from anb_gym.problems import AskPreference, Problem, ProblemSet
+    from anb_gym.problems import AnyProblem, AskPreference, GeneratedProblem, Problem
 
 
 def add_agent(parser: argparse.ArgumentParser, optional: bool = False) -> None:
@@ -68,7 +68,11 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--at-least", type=float, metavar="X", help="bound of a throughput, in images/s")
     parser.add_argument("--at-most", type=float, metavar="X", help="bound of a latency, in ms")
-    parser.add_argument("--device", metavar="METRIC", help="of an agent for several: a device is its throughput")
+    parser.add_argument(
+        "--device",
+        metavar="METRIC",
+        help="of an agent for several: a device is its throughput; of generated ones a device or a seed",
+    )
 
 
 def kind_asked_for(options: argparse.Namespace) -> str:
@@ -76,14 +80,16 @@ def kind_asked_for(options: argparse.Namespace) -> str:
     return "weights" if options.at_least is None and options.at_most is None else "bound"
 
 
-def asked_for(problem: Problem | ProblemSet, options: argparse.Namespace) -> dict[str, Any]:
+def asked_for(problem: AnyProblem, options: argparse.Namespace) -> dict[str, Any]:
     """The options of ``reset`` that say what the command line asks for; none if it asks for nothing.
 
     Raises:
         ValueError: The command line asks for what the episodes of this problem do not, or for the impossible.
     """
-    from anb_gym.problems import AskPreference, ProblemSet
+    from anb_gym.problems import AskPreference, GeneratedProblem, ProblemSet
 
+    if isinstance(problem, GeneratedProblem):
+        return _asked_of_generated(problem, options)
     if isinstance(problem, ProblemSet):
         _refuse(options, ("preference", "at_least", "at_most"), "an agent whose episodes ask for a task")
         if options.device is None:
@@ -151,6 +157,33 @@ def _preference(problem: Problem, ask: AskPreference, options: argparse.Namespac
     check_met(problem.front, np.array([number(bound, option)]), option)
     # Any bound beyond the nadir is met by the most accurate architecture of all.
     return max(bound, ask.nadir) if good == "at_least" else min(bound, ask.nadir)
+
+
+def _asked_of_generated(problem: GeneratedProblem, options: argparse.Namespace) -> dict[str, Any]:
+    """What episodes with generated devices are asked for: a device by its name or seed, and perhaps a preference."""
+    ask = problem.ask
+    asked: dict[str, Any] = {}
+    if options.device is not None:
+        asked["device"] = int(options.device) if options.device.isdecimal() else options.device
+        ask.number(asked["device"])
+    good, bad = ("at_least", "at_most") if ask.kind == "throughput" else ("at_most", "at_least")
+    what = {"weights": "weights: give --preference", "bound": f"a bound: give {_flag(good)}", None: "a device alone"}
+    if ask.preference != "weights":
+        _refuse(options, ("preference",), f"an agent whose episodes ask for {what[ask.preference]}")
+    if ask.preference != "bound":
+        _refuse(options, (good,), f"an agent whose episodes ask for {what[ask.preference]}")
+    _refuse(options, (bad,), f"an agent for {ask.kind}")
+    if options.preference is not None:
+        asked["preference"] = _weights(options.preference)
+    elif (bound := getattr(options, good)) is not None:
+        asked["preference"] = bound
+        if "device" in asked:
+            ask.position(ask.number(asked["device"]), bound)
+    return asked
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _weights(text: str) -> list[float]:

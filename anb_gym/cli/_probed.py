@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--probes",
         type=Path,
         metavar="TIMES",
-        help="instead of an agent: measured networks, a table such as anb-gym probes writes, or a collection's folder",
+        help="instead of an agent, or for one of generated devices: measured networks, a table such as anb-gym probes writes, or a collection's folder",
     )
     parser.add_argument("--kind", choices=list(KINDS), help="what was measured (--probes); by default what there is")
     parser.add_argument("--target", type=float, metavar="X", help="reach it in the mean, without a margin (--probes)")
@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Estimates the device, searches the whole space, and prints what is asked for."""
-    for name in ("agent", "n", "preference", "device", "id", "found"):
+    for name in ("n", "preference", "device", "id", "found"):
         if getattr(options, name):
             raise ValueError(f"{name} has no meaning with --probes, got {getattr(options, name)}")
     asked = {name: getattr(options, name) for name in ("at_least", "at_most", "target", "front")}
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         integer(asked["front"], 1, "--front")
     elif asked:
         positive(next(iter(asked.values())), _option(next(iter(asked))))
-    times = _times(options.probes, options.kind)
+    times = read(options.probes, options.kind)
     if (wrong := "at_most" if times.kind == "throughput" else "at_least") in asked:
         raise ValueError(f"{_option(wrong)} has no meaning for {times.kind}, got {asked[wrong]:g}")
     with needing("exact"):
@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> None:
     _print(options, times, found, front, _chosen(asked, times.kind, front))
 
 
-def _times(path: Path, kind: str | None) -> Times:
+def read(path: Path, kind: str | None) -> Times:
+    """The measured times of a table or of a collection's folder."""
     from anb_gym.hardware.times import read_times
 
     if not path.is_dir():

@@ -14,14 +14,16 @@ import numpy as np
 from anb_gym import SPACE, Architecture
 from anb_gym._errors import integer
 from anb_gym.benchmark import PREDICTED
-from anb_gym.cli import _probed
+from anb_gym.cli import _probed, _probed_agent
 from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
-from anb_gym.metrics import readable
+from anb_gym.devices import KINDS
+from anb_gym.metrics import GENERATED, readable
 
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.designs import Designs
 
+_UNITS: Final = {**PREDICTED, **{name: KINDS[kind][0] for kind, name in GENERATED.items()}}
 #: Preferences that are designed for if none is given.
 _PREFERENCES: Final = 11
 
@@ -47,7 +49,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     if options.probes is not None:
-        _probed.run(options)
+        (_probed if options.agent is None else _probed_agent).run(options)
         return
     if options.agent is None:
         raise ValueError("name an agent, DIR or DEVICE, or the --probes of a device nobody has seen")
@@ -73,10 +75,12 @@ def _run(options: argparse.Namespace) -> None:
 def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
     """What is asked for: of every task that the agent knows if it knows several and none is named."""
     from anb_gym.agents.designs import designs_for, evenly_spaced, judged
-    from anb_gym.problems import AskPreference, Problem
+    from anb_gym.problems import AskPreference, GeneratedProblem, Problem
 
     problem, asked, n = agent.problem, asked_for(agent.problem, options), options.n or 1
-    if not isinstance(problem, Problem):
+    if isinstance(problem, GeneratedProblem):
+        yield _on_device(agent, problem, asked, options)
+    elif not isinstance(problem, Problem):
         for part in problem if not asked else [problem[asked["task"]]]:
             yield judged(part, agent.design(n, task=part.task.name, seed=options.seed))
     elif not isinstance(problem.ask, AskPreference):
@@ -89,6 +93,23 @@ def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
         yield designs_for(agent, preferences, greedy=n == 1, seed=options.seed)
 
 
+def _on_device(
+    agent: Agent, problem: GeneratedProblem, asked: dict[str, Any], options: argparse.Namespace
+) -> Designs:
+    """Designs for a device that exists or one of a seed."""
+    from anb_gym.agents.designs import designs_on, judged
+
+    if "device" not in asked:
+        raise ValueError("name the --device to design for, a real one or a seed, or the --probes of one's own")
+    if "preference" not in asked:
+        spread = problem.ask.preference is not None or problem.is_vector
+        n = options.n or (_PREFERENCES if spread else 1)
+        return designs_on(agent, asked["device"], n, greedy=spread or n == 1, seed=options.seed)
+    n = options.n or 1
+    request = problem.ask.draw(np.random.default_rng(0), asked)[np.zeros(n, dtype=np.int64)]
+    return judged(problem, agent.design(n, greedy=n == 1, seed=options.seed, **asked), request)
+
+
 def _records(designs: Designs) -> Iterator[dict[str, Any]]:
     """The designs, and the certified best once for each different thing that they are for."""
     from anb_gym.agents.designs import certified, judged
@@ -96,9 +117,8 @@ def _records(designs: Designs) -> Iterator[dict[str, Any]]:
     yield from _rows("agent", designs)
     n = len(designs)
     first = np.arange(1)
-    if designs.request is not None:
-        shown = designs.problem.ask.shown(designs.request)["preference"]
-        first = np.sort(np.unique(shown, axis=0, return_index=True)[1])
+    if (preferences := designs.preferences) is not None:
+        first = np.sort(np.unique(preferences, axis=0, return_index=True)[1])
     request = None if designs.request is None else designs.request[first]
     if n and (best := certified(designs.problem, request, len(first))) is not None:
         yield from _rows("certified", judged(designs.problem, SPACE.from_index(best), request))
@@ -106,12 +126,12 @@ def _records(designs: Designs) -> Iterator[dict[str, Any]]:
 
 def _rows(by: str, designs: Designs) -> Iterator[dict[str, Any]]:
     problem, evaluation = designs.problem, designs.evaluation
-    shown = None if designs.request is None else problem.ask.shown(designs.request)["preference"].tolist()
+    shown = None if designs.preferences is None else designs.preferences.tolist()
     regret = None if evaluation.regret is None else evaluation.regret.tolist()
     for row, index in enumerate(SPACE.to_index(designs.choices).tolist()):
         yield {
             "by": by,
-            "task": problem.task.name,
+            "task": designs.name,
             **({} if shown is None else {"preference": shown[row]}),
             "architecture": str(Architecture.from_index(index)),
             "index": index,
@@ -146,7 +166,7 @@ def _print_tables(found: list[dict[str, Any]], regret: str) -> None:
             columns["for"] = [_shown(record["preference"]) for record in records]
         columns["architecture"] = [record["architecture"] for record in records]
         for name in records[0]["metrics"]:
-            unit = PREDICTED.get(name, "")
+            unit = _UNITS.get(name, "")
             columns[f"{name} ({unit})"] = [readable(name, record["metrics"][name]) for record in records]
         for name, title in (("reward", "reward"), ("regret", regret)):
             if name in records[0]:

@@ -59,6 +59,7 @@ def table(scores: Sequence[Score]) -> str:
         "mean regret": [_number(score.regret) for score in scores],
         "beyond the best constant": [_number(score.policy_score) for score in scores],
         "coverage of the front": [_number(score.coverage) for score in scores],
+        "least coverage": [_number(score.least_coverage) for score in scores],
         "broken bounds": [_number(score.violations) for score in scores],
         "median loss of accuracy": [_number(score.loss) for score in scores],
     }

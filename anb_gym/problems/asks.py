@@ -82,10 +82,16 @@ class Ask(ABC):
         options: Names of the options of ``reset`` that set it.
         n_cells: Numbers in 0..1 that observations show of it.
         fractions: Whether these can lie between 0 and 1.
+        weighs: Whether a preference is weights, not one number.
     """
 
     options: ClassVar[tuple[str, ...]] = ()
     fractions: ClassVar[bool] = False
+
+    @property
+    def weighs(self) -> bool:
+        """Whether a preference is weights, not one number."""
+        return False
 
     @property
     def n_cells(self) -> int:
@@ -157,6 +163,10 @@ class AskPreference(Ask):
 @dataclass(frozen=True)
 class AskWeights(AskPreference):
     """Every episode has weights of its own for accuracy and the device metric, drawn uniformly."""
+
+    @property
+    def weighs(self) -> bool:
+        return True
 
     @property
     def n_cells(self) -> int:

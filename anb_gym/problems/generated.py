@@ -88,6 +88,10 @@ class AskDesign(Ask):
         return ("device",) if self.preference is None else ("device", "preference")
 
     @property
+    def weighs(self) -> bool:
+        return self.preference == "weights"
+
+    @property
     def n_cells(self) -> int:
         return N_PROBES + {None: 0, "weights": 2, "bound": 1}[self.preference]
 
@@ -155,13 +159,21 @@ class AskDesign(Ask):
         return logs
 
     def cells(self, request: Designs) -> FloatArray:
-        logs = self.log_times(request)
-        relative = logs - logs.mean(axis=1, keepdims=True)
+        return self.cells_of(self.log_times(request), request.place)
+
+    def cells_of(self, log_times: FloatArray, place: FloatArray) -> FloatArray:
+        """Cells of observations, ``float64`` (n, n_cells), of a device of one's own too.
+
+        Args:
+            log_times: Natural logarithms of the probes' seconds, ``float64`` (n, 10).
+            place: The weight of accuracy, or where the bound lies between nadir, 0, and ideal, 1, ``float64`` (n,).
+        """
+        relative = log_times - log_times.mean(axis=1, keepdims=True)
         shown = [np.clip((relative - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0.0, 1.0)]
         if self.preference is not None:
-            shown.append(request.place[:, None])
+            shown.append(place[:, None])
         if self.preference == "weights":
-            shown.append(1.0 - request.place[:, None])
+            shown.append(1.0 - place[:, None])
         return np.concatenate(shown, axis=1)
 
     def bounds(self, request: Designs) -> FloatArray:

@@ -10,7 +10,7 @@ from anb_gym._types import FloatArray
 from anb_gym.agents.curves import Curves
 from anb_gym.fronts import CertifiedFront
 from anb_gym.pareto.fronts import staircase
-from anb_gym.problems import Problem, ProblemSet
+from anb_gym.problems import AnyProblem, GeneratedProblem, Problem, ProblemSet
 from anb_gym.reports.drawing import BACKGROUND, BACKGROUND_FRONT, FRONT, finish_axes, new_figure
 from anb_gym.reports.plots import FLOOR, logarithmic
 from anb_gym.reports.styles import PALETTE, metric_label, styles
@@ -27,7 +27,7 @@ _DOTS: Final = 5000
 _CROPPED: Final = 0.02
 
 
-def learning_figure(found: Curves, problem: Problem | ProblemSet, title: str) -> Figure:
+def learning_figure(found: Curves, problem: AnyProblem, title: str) -> Figure:
     """Draws a learning curve: rewards on the left, regret on the right.
 
     Args:
@@ -88,18 +88,20 @@ def designs_figure(front: CertifiedFront, evaluated: FloatArray, designs: FloatA
     return figure
 
 
-def regret_label(problem: Problem | ProblemSet) -> str:
+def regret_label(problem: AnyProblem) -> str:
     """What regret is called, with its unit: under a bound it is in points of accuracy."""
     if problem.is_vector:
         return "hypervolume regret"
     return "regret" if problem.limit is None else "regret (points)"
 
 
-def _draw_rewards(axes: Axes, found: Curves, problem: Problem | ProblemSet) -> None:
+def _draw_rewards(axes: Axes, found: Curves, problem: AnyProblem) -> None:
     columns = found.reward.reshape(len(found.evaluations), -1).T
-    names = problem.metrics if isinstance(problem, Problem) and problem.is_vector else ("reward",)
+    names = problem.metrics if not isinstance(problem, ProblemSet) and problem.is_vector else ("reward",)
     for (name, style), column in zip(styles(names).items(), columns[np.argsort(names)], strict=True):
         axes.plot(found.evaluations, column, color=style.colour, linestyle=style.line, linewidth=1.7, label=name)
+    if isinstance(problem, GeneratedProblem):
+        return  # of devices in training no optimum is certified, and some agents record raw rewards
     scale = problem.scale if isinstance(problem, Problem) else problem.problems[0].scale
     if scale == "unit" and not problem.is_vector:
         axes.axhline(1.0, color=FRONT, linewidth=1.0, linestyle="--")

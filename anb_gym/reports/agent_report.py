@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from anb_gym.agents.scores import Score, coverage
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import readable
 from anb_gym.pareto.fronts import front as front_rows
-from anb_gym.problems import AskPreference, AskWeights, Problem, ProblemSet
+from anb_gym.problems import AskPreference, GeneratedProblem, Problem
 from anb_gym.reports.agent_figures import N_POINTS, designs_figure, learning_figure, regret_label
 from anb_gym.reports.drawing import to_png
 from anb_gym.reports.pages import render_page
@@ -35,6 +35,8 @@ PAGE: Final = "report.html"
 #: Designs that the page lists, and preferences.
 _LISTED: Final = 10
 _PREFERENCES: Final = 11
+#: Preferences on each real device.
+_EACH: Final = 5
 #: Preferences whose designs are drawn.
 _DRAWN: Final = 201
 
@@ -61,7 +63,7 @@ def write_report(folder: Path, agent: Agent, saved: Saved, scores: Sequence[Scor
     assert record is not None
     budget, name = len(record), saved.name
     found = curves(record, grid(budget, N_POINTS), window_of(budget))
-    if agent.problem.is_vector:
+    if agent.problem.is_vector and isinstance(agent.problem, Problem):
         found = replace(found, regret=_uncovered(agent.problem, record, found.evaluations))
     title = f"{name} on {saved.assignment.id}"
     picture = to_png(learning_figure(found, agent.problem, title), dpi=150)
@@ -124,6 +126,7 @@ def policy_table(scores: Sequence[Score]) -> dict[str, Any]:
         "regret": [score.regret for score in scores],
         "beyond the best constant": [score.policy_score for score in scores],
         "coverage": [score.coverage for score in scores],
+        "least coverage": [score.least_coverage for score in scores],
         "violations": [score.violations for score in scores],
         "loss of accuracy": [score.loss for score in scores],
     }
@@ -149,9 +152,12 @@ def number(value: float | None) -> str:
 def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list[dict[str, Any]]]:
     """What is said of designs, their picture if there is one, and tables of them."""
     problem = agent.problem
+    if isinstance(problem, GeneratedProblem):
+        tables = [_table(part, part.name) for part in designs_for_all(agent, _EACH, greedy=True)]
+        return "Greedy designs for real devices, and in grey beside each number that of the certified best.", None, tables
     if not isinstance(problem, Problem):
         parts = list(designs_for_all(agent, 2, greedy=True))
-        tables = [_table(part, part.problem.task.name) for part in parts]
+        tables = [_table(part, part.name) for part in parts]
         return (
             "The greedy design for every task, and in grey beside each number that of the certified optimum.",
             None,
@@ -191,9 +197,8 @@ def _members(points: FloatArray, directions: Sequence[str]) -> Indices:
     return front_rows(points, directions) if len(directions) > 1 else np.flatnonzero(points[:, 0] == points[:, 0].max())
 
 
-def _uncovered(problem: Problem | ProblemSet, record: Evaluations, evaluations: Indices) -> FloatArray:
+def _uncovered(problem: Problem, record: Evaluations, evaluations: Indices) -> FloatArray:
     """The share of the exact front's hypervolume that was not covered after so many evaluations; NaN without one."""
-    assert isinstance(problem, Problem)
     metrics = problem.benchmark.query_states(SPACE.index_to_states(record.index), problem.metrics)
     points = np.stack([metrics[name] for name in problem.metrics], axis=1)
     missing, best, before = [], points[:0], 0
@@ -212,8 +217,8 @@ def _table(designs: Designs, title: str = "") -> dict[str, Any]:
     problem, evaluation = designs.problem, designs.evaluation
     n = len(designs)
     optima = certified(problem, designs.request, n)
-    best = None if optima is None else _metrics_of(problem, optima)
-    shown = [] if designs.request is None else preference_texts(designs)
+    best = None if optima is None else _metrics_of(designs, optima)
+    shown = preference_texts(designs)
     head = [*(["preference"] if shown else []), "architecture", *map(metric_label, problem.metrics)]
     numbers: dict[str, FloatArray] = {} if problem.is_vector else {"reward": evaluation.reward}
     if evaluation.regret is not None:
@@ -231,15 +236,19 @@ def _table(designs: Designs, title: str = "") -> dict[str, Any]:
 
 
 def preference_texts(designs: Designs) -> list[str]:
-    """What designs are for, as texts."""
-    preferences = designs.problem.ask.shown(designs.request)["preference"]
-    if isinstance(designs.problem.ask, AskWeights):
+    """What designs are for, as texts; none where episodes ask for nothing."""
+    if (preferences := designs.preferences) is None:
+        return []
+    if preferences.ndim > 1:
         return [", ".join(f"{weight:.3g}" for weight in row) for row in preferences.tolist()]
     return [f"{bound:,.6g}" for bound in preferences.tolist()]
 
 
-def _metrics_of(problem: Problem, indices: Indices) -> dict[str, FloatArray]:
-    return problem.benchmark.query_states(SPACE.index_to_states(indices), problem.metrics)
+def _metrics_of(designs: Designs, indices: Indices) -> Mapping[str, FloatArray]:
+    states, problem = SPACE.index_to_states(indices), designs.problem
+    if isinstance(problem, GeneratedProblem):
+        return problem.measure(states, designs.request)
+    return problem.benchmark.query_states(states, problem.metrics)
 
 
 def _picture(problem: Problem, evaluated: dict[str, FloatArray], designs: Designs, label: str) -> bytes | None:
