@@ -78,9 +78,7 @@ class ContextualPolicyGradient(ArchitectureAgent):
         super().__init__(assignment, **settings)
         problem = assignment.problem
         if problem.is_vector or not problem.ask.n_cells:
-            raise ValueError(
-                f"id must have a scalar reward and episodes that ask for something, got {assignment.id!r}"
-            )
+            raise ValueError(f"id must have a scalar reward and episodes that ask for something, got {assignment.id!r}")
         if problem.limit is not None:
             raise ValueError(
                 f"id must have no cost for policy_gradient, got {assignment.id!r}: preference_conditioned knows bounds"

@@ -11,7 +11,7 @@ import numpy as np
 from anb_gym._types import FloatArray
 from anb_gym.fronts import NoFrontError
 from anb_gym.metrics import DIRECTIONS
-from anb_gym.problems import AskBound, AskPreference, Bounds, Evaluation, GeneratedProblem, Problem, Request
+from anb_gym.problems import AskBound, AskPreference, Bounds, Evaluation, GeneratedProblem, Problem
 from anb_gym.problems import Designs as OnDevices
 from anb_gym.problems.target_devices import TargetDevice, real_metrics
 from anb_gym.rewards import Bounded, Constrained

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from anb_gym._errors import choose
+from anb_gym.hardware import FAMILIES
 from anb_gym.metrics import DEVICE_METRICS, choose_metric
 
 from .agent import Agent
@@ -15,6 +16,9 @@ from .running import load
 FOLDER: Final = Path(__file__).parent / "pretrained"
 #: What they can be asked for: weights of accuracy and the device metric, or a bound of the metric.
 KINDS: Final = ("weights", "bound")
+
+#: The agent that reads probes; with ``_without_fpga`` and so on that which has seen none of a family.
+PROBE_AGENT: Final = "generated"
 
 
 def load_pretrained(metric: str, kind: str = "bound") -> Agent:
@@ -37,12 +41,46 @@ def load_pretrained(metric: str, kind: str = "bound") -> Agent:
     return load(pretrained_path(metric, kind))
 
 
+def load_probe_agent(leave_out: str | None = None) -> Agent:
+    """The agent that ships for devices nobody has seen: it reads the times of ten probes.
+
+    ``scripts/pretrain_probe_policies.py`` makes it. It has learned from the throughputs of generated devices; its
+    policy serves latency as well.
+
+    Args:
+        leave_out: A family of real devices, see :data:`anb_gym.hardware.FAMILIES`, that nothing in its training has
+            seen; None for the agent that may know all.
+
+    Raises:
+        ValueError: There is no such family.
+
+    Example:
+        >>> agent = load_probe_agent("fpga")
+        >>> agent.design(device="vck190", preference=[0.5, 0.5]).shape
+        (1, 28)
+        >>> agent.policy.design(np.zeros(10), 5).shape  # block states, along the whole front
+        (5, 7)
+    """
+    return load(FOLDER / f"{probe_agent_name(leave_out)}.npz")
+
+
+def probe_agent_name(leave_out: str | None = None) -> str:
+    """The name of the agent that reads probes, see :func:`load_probe_agent`."""
+    return PROBE_AGENT if leave_out is None else f"{PROBE_AGENT}_without_{choose(leave_out, FAMILIES, 'leave_out')}"
+
+
 def pretrained_path(metric: str, kind: str = "bound") -> Path:
     """The file of an agent that ships, see :func:`load_pretrained`.
+
+    Args:
+        metric: As there, or a name of :func:`probe_agent_name`.
+        kind: As there.
 
     Raises:
         ValueError: As :func:`load_pretrained`.
     """
+    if metric in [probe_agent_name(family) for family in (None, *FAMILIES)]:
+        return FOLDER / f"{metric}.npz"
     choose(kind, KINDS, "kind")
     known = {path.stem.removesuffix(f"-{kind}").replace("-", "/", 1) for path in FOLDER.glob(f"*-{kind}.npz")}
     name = choose_metric(metric, sorted({*known, *DEVICE_METRICS}), "metric")

@@ -20,7 +20,7 @@ from anb_gym.hardware.units import in_unit, to_seconds
 from anb_gym.problems import Designs, GeneratedProblem
 from anb_gym.problems.generated import SHOWN
 from anb_gym.rewards import chebyshev, normalise
-from anb_gym.space import SPACE, Choices, States
+from anb_gym.space import SPACE, Choices
 from anb_gym.tasks import EXPONENT
 
 from .agent import ArchitectureAgent, Assignment
@@ -44,7 +44,7 @@ _SAMPLES, _KEPT = 32, 256
 
 
 class ProbeConditioned(ArchitectureAgent):
-    """``preference_conditioned`` where devices are generated: reads their probes and designs for any place of the front.
+    """``preference_conditioned`` where devices are generated: reads probes, and designs for any place of the front.
 
     Its policy, see :class:`~anb_gym.agents.probe_policy.ProbePolicy`, estimates the device from its probes, and
     designs for places along the device's front, 0 the fastest, 1 the most accurate. Every episode of the training draws
@@ -73,9 +73,7 @@ class ProbeConditioned(ArchitectureAgent):
         ValueError: A setting is out of range, metrics are noisy, or devices are not generated.
     """
 
-    def __init__(
-        self, assignment: Assignment, *, batch_size: int | None = None, learning_rate: float = 1e-3
-    ) -> None:
+    def __init__(self, assignment: Assignment, *, batch_size: int | None = None, learning_rate: float = 1e-3) -> None:
         default = min(_MOST, max(_LEAST, assignment.evaluations // _STEPS))
         settings = {
             "batch_size": integer(default if batch_size is None else batch_size, 1, "batch_size"),
@@ -244,7 +242,7 @@ class _Plan:
         return chebyshev(normalise([self._accuracy, self._metric], self._ideal, self._nadir), [weights, 1.0 - weights])
 
     def bounded(self, place: FloatArray) -> FloatArray:
-        """Accuracies where a bound is met that lies between nadir, 0, and ideal, 1, else less, ``float64`` (n, designs).
+        """Accuracies where a bound is met that lies between nadir, 0, and ideal, 1, else less, (n, designs).
 
         Args:
             place: Of the bounds, ``float64`` (n, 1).

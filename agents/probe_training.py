@@ -1,4 +1,4 @@
-"""What a design and all its neighbours are worth on generated devices, whose tables are known: a gradient of policies."""
+"""What a design and all its neighbours are worth on generated devices, whose tables are known: policies' gradient."""
 
 from __future__ import annotations
 

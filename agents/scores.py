@@ -12,9 +12,9 @@ from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
+from anb_gym.hardware import TEST_SEEDS
 from anb_gym.metrics import relative_violation
 from anb_gym.pareto import hypervolume, normalised_hypervolume
-from anb_gym.hardware import TEST_SEEDS
 from anb_gym.problems import GeneratedProblem, Problem, ProblemSet
 from anb_gym.study.analysis.references import best_constants, contexts, policy_score
 

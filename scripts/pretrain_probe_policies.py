@@ -17,13 +17,15 @@ from time import process_time
 import numpy as np
 
 from anb_gym import SPACE, Benchmark
+from anb_gym._types import FloatArray
 from anb_gym.agents import Agent, saving, train
-from anb_gym.agents.few_shot import few_shot
+from anb_gym.agents.few_shot import adapt
 from anb_gym.agents.pretraining import FOLDER, probe_agent_name
 from anb_gym.agents.probe_conditioned import ProbeConditioned
 from anb_gym.hardware import FAMILIES
+from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.probes import probe_states
-from anb_gym.hardware.units import to_seconds
+from anb_gym.hardware.units import in_unit, to_seconds
 from anb_gym.metrics import DEVICE_METRICS
 from anb_gym.problems import TargetDevice
 from anb_gym.problems.target_devices import device_number, target_device
@@ -37,12 +39,12 @@ def coverage(device: TargetDevice, states: States) -> float:
     return device.hypervolume(device.front_of(states)) / device.hypervolume()
 
 
-def judge(agent: ProbeConditioned, metric: str, family: str) -> str:
+def judge(agent: ProbeConditioned, metric: str, shots: Sequence[int]) -> str:
     """One line of figures."""
     name, kind = metric.split("/")
     device = target_device(device_number(name, kind), kind, None, Benchmark().surrogate)
 
-    def seconds(states: States) -> np.ndarray:
+    def seconds(states: States) -> FloatArray:
         return to_seconds(kind, device.performance(states))
 
     logs = np.log(seconds(probe_states()))
@@ -50,25 +52,16 @@ def judge(agent: ProbeConditioned, metric: str, family: str) -> str:
     shown = agent.problem.ask.cells_of(np.repeat(logs[None], len(weights), axis=0), weights)
     answers = SPACE.to_states(agent.design_for(shown))
     designs = agent.policy.design(logs)
-    accuracy = device.accuracy(designs)
-    cells = agent.policy.estimate(logs[None])[0]
-    expected = device.product(accuracy, 1.0 / cells[designs + starts()].sum(axis=1)) if kind == "throughput" else None
+    times = agent.policy.estimate(logs[None])[0][designs + STARTS].sum(axis=1)
+    chosen = designs[[device.product(device.accuracy(designs), in_unit(kind, times)).argmax()]]
+    zero, one = device.product_level
+    value = device.product(device.accuracy(chosen), device.performance(chosen))[0]
     parts = [f"weights {coverage(device, answers):.4f}", f"1001 {coverage(device, designs):.4f}"]
     parts.append(f"350 {coverage(device, agent.policy.design(logs, 350)):.4f}")
-    if expected is not None:
-        zero, one = device.product_level
-        chosen = designs[[expected.argmax()]]
-        value = device.product(device.accuracy(chosen), device.performance(chosen))[0]
-        parts.append(f"regret {(one - value) / (one - zero):.4f}")
-    for shots in SHOTS:
-        adapted = few_shot(agent.policy, seconds, shots, leave_out=family, kind=kind)
-        parts.append(f"+{shots} {coverage(device, adapted.states):.4f}")
+    parts.append(f"regret {(one - value) / (one - zero):.4f}")
+    for n in shots:
+        parts.append(f"+{n} {coverage(device, adapt(agent.policy, seconds, n).states):.4f}")
     return f"{metric:20} " + " ".join(parts)
-
-
-def starts() -> np.ndarray:
-    """The first cell of each block."""
-    return np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0 .. n - 1; the first ships")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
+    parser.add_argument("--shots", type=int, nargs="*", default=SHOTS, help="measurements beside the probes")
     parser.add_argument("--work", type=Path, default=Path("runs/probe_agents"), help="folder of the trainings")
     parser.add_argument("--out", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
@@ -99,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 saving.save(options.out / f"{name}.npz", agent, None, name="preference_conditioned")
             for metric in DEVICE_METRICS if family else ():
                 if family and metric.split("/")[0] in FAMILIES[family]:
-                    print("  " + judge(agent, metric, family), flush=True)
+                    print("  " + judge(agent, metric, options.shots), flush=True)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--probes",
         type=Path,
         metavar="TIMES",
-        help="instead of an agent, or for one of generated devices: measured networks, a table such as anb-gym probes writes, or a collection's folder",
+        help="instead of an agent, or for one of generated devices: measured networks, a table such as anb-gym probes "
+        "writes, or a collection's folder",
     )
     parser.add_argument("--kind", choices=list(KINDS), help="what was measured (--probes); by default what there is")
     parser.add_argument("--target", type=float, metavar="X", help="reach it in the mean, without a margin (--probes)")

@@ -59,7 +59,9 @@ def run(options: argparse.Namespace) -> None:
     }
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if options.json:
-        print(json.dumps({"agent": saved.name, "id": saved.assignment.id, "kind": times.kind, "designs": rows}, indent=2))
+        print(
+            json.dumps({"agent": saved.name, "id": saved.assignment.id, "kind": times.kind, "designs": rows}, indent=2)
+        )
     elif options.csv:
         writer = csv.DictWriter(sys.stdout, list(columns), lineterminator="\n")
         writer.writeheader()

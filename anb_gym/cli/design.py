@@ -22,6 +22,7 @@ from anb_gym.metrics import GENERATED, readable
 if TYPE_CHECKING:
     from anb_gym.agents.agent import Agent
     from anb_gym.agents.designs import Designs
+    from anb_gym.problems import GeneratedProblem
 
 _UNITS: Final = {**PREDICTED, **{name: KINDS[kind][0] for kind, name in GENERATED.items()}}
 #: Preferences that are designed for if none is given.
@@ -93,9 +94,7 @@ def _designs(agent: Agent, options: argparse.Namespace) -> Iterator[Designs]:
         yield designs_for(agent, preferences, greedy=n == 1, seed=options.seed)
 
 
-def _on_device(
-    agent: Agent, problem: GeneratedProblem, asked: dict[str, Any], options: argparse.Namespace
-) -> Designs:
+def _on_device(agent: Agent, problem: GeneratedProblem, asked: dict[str, Any], options: argparse.Namespace) -> Designs:
     """Designs for a device that exists or one of a seed."""
     from anb_gym.agents.designs import designs_on, judged
 

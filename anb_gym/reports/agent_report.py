@@ -154,7 +154,11 @@ def _designs(agent: Agent, record: Evaluations) -> tuple[str, bytes | None, list
     problem = agent.problem
     if isinstance(problem, GeneratedProblem):
         tables = [_table(part, part.name) for part in designs_for_all(agent, _EACH, greedy=True)]
-        return "Greedy designs for real devices, and in grey beside each number that of the certified best.", None, tables
+        return (
+            "Greedy designs for real devices, and in grey beside each number that of the certified best.",
+            None,
+            tables,
+        )
     if not isinstance(problem, Problem):
         parts = list(designs_for_all(agent, 2, greedy=True))
         tables = [_table(part, part.name) for part in parts]

@@ -1,36 +1,39 @@
-"""The policy that reads probes: its gradient, what it reads, what it learns, its files."""
+"""The policy that reads probes: its gradient, what it reads, what it learns, what measurements add."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from copy import deepcopy
 
 import numpy as np
 import pytest
 
 from anb_gym import SPACE, Benchmark
-from anb_gym.agents import ProbePolicy, ProbePolicyError, load_probe_policy, train_probe_policy
-from anb_gym.agents.probe_policy import BLOCKS, FOLDER, N_CELLS, STARTS, greedy, ranked, sample, softmax, untrained
-from anb_gym.agents.probe_training import _AccuracyOfChanges, _seconds_of_changes
-from anb_gym.hardware import FAMILIES
+from anb_gym.agents import ProbePolicy, adapt, load_probe_agent, train
+from anb_gym.agents.probe_conditioned import ProbeConditioned
+from anb_gym.agents.probe_policy import BLOCKS, N_CELLS, STARTS, greedy_states, ranked, sample, softmax, untrained
+from anb_gym.agents.probe_training import Neighbours, policy_gradient, seconds_of_changes
+from anb_gym.hardware import FAMILIES, generate
 from anb_gym.hardware.generated import draw, tables
 from anb_gym.hardware.prior import load_prior
 from anb_gym.hardware.probes import probe_states
 
 #: Neither for training nor for tests.
-DEVELOPMENT = range(2_000_000, 2_000_300)
+DEVELOPMENT = list(range(2_000_000, 2_000_300))
 
 
 @pytest.fixture(scope="module")
 def policy() -> ProbePolicy:
-    return train_probe_policy(steps=60, batch_size=64, devices=DEVELOPMENT)
+    arguments = {"devices": DEVELOPMENT}
+    agent, _ = train("preference_conditioned", "AccelNAS-Generated-MO-v0", 4000, seed=0, arguments=arguments)
+    assert isinstance(agent, ProbeConditioned)
+    return agent.policy
 
 
 def test_changes_of_a_block_are_worth_what_the_tables_say() -> None:
     rng = np.random.default_rng(0)
     states = rng.integers(SPACE.block_sizes, size=(20, 7))
     cells = rng.uniform(1.0, 2.0, size=(20, N_CELLS))
-    values, seconds = _AccuracyOfChanges()(states), _seconds_of_changes(cells, states)
+    values, seconds = Neighbours("gp").accuracy(states), seconds_of_changes(cells, states)
     for block, where in enumerate(BLOCKS):
         state = rng.integers(SPACE.block_sizes[block], size=20)
         changed = states.copy()
@@ -49,17 +52,30 @@ def test_backward_is_the_gradient_of_forward() -> None:
     policy = untrained(rng.standard_normal((500, 10)), rng.uniform(0.5, 2.0, size=(500, N_CELLS)), rng, 0.05)
     cells, places = rng.uniform(0.5, 2.0, size=(8, N_CELLS)), rng.random(8)
     direction = rng.standard_normal((8, N_CELLS))
-    exact = replace(policy, **{name: array.astype(np.float64) for name, array in vars(policy).items()})
-    gradients = policy.backward(direction.astype(np.float32), policy.forward(cells, places)[1])
-    for name, gradient in gradients.items():
-        size = float(np.linalg.norm(gradient))
-        step = 1e-3 / size * gradient.astype(np.float64)
-        values = []
-        for sign in (1.0, -1.0):
-            logits = replace(exact, **{name: getattr(exact, name) + sign * step}).logits(cells, places)
-            values.append(float((logits * direction).sum()))
-        # ReLU bends, and the part of the price is single precision.
-        assert (values[0] - values[1]) / 2.0 == pytest.approx(1e-3 * size, rel=0.02), name
+    gradient = policy.backward(direction.astype(np.float32), policy.forward(cells, places)[1])
+    size = float(np.linalg.norm(gradient))
+    values = []
+    for sign in (1.0, -1.0):
+        moved = deepcopy(policy)
+        moved.network.weights = moved.network.weights + sign * 1e-3 / size * gradient.astype(np.float64)
+        values.append(float((moved.logits(cells, places) * direction).sum()))
+    # ReLU bends, and the part of the price is single precision.
+    assert (values[0] - values[1]) / 2.0 == pytest.approx(1e-3 * size, rel=0.02)
+
+
+def test_the_gradient_of_policies_is_that_of_their_mean_value_and_entropy() -> None:
+    rng = np.random.default_rng(5)
+    logits, values = rng.standard_normal((3, N_CELLS)), rng.standard_normal((3, N_CELLS))
+    direction = rng.standard_normal((3, N_CELLS))
+
+    def worth(of: np.ndarray) -> float:
+        policies = softmax(of)
+        return float((policies * (values - 0.3 * np.log(policies))).sum()) / 3
+
+    gradient, gain = policy_gradient(softmax(logits), values, 0.3)
+    difference = (worth(logits + 1e-5 * direction) - worth(logits - 1e-5 * direction)) / 2e-5
+    assert (gradient * direction).sum() == pytest.approx(difference, rel=1e-4)
+    assert gain > 0.0
 
 
 def test_a_unit_of_time_changes_nothing(policy: ProbePolicy) -> None:
@@ -87,7 +103,7 @@ def test_probabilities_and_samples_are_of_the_space(policy: ProbePolicy) -> None
     assert (states >= 0).all()
     assert (states < SPACE.block_sizes).all()
     assert (states[:, 2] == 5).all()
-    assert (greedy(logits)[:, 2] == 5).all()
+    assert (greedy_states(logits)[:, 2] == 5).all()
     assert len(np.unique(states[:, 5])) == SPACE.block_sizes[5]
 
 
@@ -97,20 +113,24 @@ def test_ranks_come_one_after_the_other() -> None:
     assert ranked(accuracy, seconds, 1).tolist() == [0]
 
 
-def test_training_again_is_the_same_and_learns(policy: ProbePolicy) -> None:
-    gains: list[float] = []
-    again = train_probe_policy(
-        steps=60, batch_size=64, devices=DEVELOPMENT, watch=lambda step, gain: gains.append(gain)
+def test_it_learns_to_design(policy: ProbePolicy) -> None:
+    seconds, _, _ = tables(draw(range(2_000_300, 2_000_310), load_prior()))
+    beginner = untrained(
+        np.log(seconds[:, probe_states() + STARTS].sum(axis=2)), seconds, np.random.default_rng(0), 0.05
     )
-    assert all((getattr(again, name) == array).all() for name, array in vars(policy).items())
-    later: list[float] = []
-    train_probe_policy(steps=501, batch_size=32, devices=DEVELOPMENT, watch=lambda step, gain: later.append(gain))
-    assert later[-1] < 0.7 * later[0]
+    places = np.linspace(0.0, 1.0, 10)
+    estimated = policy.estimate(np.log(seconds[:, probe_states() + STARTS].sum(axis=2)))
+    accuracies = [
+        Benchmark().query_states(greedy_states(of.logits(estimated, places)), ["accuracy"])["accuracy"]
+        for of in (beginner, policy)
+    ]
+    assert accuracies[1].mean() > accuracies[0].mean() + 1.0
+    assert np.diff(accuracies[1])[1:].min() > -1.0  # rising along the front
 
 
 @pytest.mark.parametrize("family", [None, *FAMILIES])
 def test_policies_that_ship_cover_a_new_generated_device(family: str | None) -> None:
-    policy = load_probe_policy(family)
+    policy = load_probe_agent(family).policy
     seconds, host, _ = tables(draw(range(2_000_500, 2_000_501), load_prior(family)))
     times = np.log(np.maximum(seconds[0][probe_states() + STARTS].sum(axis=1), host[0]))
     designs = policy.design(times, 200)
@@ -122,20 +142,29 @@ def test_policies_that_ship_cover_a_new_generated_device(family: str | None) -> 
     assert beaten.mean() > 0.995
 
 
-def test_files_keep_the_policy(policy: ProbePolicy, tmp_path: Path) -> None:
-    path = tmp_path / "policy.npz"
-    policy.save(path)
-    read = ProbePolicy.load(path)
-    assert all((getattr(read, name) == array).all() for name, array in vars(policy).items())
-    np.savez(path, probe_mean=np.zeros(10, dtype=np.float16))
-    with pytest.raises(ProbePolicyError, match="cell_mean"):
-        ProbePolicy.load(path)
+def test_measurements_are_counted_and_correct_the_estimate(policy: ProbePolicy) -> None:
+    cells, host = generate(2_000_600).metrics["throughput"].mean.values, 0.0
+    bumps = {7: 1.5, 40: 0.7}
+    measured: list[int] = []
 
+    def measure(states: np.ndarray) -> np.ndarray:
+        measured.extend(SPACE.states_to_index(states).tolist())
+        factor = np.where(states[:, 0] == 7, bumps[7], 1.0) * np.where(states[:, 5] == 40, bumps[40], 1.0)
+        return factor * np.maximum(cells[states + STARTS].sum(axis=1), host)
 
-def test_shipped_files_are_small() -> None:
-    for family in (None, *FAMILIES):
-        load_probe_policy(family)
-    assert all(path.stat().st_size < 300_000 for path in FOLDER.glob("*.npz"))
+    error = []
+    for n in (0, 16, 64):
+        measured.clear()
+        found = adapt(policy, measure, n, 200)
+        assert len(measured) == len(set(measured)) == 10 + n
+        assert SPACE.states_to_index(found.measured).tolist() == measured
+        assert len(np.unique(SPACE.states_to_index(found.states))) == len(found.states) == 200
+        np.testing.assert_array_equal(SPACE.states_to_index(found.states[:n]), measured[10:])
+        others = found.states[n:]
+        truth = np.log(measure(others))
+        error.append(float(np.abs(found.log_seconds[n:] - truth).mean()))
+        np.testing.assert_allclose(found.log_seconds[:n], np.log(measure(found.states[:n])))
+    assert error[2] < error[1] < error[0]
 
 
 @pytest.mark.parametrize(
@@ -153,4 +182,4 @@ def test_what_is_no_set_of_probes_is_refused(policy: ProbePolicy, arguments: dic
 
 def test_families_are_known() -> None:
     with pytest.raises(ValueError, match="leave_out must be"):
-        load_probe_policy("abacus")
+        load_probe_agent("abacus")
