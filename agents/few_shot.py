@@ -158,4 +158,5 @@ def _process(known: States, residuals: FloatArray, asked: States) -> tuple[Float
 def _differences(choices: NDArray[np.int8], others: NDArray[np.int8]) -> FloatArray:
     """In how many choices networks differ, ``float64`` (n, m)."""
     cells, theirs = (np.eye(4)[of].reshape(len(of), -1) for of in (choices, others))
-    return choices.shape[1] - cells @ theirs.T
+    differences: FloatArray = choices.shape[1] - cells @ theirs.T
+    return differences

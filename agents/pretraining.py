@@ -17,8 +17,8 @@ FOLDER: Final = Path(__file__).parent / "pretrained"
 #: What they can be asked for: weights of accuracy and the device metric, or a bound of the metric.
 KINDS: Final = ("weights", "bound")
 
-#: The agent that reads probes; with ``_without_fpga`` and so on that which has seen none of a family.
-PROBE_AGENT: Final = "generated"
+#: The agents that read probes: with all that is known, and those that have seen none of a family.
+PROBE_AGENTS: Final = ("generated", *(f"generated_without_{family}" for family in FAMILIES))
 
 
 def load_pretrained(metric: str, kind: str = "bound") -> Agent:
@@ -66,7 +66,8 @@ def load_probe_agent(leave_out: str | None = None) -> Agent:
 
 def probe_agent_name(leave_out: str | None = None) -> str:
     """The name of the agent that reads probes, see :func:`load_probe_agent`."""
-    return PROBE_AGENT if leave_out is None else f"{PROBE_AGENT}_without_{choose(leave_out, FAMILIES, 'leave_out')}"
+    first = PROBE_AGENTS[0]
+    return first if leave_out is None else f"{first}_without_{choose(leave_out, FAMILIES, 'leave_out')}"
 
 
 def pretrained_path(metric: str, kind: str = "bound") -> Path:
@@ -79,7 +80,7 @@ def pretrained_path(metric: str, kind: str = "bound") -> Path:
     Raises:
         ValueError: As :func:`load_pretrained`.
     """
-    if metric in [probe_agent_name(family) for family in (None, *FAMILIES)]:
+    if metric in PROBE_AGENTS:
         return FOLDER / f"{metric}.npz"
     choose(kind, KINDS, "kind")
     known = {path.stem.removesuffix(f"-{kind}").replace("-", "/", 1) for path in FOLDER.glob(f"*-{kind}.npz")}

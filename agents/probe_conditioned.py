@@ -137,9 +137,10 @@ class ProbeConditioned(ArchitectureAgent):
         request = ask.blank(len(seeds))
         request.device[:] = seeds
         logs = ask.log_times(request)
-        cells, _ = catalogue(ask.kind, ask.leave_out).cells(seeds)
+        cells, hosts = catalogue(ask.kind, ask.leave_out).cells(seeds)
         noisy = logs + _PROBE_NOISE * rng.standard_normal(logs.shape)
-        return untrained(noisy, cells / _UNITS[ask.kind], rng, _REGRESSION_NOISE)
+        unit = _UNITS[ask.kind]
+        return untrained(noisy, cells / unit, hosts / unit, rng, _REGRESSION_NOISE)
 
     def _places(self, shown: FloatArray) -> FloatArray:
         """Places that episodes ask for: their preference, or drawn evenly."""
@@ -219,12 +220,13 @@ class _Plan:
     """
 
     def __init__(self, policy: ProbePolicy, probes: FloatArray, problem: GeneratedProblem) -> None:
-        device = policy.estimate(_log_times(probes[None]))[0]
+        logs = _log_times(probes[None])
+        device, floor = policy.estimate(logs)[0], policy.floor(logs)[0]
         found = policy.proposals(device, _SAMPLES, np.random.default_rng(0))
         fastest = np.array([device[block].argmin() for block in BLOCKS])
         states = np.vstack([found.states, fastest, most_accurate()])
         accuracy = Benchmark(problem.surrogate).query_states(states, ["accuracy"])["accuracy"]
-        seconds = device[states + STARTS].sum(axis=1)
+        seconds = np.maximum(device[states + STARTS].sum(axis=1), floor)
         metric = in_unit(problem.kind, seconds)
         self._ideal = (float(accuracy[-1]), float(metric[-2]))
         self._nadir = (float(accuracy[-2]), float(metric[-1]))

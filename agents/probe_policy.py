@@ -41,6 +41,8 @@ SHAPES: Final[Mapping[str, tuple[int, ...]]] = {
     "probe_mean": (N_PROBES,),
     "cell_mean": (N_CELLS,),
     "regression": (N_PROBES, N_CELLS),
+    "floor_mean": (1,),
+    "floor_regression": (N_PROBES,),
     "components": (N_CELLS, _COMPONENTS),
 }
 
@@ -58,6 +60,8 @@ class ProbePolicy:
         probe_mean: Mean of the probes' centred log times, ``float32`` (10,).
         cell_mean: Mean of the log times of block states, less the probes' mean, ``float32`` (264,).
         regression: From the former to the latter, ``float32`` (10, 264).
+        floor_mean: Mean of the log time of the fastest network, which the host may limit, ``float32`` (1,).
+        floor_regression: From the probes to that time, ``float32`` (10,).
         components: Principal components of estimated log times, in units of their deviation, ``float32`` (264, 9).
         network: Reads places and components, writes logits and the factor of the price.
     """
@@ -65,6 +69,8 @@ class ProbePolicy:
     probe_mean: NDArray[np.float32]
     cell_mean: NDArray[np.float32]
     regression: NDArray[np.float32]
+    floor_mean: NDArray[np.float32]
+    floor_regression: NDArray[np.float32]
     components: NDArray[np.float32]
     network: Network
 
@@ -85,6 +91,12 @@ class ProbePolicy:
         centred = log_seconds - log_seconds.mean(axis=1, keepdims=True) - self.probe_mean
         cells: FloatArray = np.exp(self.cell_mean + centred @ self.regression.astype(np.float64))
         return cells
+
+    def floor(self, log_seconds: FloatArray) -> FloatArray:
+        """Seconds of the fastest network, be it that the host is slower, in the unit of :meth:`estimate`, (n,)."""
+        centred = log_seconds - log_seconds.mean(axis=1, keepdims=True) - self.probe_mean
+        seconds: FloatArray = np.exp(self.floor_mean + centred @ self.floor_regression.astype(np.float64))
+        return seconds
 
     def logits(self, cells: FloatArray, places: FloatArray) -> NDArray[np.float32]:
         """The policies for n devices and places.
@@ -181,12 +193,15 @@ class Proposals:
     logits: NDArray[np.float32]
 
 
-def untrained(log_probes: FloatArray, cells: FloatArray, rng: np.random.Generator, noise: float) -> ProbePolicy:
+def untrained(
+    log_probes: FloatArray, cells: FloatArray, hosts: FloatArray, rng: np.random.Generator, noise: float
+) -> ProbePolicy:
     """A policy that has learned to estimate devices, but not to design.
 
     Args:
         log_probes: Logarithms of the seconds of the probes on generated devices, ``float64`` (n, 10).
         cells: Seconds of their block states, ``float64`` (n, 264).
+        hosts: Of their hosts, ``float64`` (n,).
         rng: Source of the network's weights.
         noise: Standard deviation of a measured logarithm, and of what generated devices do not show.
     """
@@ -194,8 +209,12 @@ def untrained(log_probes: FloatArray, cells: FloatArray, rng: np.random.Generato
     level = log_probes.mean(axis=1, keepdims=True)
     probes, logs = log_probes - level, np.log(cells) - level
     x, y = probes - probes.mean(axis=0), logs - logs.mean(axis=0)
+    fastest = sum((cells[:, block].min(axis=1) for block in BLOCKS), start=np.zeros(len(cells)))
+    floors = np.log(np.maximum(fastest, hosts)) - level[:, 0]
     n = len(x)
-    regression = np.linalg.solve(x.T @ x / n + noise**2 * np.eye(N_PROBES), x.T @ y / n)
+    within = x.T @ x / n + noise**2 * np.eye(N_PROBES)
+    regression = np.linalg.solve(within, x.T @ y / n)
+    of_floor = np.linalg.solve(within, x.T @ (floors - floors.mean()) / n)
     estimated = x[:3000] @ regression
     estimated -= estimated.mean(axis=1, keepdims=True)
     _, sizes, axes = np.linalg.svd(estimated, full_matrices=False)
@@ -204,6 +223,7 @@ def untrained(log_probes: FloatArray, cells: FloatArray, rng: np.random.Generato
     components[:, :n_kept] = axes[:n_kept].T / (estimated @ axes[:n_kept].T).std(axis=0)
     arrays = {"probe_mean": probes.mean(axis=0), "cell_mean": logs.mean(axis=0)}
     arrays |= {"regression": regression, "components": components}
+    arrays |= {"floor_mean": floors.mean(keepdims=True), "floor_regression": of_floor}
     single = {name: array.astype(np.float32) for name, array in arrays.items()}
     return ProbePolicy(**single, network=Network(SIZES, rng))
 

@@ -25,7 +25,7 @@ def add_agent(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     parser.add_argument(
         "agent",
         metavar="DIR|DEVICE",
-        help="the folder of a training, or a device or metric whose agent ships trained",
+        help="the folder of a training, a device or metric whose agent ships trained, or generated",
         nargs="?" if optional else None,
     )
     parser.add_argument("--class", dest="found", metavar="AGENT", help="where an agent of one's own is: file.py:Class")

@@ -30,11 +30,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("agents"):
-        from anb_gym.agents.pretraining import KINDS
+        from anb_gym.agents.pretraining import KINDS, PROBE_AGENTS
         from anb_gym.agents.scores import N_DESIGNS, score_agent
     found = []
     # A device has an agent of each kind.
-    for kind in KINDS if not Path(options.agent).exists() else ["weights"]:
+    for kind in ["weights"] if Path(options.agent).exists() or options.agent in PROBE_AGENTS else KINDS:
         saved, agent = load_agent(options, kind)
         scores = score_agent(agent, N_DESIGNS if options.n is None else options.n, options.seed)
         about = {"agent": saved.name, "id": saved.assignment.id, "evaluations": saved.done}

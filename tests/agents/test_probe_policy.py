@@ -49,7 +49,9 @@ def test_changes_of_a_block_are_worth_what_the_tables_say() -> None:
 def test_backward_is_the_gradient_of_forward() -> None:
     rng = np.random.default_rng(1)
     # Before training, when the price's factor is within its limits: beyond them backward lets the gradient pass.
-    policy = untrained(rng.standard_normal((500, 10)), rng.uniform(0.5, 2.0, size=(500, N_CELLS)), rng, 0.05)
+    policy = untrained(
+        rng.standard_normal((500, 10)), rng.uniform(0.5, 2.0, size=(500, N_CELLS)), np.zeros(500), rng, 0.05
+    )
     cells, places = rng.uniform(0.5, 2.0, size=(8, N_CELLS)), rng.random(8)
     direction = rng.standard_normal((8, N_CELLS))
     gradient = policy.backward(direction.astype(np.float32), policy.forward(cells, places)[1])
@@ -92,6 +94,17 @@ def test_estimates_tell_more_than_the_average_device(policy: ProbePolicy) -> Non
     assert error < 0.6 * np.sqrt(((truth - policy.cell_mean) ** 2).mean())
 
 
+def test_the_floor_knows_of_the_host(policy: ProbePolicy) -> None:
+    seconds, hosts, _ = tables(draw(range(2_000_300, 2_000_400), load_prior()))
+    logs = np.log(np.maximum(seconds[:, probe_states() + STARTS].sum(axis=2), hosts[:, None]))
+    fastest = sum(seconds[:, block].min(axis=1) for block in BLOCKS)
+    truth = np.log(np.maximum(fastest, hosts)) - logs.mean(axis=1)
+    error = np.log(policy.floor(logs)) - truth
+    summed = np.log(sum(policy.estimate(logs)[:, block].min(axis=1) for block in BLOCKS)) - truth
+    assert np.abs(error).mean() < 0.8 * np.abs(truth - truth.mean()).mean()
+    assert np.abs(error).mean() < np.abs(summed).mean()
+
+
 def test_probabilities_and_samples_are_of_the_space(policy: ProbePolicy) -> None:
     rng = np.random.default_rng(3)
     logits = rng.standard_normal((2000, N_CELLS)).astype(np.float32)
@@ -115,11 +128,10 @@ def test_ranks_come_one_after_the_other() -> None:
 
 def test_it_learns_to_design(policy: ProbePolicy) -> None:
     seconds, _, _ = tables(draw(range(2_000_300, 2_000_310), load_prior()))
-    beginner = untrained(
-        np.log(seconds[:, probe_states() + STARTS].sum(axis=2)), seconds, np.random.default_rng(0), 0.05
-    )
+    logs = np.log(seconds[:, probe_states() + STARTS].sum(axis=2))
+    beginner = untrained(logs, seconds, np.zeros(10), np.random.default_rng(0), 0.05)
     places = np.linspace(0.0, 1.0, 10)
-    estimated = policy.estimate(np.log(seconds[:, probe_states() + STARTS].sum(axis=2)))
+    estimated = policy.estimate(logs)
     accuracies = [
         Benchmark().query_states(greedy_states(of.logits(estimated, places)), ["accuracy"])["accuracy"]
         for of in (beginner, policy)
