@@ -226,9 +226,11 @@ class _Plan:
         fastest = np.array([device[block].argmin() for block in BLOCKS])
         states = np.vstack([found.states, fastest, most_accurate()])
         accuracy = Benchmark(problem.surrogate).query_states(states, ["accuracy"])["accuracy"]
-        seconds = np.maximum(device[states + STARTS].sum(axis=1), floor)
+        seconds = device[states + STARTS].sum(axis=1)
         metric = in_unit(problem.kind, seconds)
         self._ideal = (float(accuracy[-1]), float(metric[-2]))
+        # Bounds lie below what the host allows. For weights this is left out: it would cost coverage.
+        self._reachable = float(in_unit(problem.kind, np.maximum(seconds[-2], floor)))
         self._nadir = (float(accuracy[-2]), float(metric[-1]))
         rows = first_front(accuracy[:-2], seconds[:-2])
         self._accuracy, self._seconds, self._metric = accuracy[rows], seconds[rows], metric[rows]
@@ -249,7 +251,7 @@ class _Plan:
         Args:
             place: Of the bounds, ``float64`` (n, 1).
         """
-        bound = self._nadir[1] + place * (self._ideal[1] - self._nadir[1])
+        bound = self._nadir[1] + place * (self._reachable - self._nadir[1])
         excess = self._seconds / to_seconds(self._kind, bound) - 1.0
         return np.where(excess <= 0.0, self._accuracy, -excess)
 
