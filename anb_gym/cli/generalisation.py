@@ -37,10 +37,9 @@ def _run(options: argparse.Namespace) -> None:
             runs = load_results(options.collect)
         else:
             runs = []
-            for method in methods:
-                print(method, flush=True)
-                for device in devices_of(seeds, options.work):
-                    runs += run(method, device, options.work)
+            for device in devices_of(seeds):
+                print(device.name, flush=True)
+                runs += run(methods, device, options.work)
             save_results(runs, options.out / "results.json")
         for path in write_generalisation(runs, options.out):
             print(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.generalisation.devices import SURROGATE, TruthError, real_devices
+from anb_gym.generalisation.devices import SURROGATE, real_devices
 from anb_gym.hardware import TRAIN_SEEDS
 from anb_gym.hardware.costs import STARTS, mean
 from anb_gym.hardware.generated import draw, tables
@@ -28,6 +28,10 @@ N_DEVICES: Final = 4_000
 N_FRONTS: Final = 100
 #: Random architectures that the first front is looked for from.
 _N_START: Final = 2_000
+
+
+class KnowledgeError(ValueError):
+    """A file of what is known is damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,7 @@ class Knowledge:
         cells: Seconds of all block states of the training devices, ``float64`` (N_DEVICES, 264), without a host.
         hosts: Their hosts' seconds, ``float64`` (N_DEVICES,); 0 in latency.
         fronts: Fronts of the first N_FRONTS of them.
+        folder: Where what methods have learned from it is kept.
     """
 
     kind: str
@@ -62,6 +67,12 @@ class Knowledge:
     cells: FloatArray
     hosts: FloatArray
     fronts: tuple[Indices, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Such as ``"throughput-fpga"``: the kind and the family left out, or ``all``."""
+        return f"{self.kind}-{self.leave_out or 'all'}"
 
     @cached_property
     def pool(self) -> Indices:
@@ -83,9 +94,9 @@ class Knowledge:
     def donors(self) -> tuple[Donor, ...]:
         """The real devices of other families, all of their metrics, and the training devices with fronts."""
         real = [
-            Donor(device.name, device.indices, _of_device(device.seconds))
+            Donor(device.name, device.target.front.indices, _of_device(device.seconds))
             for device in real_devices()
-            if device.leave_out != self.leave_out
+            if device.unseen != self.leave_out
         ]
         generated = [Donor(f"training/{row}", front, self._of_row(row)) for row, front in enumerate(self.fronts)]
         return (*real, *generated)
@@ -114,6 +125,29 @@ class Knowledge:
         """The front of accuracy and a sum of cells, ``float64`` (264,), nearly exact, ``int64`` (k,)."""
         return front_from(cells, self.pool_states)
 
+    @cached_property
+    def average_front(self) -> Indices:
+        """The front of the average device, ``int64`` (k,)."""
+        return self.front(self.average)
+
+    def learned(self, method: str, learn: Callable[[], Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+        """What a method has learned from what is known: arrays, learned once and kept in the folder.
+
+        Args:
+            method: Its name.
+            learn: Learns them anew; what it does must depend on nothing else.
+
+        Raises:
+            KnowledgeError: The file is damaged.
+        """
+        path = self.folder / f"{method}-{self.name}.npz"
+        if not path.exists():
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **learn())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, buffer.getvalue())
+        return {name: array.astype(np.float64) for name, array in read_arrays(path, KnowledgeError).items()}
+
     def _of_row(self, row: int) -> Callable[[States], FloatArray]:
         return lambda states: np.log(self.seconds(states, slice(row, row + 1))[0])
 
@@ -140,15 +174,15 @@ def load_knowledge(kind: str, leave_out: str | None, folder: Path) -> Knowledge:
         folder: Where fronts are kept.
 
     Raises:
-        TruthError: The file of fronts is damaged.
+        KnowledgeError: The file of fronts is damaged.
         ModuleNotFoundError: There is none, and the extra ``exact`` is not installed.
     """
     seconds, host, latency = tables(draw(TRAIN_SEEDS[:N_DEVICES], load_prior(leave_out)))
     cells, hosts = (seconds, host) if kind == "throughput" else (latency, np.zeros_like(host))
     path = folder / f"training-{kind}-{leave_out or 'all'}.npz"
     if path.exists():
-        arrays = read_arrays(path, TruthError)
-        with refusing(path, TruthError):
+        arrays = read_arrays(path, KnowledgeError)
+        with refusing(path, KnowledgeError):
             indices, ends = (take_array(arrays, name, "int64", (None,)) for name in ("indices", "ends"))
             fronts = np.split(indices, ends[:-1])
             if len(fronts) != N_FRONTS:
@@ -159,7 +193,7 @@ def load_knowledge(kind: str, leave_out: str | None, folder: Path) -> Knowledge:
         np.savez_compressed(buffer, indices=np.concatenate(fronts), ends=np.cumsum([len(front) for front in fronts]))
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, buffer.getvalue())
-    return Knowledge(kind, leave_out, cells, hosts, tuple(fronts))
+    return Knowledge(kind, leave_out, cells, hosts, tuple(fronts), folder)
 
 
 def _solve(cells: FloatArray) -> list[Indices]:

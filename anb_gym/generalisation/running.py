@@ -11,15 +11,15 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._files import Fields, read_object, write_atomically
+from anb_gym._types import FloatArray
 from anb_gym.generalisation.devices import Device, generated_device, real_devices
 from anb_gym.generalisation.knowledge import Knowledge, load_knowledge
 from anb_gym.generalisation.methods import METHODS
 from anb_gym.generalisation.protocol import BUDGETS, N_DESIGNS, Answer, Meter, Method
 from anb_gym.generalisation.scoring import coverage, regret, true_points, under_bounds
-from anb_gym.hardware import generate
 
 #: Devices that margins are calibrated on: their seeds are neither for training nor for tests.
-CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_004)
+CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_040)
 #: Violations that margins are calibrated to, and the margins there are, in standard deviations.
 VIOLATIONS: Final = 0.05
 MARGINS: Final = tuple(np.concatenate([np.arange(0.0, 3.0, 0.125), np.geomspace(3.0, 30.0, 15)]).tolist())
@@ -92,23 +92,25 @@ def answers(
         yield budget, Answer(indices[first], logs[first], std[first])
 
 
-def run(method: str, device: Device, folder: Path) -> list[Run]:
-    """Runs a method on a device with all budgets, unless the folder has the results already.
+def run(methods: Sequence[str], device: Device, folder: Path) -> list[Run]:
+    """Runs methods on a device with all budgets, but for those whose results the folder has already.
 
     Raises:
         ResultsError: A file in the folder is damaged.
     """
-    path = folder / "runs" / method / f"{device.name.replace('/', '-')}.json"
-    if path.exists():
-        return load_results(path)
-    known = load_knowledge(device.kind, device.leave_out, folder / "fronts")
-    margins = _margins(method, known, folder)
-    found = [
-        _score(method, device, budget, answer, margins[budget])
-        for budget, answer in answers(METHODS[method], known, device)
-    ]
-    save_results(found, path)
-    return found
+    paths = {name: folder / "runs" / name / f"{device.name.replace('/', '-')}.json" for name in methods}
+    missing = [name for name, path in paths.items() if not path.exists()]
+    known = load_knowledge(device.kind, device.unseen, folder / "fronts") if missing else None
+    margins = _margins(missing, known, folder) if known else {}
+    for name in missing:
+        save_results(
+            [
+                _score(name, device, budget, answer, margin)
+                for (budget, answer), margin in zip(answers(METHODS[name], known, device), margins[name], strict=True)
+            ],
+            paths[name],
+        )
+    return [found for path in paths.values() for found in load_results(path)]
 
 
 def _score(method: str, device: Device, budget: int, answer: Answer, margin: float) -> Run:
@@ -124,43 +126,50 @@ def _score(method: str, device: Device, budget: int, answer: Answer, margin: flo
         loss=plain.loss,
         violations=plain.violations,
         excess=plain.excess,
-        margin=margin,
+        margin=float(margin),
         margin_loss=careful.loss,
         margin_violations=careful.violations,
         margin_excess=careful.excess,
     )
 
 
-def _margins(method: str, known: Knowledge, folder: Path) -> dict[int, float]:
-    """The least margin with at most 5 % violations on generated devices, by budget."""
-    path = folder / "margins" / method / f"{known.kind}-{known.leave_out or 'all'}.json"
-    if not path.exists():
-        shares = np.zeros((len(BUDGETS), len(MARGINS)))
-        for device in _calibration_devices(known):
-            for row, (_, answer) in enumerate(answers(METHODS[method], known, device)):
-                points = true_points(answer, device)
-                shares[row] += [under_bounds(answer, points, device, margin).violations for margin in MARGINS]
-        shares /= len(CALIBRATION_SEEDS)
-        most = np.maximum(VIOLATIONS, shares.min(axis=1) + _NEARLY)
-        chosen = (shares <= most[:, None]).argmax(axis=1)
-        content = {str(budget): MARGINS[place] for budget, place in zip(BUDGETS, chosen, strict=True)}
-        write_atomically(path, (json.dumps(content) + "\n").encode())
-    fields = read_object(path, ResultsError)
-    return {budget: float(fields.get(str(budget), float)) for budget in BUDGETS}
+def _margins(methods: Sequence[str], known: Knowledge, folder: Path) -> dict[str, FloatArray]:
+    """For each method the least margin of each budget that breaks at most 5 % of the bounds of generated devices.
 
-
-def _calibration_devices(known: Knowledge) -> Iterator[Device]:
-    """Generated devices, with fronts that are nearly exact."""
+    Each device's violations are kept in the folder. Its front is nearly exact.
+    """
+    shares = {name: np.zeros((len(BUDGETS), len(MARGINS))) for name in methods}
     for seed in CALIBRATION_SEEDS:
-        metric = generate(seed, leave_out=known.leave_out).metrics[known.kind]
-        front = known.front(metric.mean.values)
-        yield Device(f"calibration/{seed}", known.kind, known.leave_out, metric.mean, metric.link, front)
+        device = generated_device(seed, known.kind, known.leave_out)
+        for name in methods:
+            path = folder / "violations" / name / known.name / f"{seed}.json"
+            if not path.exists():
+                found = [_violations(answer, device) for _, answer in answers(METHODS[name], known, device)]
+                write_atomically(path, (json.dumps({"violations": found}) + "\n").encode())
+            fields = read_object(path, ResultsError)
+            found = fields.lists("violations", float)
+            if [len(row) for row in found] != [len(MARGINS)] * len(BUDGETS):
+                raise fields.refusal(f"violations must be {len(BUDGETS)} rows of {len(MARGINS)}")
+            shares[name] += np.array(found) / len(CALIBRATION_SEEDS)
+    return {name: _least(found) for name, found in shares.items()}
 
 
-def devices_of(seeds: Sequence[int], folder: Path) -> Iterator[Device]:
-    """Generated devices of some seeds, whose fronts are certified, then the real ones."""
-    for seed in seeds:
-        yield generated_device(seed, folder / "fronts")
+def _violations(answer: Answer, device: Device) -> list[float]:
+    """The share of bounds that are broken with each margin."""
+    points = true_points(answer, device)
+    return [under_bounds(answer, points, device, margin).violations for margin in MARGINS]
+
+
+def _least(shares: FloatArray) -> FloatArray:
+    """The least margin with few enough violations, ``float64`` (budgets,), of shares (budgets, margins)."""
+    most = np.maximum(VIOLATIONS, shares.min(axis=1) + _NEARLY)
+    chosen: FloatArray = np.array(MARGINS)[(shares <= most[:, None]).argmax(axis=1)]
+    return chosen
+
+
+def devices_of(seeds: Sequence[int]) -> Iterator[Device]:
+    """Generated devices of some seeds, then the real ones."""
+    yield from map(generated_device, seeds)
     yield from real_devices()
 
 
@@ -210,7 +219,7 @@ def _encode(runs: Any) -> bytes:
 
 
 def _short(value: Any) -> Any:
-    """Numbers with six digits; None for what is not there."""
+    """Numbers with five digits; None for what is not there."""
     if isinstance(value, float):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
+        return float(f"{value:.5g}") if np.isfinite(value) else None
     return value

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.generalisation.devices import Device, accuracy, product
+from anb_gym.generalisation.devices import Device, accuracy
 from anb_gym.generalisation.protocol import Answer
 from anb_gym.hardware.units import in_unit
 from anb_gym.space import SPACE
@@ -16,8 +16,6 @@ from anb_gym.space import SPACE
 #: Bounds, at even ratios between nadir and ideal of the exact front's metric, both excluded: so the bounds of a
 #: device's throughput and of a latency that is its reciprocal are the same.
 N_BOUNDS: Final = 50
-#: The reference point is the nadir made worse by this share of the front's extent, see :mod:`anb_gym.calibration`.
-_BEYOND: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,9 @@ def coverage(points: FloatArray, device: Device) -> float:
         points: Accuracy and seconds of the designs, ``float64`` (k, 2).
         device: The device.
     """
-    whole, part = (_performance(device, p) for p in (device.front, points))
-    low, high = whole.min(axis=0), whole.max(axis=0)
-    reference = low - _BEYOND * (high - low)
-    if device.kind == "throughput":
-        reference = np.maximum(reference, 0.0)
-    return _volume(part - reference) / _volume(whole - reference)
+    reference = np.array(device.target.reference_point) * [1.0, device.target.sign]
+    whole, part = (_volume(_performance(device, p) - reference) for p in (device.front, points))
+    return part / whole
 
 
 def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: float = 0.0) -> UnderBounds:
@@ -60,10 +55,11 @@ def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: flo
         margin: Standard deviations by which a prediction must be below the bound.
     """
     bounds, best = limits(device)
-    predicted = answer.log_seconds + margin * answer.std
-    accuracies, logs = points[:, 0], np.log(points[:, 1])
+    order = np.argsort(-points[:, 0], kind="stable")
+    accuracies, logs = points[order, 0], np.log(points[order, 1])
+    predicted = (answer.log_seconds + margin * answer.std)[order]
     keeps = predicted[None, :] <= bounds[:, None]
-    chosen = np.where(keeps.any(axis=1), np.where(keeps, accuracies, -np.inf).argmax(axis=1), predicted.argmin())
+    chosen = np.where(keeps.any(axis=1), keeps.argmax(axis=1), predicted.argmin())
     over = logs[chosen] - bounds
     broken = over > 1e-9
     loss = (best - accuracies[chosen])[~broken]
@@ -84,9 +80,13 @@ def limits(device: Device) -> tuple[FloatArray, FloatArray]:
 
 def regret(answer: Answer, points: FloatArray, device: Device) -> float:
     """Regret, in unit scale, of the design whose predicted product reward is the largest."""
-    chosen = product(points[:, 0], np.exp(answer.log_seconds - answer.log_seconds.mean())).argmax()
-    best, zero = product(*device.front.T).max(), product(*device.random.T).mean()
-    return float((best - product(*points[chosen])) / (best - zero))
+
+    def product(seconds: FloatArray) -> FloatArray:
+        return device.target.product(points[:, 0], in_unit(device.kind, seconds))
+
+    zero, best = device.target.product_level
+    chosen = product(np.exp(answer.log_seconds)).argmax()
+    return float((best - product(points[:, 1])[chosen]) / (best - zero))
 
 
 def true_points(answer: Answer, device: Device) -> FloatArray:
@@ -97,8 +97,7 @@ def true_points(answer: Answer, device: Device) -> FloatArray:
 
 def _performance(device: Device, points: FloatArray) -> FloatArray:
     """Accuracy, and the metric with more being better."""
-    metric = in_unit(device.kind, points[:, 1])
-    return np.stack([points[:, 0], metric if device.kind == "throughput" else -metric], axis=1)
+    return np.stack([points[:, 0], device.target.sign * in_unit(device.kind, points[:, 1])], axis=1)
 
 
 def _volume(gains: FloatArray) -> float:

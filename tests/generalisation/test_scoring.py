@@ -19,9 +19,9 @@ DEVICES = {device.name: device for device in real_devices()}
 def test_the_exact_front_has_full_marks(name):
     device = DEVICES[name]
     points = np.stack([device.front[:, 0], device.front[:, 1]], axis=1)
-    answer = Answer(device.indices, np.zeros(0), np.zeros(0))
+    answer = Answer(device.target.front.indices, np.zeros(0), np.zeros(0))
     own = true_points(answer, device)
-    exact = Answer(device.indices, np.log(own[:, 1]), np.zeros(len(own)))
+    exact = Answer(device.target.front.indices, np.log(own[:, 1]), np.zeros(len(own)))
     assert coverage(points, device) == pytest.approx(1.0)
     assert regret(exact, own, device) == pytest.approx(0.0, abs=1e-12)
     found = under_bounds(exact, own, device)
@@ -41,8 +41,8 @@ def test_coverage_is_the_package_s_own():
 
 def test_optimistic_times_break_bounds_and_a_margin_mends_that():
     device = DEVICES["a100/throughput"]
-    points = true_points(Answer(device.indices, np.zeros(0), np.zeros(0)), device)
-    hopeful = Answer(device.indices, np.log(points[:, 1]) - 0.1, np.full(len(points), 0.1))
+    points = true_points(Answer(device.target.front.indices, np.zeros(0), np.zeros(0)), device)
+    hopeful = Answer(device.target.front.indices, np.log(points[:, 1]) - 0.1, np.full(len(points), 0.1))
     assert under_bounds(hopeful, points, device).violations > 0.9
     assert under_bounds(hopeful, points, device, 1.0).violations == 0.0
 

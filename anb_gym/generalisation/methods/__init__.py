@@ -11,6 +11,9 @@ from anb_gym.generalisation.methods.beliefs import own_process
 from anb_gym.generalisation.methods.constants import Constants
 from anb_gym.generalisation.methods.donor import Average, NearestDonor
 from anb_gym.generalisation.methods.estimate import Active, Estimate, Hedged
+from anb_gym.generalisation.methods.help import Help
+from anb_gym.generalisation.methods.modnas import Modnas
+from anb_gym.generalisation.methods.policy import Policy
 from anb_gym.generalisation.methods.search import LocalSearch, RandomSearch
 from anb_gym.generalisation.protocol import Method
 
@@ -20,6 +23,10 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         **{f"constants_{n}": Constants(n) for n in (1, 4, 16, 64, 256)},
         "average": Average(),
         "donor": NearestDonor(),
+        "blind_policy": Policy("the policy below, shown the average device's probes", blind=True),
+        "probe_policy": Policy("a policy trained on generated devices that reads ten probes"),
+        "modnas": Modnas(),
+        "help": Help(),
         "estimate": Estimate(),
         "active": Active("cost model fitted to the probes, then to networks where the front is unsure; its front"),
         "hedged": Hedged("as active, and the fronts of four devices that are as likely after the measurements"),

@@ -67,7 +67,13 @@ class Fitted:
 
 def of_training(known: Knowledge, meter: Meter) -> Fitted:
     """The device as the measurements and the generated devices tell it."""
-    return Fitted(estimate(meter.states, np.exp(meter.log_seconds), known.kind, known.leave_out, NOISE))
+    return _fitted(tuple(meter.indices.tolist()), tuple(meter.log_seconds.tolist()), known.kind, known.leave_out)
+
+
+@lru_cache(maxsize=16)  # several methods begin with the same probes
+def _fitted(indices: tuple[int, ...], logs: tuple[float, ...], kind: str, leave_out: str | None) -> Fitted:
+    states = SPACE.index_to_states(np.array(indices, dtype=np.int64))
+    return Fitted(estimate(states, np.exp(np.array(logs, dtype=np.float64)), kind, leave_out, NOISE))
 
 
 @dataclass(frozen=True, eq=False)

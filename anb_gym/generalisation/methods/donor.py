@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from anb_gym.generalisation.knowledge import Donor, Knowledge
@@ -17,7 +19,7 @@ class Average:
 
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
         meter.measure_probes()
-        return scaled(known, meter, known.front(known.average), of_average(known))
+        return scaled(known, meter, known.average_front, of_average(known))
 
 
 class NearestDonor:
@@ -40,6 +42,7 @@ def nearest(known: Knowledge, meter: Meter) -> Donor:
     return known.donors[int(np.argmax(correlations))]
 
 
+@lru_cache(maxsize=8)
 def _probe_times(known: Knowledge) -> list[np.ndarray]:
     states = probe_states()
     return [donor.log_seconds(states) for donor in known.donors]

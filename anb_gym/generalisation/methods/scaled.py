@@ -37,7 +37,17 @@ def scaled(known: Knowledge, meter: Meter, indices: Indices, log_seconds: Callab
 
 def of_average(known: Knowledge) -> Callable[[States], FloatArray]:
     """Logarithms of seconds of block states on the average device."""
-    return lambda states: np.log(known.average[states + STARTS].sum(axis=1))
+    return of_cells(known.average)
+
+
+def of_cells(cells: FloatArray) -> Callable[[States], FloatArray]:
+    """Logarithms of seconds of block states whose own seconds are ``float64`` (264,)."""
+    return lambda states: np.log(cells[states + STARTS].sum(axis=1))
+
+
+def measure_along(meter: Meter, indices: Indices) -> None:
+    """Spends what is left of a budget on designs, evenly spaced along their order."""
+    meter.measure(thinned(indices[~np.isin(indices, meter.indices)], meter.left))
 
 
 def thinned(indices: Indices, n: int = N_DESIGNS) -> Indices:
