@@ -14,7 +14,7 @@ import numpy as np
 from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.generalisation.devices import SURROGATE, real_devices
+from anb_gym.generalisation.devices import SURROGATE, accuracy, real_devices
 from anb_gym.hardware import TRAIN_SEEDS
 from anb_gym.hardware.costs import STARTS, mean
 from anb_gym.hardware.generated import draw, tables
@@ -123,7 +123,12 @@ class Knowledge:
 
     def front(self, cells: FloatArray) -> Indices:
         """The front of accuracy and a sum of cells, ``float64`` (264,), nearly exact, ``int64`` (k,)."""
-        return front_from(cells, self.pool_states)
+        return _front(self, cells.tobytes())
+
+    @cached_property
+    def pool_accuracy(self) -> FloatArray:
+        """Accuracy of the same in percent, ``float64`` (n,)."""
+        return accuracy(self.pool_states)
 
     @cached_property
     def average_front(self) -> Indices:
@@ -150,6 +155,16 @@ class Knowledge:
 
     def _of_row(self, row: int) -> Callable[[States], FloatArray]:
         return lambda states: np.log(self.seconds(states, slice(row, row + 1))[0])
+
+
+@lru_cache(maxsize=32)
+def _front(known: Knowledge, cells: bytes) -> Indices:
+    """The front of cells, looked for from those of the pool that no other is as good as."""
+    values = np.frombuffer(cells)
+    order = np.lexsort((-known.pool_accuracy, values[known.pool_states + STARTS].sum(axis=1)))
+    ordered = known.pool_accuracy[order]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(ordered)[:-1]])
+    return front_from(values, known.pool_states[order[ordered > before]])
 
 
 def front_from(cells: FloatArray, start: States) -> Indices:

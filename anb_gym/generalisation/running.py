@@ -18,8 +18,10 @@ from anb_gym.generalisation.methods import METHODS
 from anb_gym.generalisation.protocol import BUDGETS, N_DESIGNS, Answer, Meter, Method
 from anb_gym.generalisation.scoring import coverage, regret, true_points, under_bounds
 
-#: Devices that margins are calibrated on: their seeds are neither for training nor for tests.
+#: Devices that margins are calibrated on, and how many of them for each family left out: their seeds are neither for
+#: training nor for tests.
 CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_040)
+_FOR_FAMILIES: Final = 20
 #: Violations that margins are calibrated to, and the margins there are, in standard deviations.
 VIOLATIONS: Final = 0.05
 MARGINS: Final = tuple(np.concatenate([np.arange(0.0, 3.0, 0.125), np.geomspace(3.0, 30.0, 15)]).tolist())
@@ -139,7 +141,8 @@ def _margins(methods: Sequence[str], known: Knowledge, folder: Path) -> dict[str
     Each device's violations are kept in the folder. Its front is nearly exact.
     """
     shares = {name: np.zeros((len(BUDGETS), len(MARGINS))) for name in methods}
-    for seed in CALIBRATION_SEEDS:
+    seeds = CALIBRATION_SEEDS if known.leave_out is None else CALIBRATION_SEEDS[:_FOR_FAMILIES]
+    for seed in seeds:
         device = generated_device(seed, known.kind, known.leave_out)
         for name in methods:
             path = folder / "violations" / name / known.name / f"{seed}.json"
@@ -150,7 +153,7 @@ def _margins(methods: Sequence[str], known: Knowledge, folder: Path) -> dict[str
             found = fields.lists("violations", float)
             if [len(row) for row in found] != [len(MARGINS)] * len(BUDGETS):
                 raise fields.refusal(f"violations must be {len(BUDGETS)} rows of {len(MARGINS)}")
-            shares[name] += np.array(found) / len(CALIBRATION_SEEDS)
+            shares[name] += np.array(found) / len(seeds)
     return {name: _least(found) for name, found in shares.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -70,6 +71,7 @@ def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: flo
     )
 
 
+@lru_cache(maxsize=64)
 def limits(device: Device) -> tuple[FloatArray, FloatArray]:
     """Bounds as logarithms of seconds, and the largest accuracy under each, ``float64`` (N_BOUNDS,) both."""
     accuracies, seconds = device.front.T

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from anb_gym.calibration import front_scale
-from anb_gym.generalisation.devices import real_devices
+from anb_gym.generalisation.devices import generated_device, real_devices
 from anb_gym.generalisation.protocol import Answer, BudgetError, Meter
-from anb_gym.generalisation.running import Run, load_results, save_results
+from anb_gym.generalisation.running import MARGINS, Run, _least, load_results, save_results
 from anb_gym.generalisation.scoring import coverage, limits, regret, true_points, under_bounds
 from anb_gym.hardware import PROBES
 from anb_gym.pareto import normalised_hypervolume
@@ -71,3 +71,18 @@ def test_a_larger_budget_goes_on_with_the_probes():
     meter.budget = 10
     meter.measure_probes()
     assert meter.indices.tolist() == list(PROBES)
+
+
+def test_margins_are_the_least_that_keep_enough_bounds():
+    shares = np.full((3, len(MARGINS)), 0.2)
+    shares[0, 4:] = 0.05
+    shares[1, 7] = 0.1
+    shares[2] = 0.0
+    assert _least(shares).tolist() == [MARGINS[4], MARGINS[7], 0.0]
+
+
+def test_devices_are_those_of_the_ids():
+    device = generated_device(1_000_000)
+    assert device.target.certified
+    assert device.front[0, 1] == device.seconds(device.target.fastest[None])[0]
+    assert (np.diff(device.front, axis=0) > 0.0).all()

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym.generalisation.knowledge import Knowledge, front_from
+from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.methods.beliefs import NOISE, Belief, Fitted, of_training
 from anb_gym.generalisation.methods.scaled import thinned
 from anb_gym.generalisation.protocol import Answer, Meter
 from anb_gym.hardware import N_PROBES
-from anb_gym.space import SPACE, Indices, States
+from anb_gym.space import SPACE, Indices
 
 #: Members of a front among which they are chosen.
 _CANDIDATES: Final = 200
@@ -30,7 +30,7 @@ class Estimate:
         rng = np.random.default_rng(0)
         while meter.left:
             meter.measure(rng.integers(SPACE.size, size=meter.left))
-        return answer(of_training(known, meter), known.pool_states)
+        return answer(of_training(known, meter), known)
 
 
 class Active:
@@ -45,14 +45,14 @@ class Active:
         self.about, self.believe = about, believe
 
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
-        return answer(self.learn(known, meter), known.pool_states)
+        return answer(self.learn(known, meter), known)
 
     def learn(self, known: Knowledge, meter: Meter) -> Belief:
         """Spends the budget; returns what is believed then."""
         meter.measure_probes()
         belief = self.believe(known, meter)
         while meter.left:
-            front = np.setdiff1d(front_from(belief.cells, known.pool_states), meter.indices)
+            front = np.setdiff1d(known.front(belief.cells), meter.indices)
             if not len(front):  # all is measured that is thought best
                 front = np.setdiff1d(known.pool, meter.indices)
             # As many again as were measured, before the front is looked for again.
@@ -68,13 +68,13 @@ class Hedged(Active):
     def __call__(self, known: Knowledge, meter: Meter) -> Answer:
         belief = self.learn(known, meter)
         others: Any = belief.draws(_SAMPLES) if isinstance(belief, Fitted) else []
-        fronts = [front_from(cells, known.pool_states) for cells in (belief.cells, *others)]
+        fronts = [known.front(cells) for cells in (belief.cells, *others)]
         return _of(belief, np.unique(np.concatenate(fronts)))
 
 
-def answer(belief: Belief, start: States) -> Answer:
+def answer(belief: Belief, known: Knowledge) -> Answer:
     """The front of the expected cells, and how sure its times are."""
-    return _of(belief, front_from(belief.cells, start))
+    return _of(belief, known.front(belief.cells))
 
 
 def _of(belief: Belief, indices: Indices) -> Answer:

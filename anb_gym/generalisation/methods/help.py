@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -47,20 +48,19 @@ class Help:
         meter.measure_probes()
         if len(meter.indices) < N_PROBES:
             return Average()(known, meter)
-        front = known.front(adapted(known, meter))
         if meter.left:
-            measure_along(meter, front)
-            front = known.front(adapted(known, meter))
-        return scaled(known, meter, front, of_cells(adapted(known, meter)))
+            measure_along(meter, known.front(adapted(known, meter)))
+        cells = adapted(known, meter)
+        return scaled(known, meter, known.front(cells), of_cells(cells))
 
 
 def adapted(known: Knowledge, meter: Meter) -> FloatArray:
     """Seconds of all block states, in units of the probes' geometric mean, ``float64`` (264,).
 
     Raises:
-        ModuleNotFoundError: The extra ``agents`` is not installed.
+        ModuleNotFoundError: The extra ``study`` is not installed.
     """
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     weights = {name: torch.tensor(array) for name, array in known.learned("help", lambda: _learn(known)).items()}
     states, logs = meter.states[None], meter.log_seconds - meter.log_seconds[:N_PROBES].mean()
     embedding = (logs[:N_PROBES] - weights["centre"].numpy()) / weights["spread"].numpy()
@@ -71,7 +71,7 @@ def adapted(known: Knowledge, meter: Meter) -> FloatArray:
 
 def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
     """Learns over the training devices, in half a minute."""
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     rng = np.random.default_rng(0)
     probes = np.log(known.seconds(probe_states()))
     unit = probes.mean(axis=1, keepdims=True)
@@ -113,9 +113,9 @@ def _networks(known: Knowledge, rng: np.random.Generator) -> States:
 
 def _initial(rng: np.random.Generator, cells: FloatArray) -> dict[str, Any]:
     """The predictor, which begins with the mean device, the rates of its steps, and what scales its weights."""
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     arrays: dict[str, FloatArray] = {}
-    for layer, (n, m) in enumerate(zip(_LAYERS[:-1], _LAYERS[1:], strict=True)):
+    for layer, (n, m) in enumerate(pairwise(_LAYERS)):
         last = layer == len(_LAYERS) - 2
         arrays[f"weight_{layer}"] = rng.standard_normal((n, m)) * (0.1 if last else 1.0) * np.sqrt(2.0 / n)
         arrays[f"bias_{layer}"] = cells.copy() if last else np.zeros(m)
@@ -135,7 +135,7 @@ def _adapt(weights: Mapping[str, Any], embedding: Any, support: Any, logs: Any) 
         support: Cells of the networks that were measured, integers (devices, m, 7).
         logs: Logarithms of their seconds, (devices, m).
     """
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     n = len(embedding)
     scaling = torch.relu(embedding @ weights["scale_weight"] + weights["scale_bias"])
     own: dict[str, Any] = {}
@@ -158,7 +158,7 @@ def _adapt(weights: Mapping[str, Any], embedding: Any, support: Any, logs: Any) 
 
 
 def _predict(own: Mapping[str, Any], embedding: Any) -> Any:
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     x = embedding[:, None, :]
     for layer in range(len(_LAYERS) - 1):
         x = x @ own[f"weight_{layer}"] + own[f"bias_{layer}"][:, None, :]
@@ -168,6 +168,6 @@ def _predict(own: Mapping[str, Any], embedding: Any) -> Any:
 
 def _times(cells: Any, chosen: Any) -> Any:
     """Logarithms of sums of seconds of chosen block states, (devices, m)."""
-    torch = require("torch", "agents")
+    torch = require("torch", "study")
     n, m, blocks = chosen.shape
     return torch.logsumexp(cells.gather(1, chosen.reshape(n, m * blocks)).reshape(n, m, blocks), dim=2)

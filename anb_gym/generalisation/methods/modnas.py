@@ -23,7 +23,7 @@ from anb_gym.space import SPACE, Indices
 #: Hypernetworks in the bank and preferences that each has a row for, as in the paper.
 _BANK, _PREFERENCES = 50, 101
 #: Steps of Adam, its rate, devices of a step, and steps of the least norm's search.
-_STEPS, _RATE, _DEVICES, _NORM_STEPS = 400, 0.1, 8, 20
+_STEPS, _RATE, _DEVICES, _NORM_STEPS = 150, 0.1, 8, 20
 _DECAY, _SQUARE_DECAY, _EPSILON = 0.5, 0.999, 1e-8
 #: Random networks that tell the spread of accuracy and of times.
 _RANDOM: Final = 2_000
@@ -67,7 +67,7 @@ def _designs(known: Knowledge, log_seconds: tuple[float, ...]) -> Indices:
 
 
 def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
-    """Learns over the training devices, in half a minute."""
+    """Learns over the training devices, in ten seconds."""
     rng = np.random.default_rng(0)
     probes = _centred(np.log(known.seconds(probe_states())))
     centre, spread = probes.mean(axis=0), probes.std(axis=0)

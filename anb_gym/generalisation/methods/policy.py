@@ -1,4 +1,4 @@
-"""The policy that reads ten probes, trained by reinforcement learning on generated devices; it is this package's own."""
+"""The policy that reads ten probes, trained on generated devices; it is this package's own."""
 
 from __future__ import annotations
 
