@@ -59,8 +59,9 @@ def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: flo
     order = np.argsort(-points[:, 0], kind="stable")
     accuracies, logs = points[order, 0], np.log(points[order, 1])
     predicted = (answer.log_seconds + margin * answer.std)[order]
-    keeps = predicted[None, :] <= bounds[:, None]
-    chosen = np.where(keeps.any(axis=1), keeps.argmax(axis=1), predicted.argmin())
+    # The first that keeps a bound is the first at which the least time so far does.
+    chosen = np.searchsorted(-np.minimum.accumulate(predicted), -bounds, side="left")
+    chosen = np.where(chosen < len(predicted), chosen, predicted.argmin())
     over = logs[chosen] - bounds
     broken = over > 1e-9
     loss = (best - accuracies[chosen])[~broken]
