@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -148,7 +148,8 @@ class Knowledge:
         path = self.folder / f"{method}-{self.name}.npz"
         if not path.exists():
             buffer = io.BytesIO()
-            np.savez_compressed(buffer, **learn())
+            arrays: dict[str, Any] = dict(learn())
+            np.savez_compressed(buffer, **arrays)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, buffer.getvalue())
         return {name: array.astype(np.float64) for name, array in read_arrays(path, KnowledgeError).items()}

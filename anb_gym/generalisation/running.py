@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,17 +103,16 @@ def run(methods: Sequence[str], device: Device, folder: Path) -> list[Run]:
     """
     paths = {name: folder / "runs" / name / f"{device.name.replace('/', '-')}.json" for name in methods}
     missing = [name for name, path in paths.items() if not path.exists()]
-    known = load_knowledge(device.kind, device.unseen, folder / "fronts") if missing else None
-    margins = _margins(missing, known, folder) if known else {}
+    if missing:
+        known = load_knowledge(device.kind, device.unseen, folder / "fronts")
+        margins = _margins(tuple(missing), known, folder)
     for name in missing:
-        save_results(
-            [
-                _score(name, device, budget, answer, margin)
-                for (budget, answer), margin in zip(answers(METHODS[name], known, device), margins[name], strict=True)
-            ],
-            paths[name],
-        )
-    return [found for path in paths.values() for found in load_results(path)]
+        found = [
+            _score(name, device, budget, answer, margin)
+            for (budget, answer), margin in zip(answers(METHODS[name], known, device), margins[name], strict=True)
+        ]
+        save_results(found, paths[name])
+    return [result for path in paths.values() for result in load_results(path)]
 
 
 def _score(method: str, device: Device, budget: int, answer: Answer, margin: float) -> Run:
@@ -135,7 +135,8 @@ def _score(method: str, device: Device, budget: int, answer: Answer, margin: flo
     )
 
 
-def _margins(methods: Sequence[str], known: Knowledge, folder: Path) -> dict[str, FloatArray]:
+@lru_cache(maxsize=8)
+def _margins(methods: tuple[str, ...], known: Knowledge, folder: Path) -> dict[str, FloatArray]:
     """For each method the least margin of each budget that breaks at most 5 % of the bounds of generated devices.
 
     Each device's violations are kept in the folder. Its front is nearly exact.

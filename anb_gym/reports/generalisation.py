@@ -85,8 +85,8 @@ def _page(figures: _Figures) -> list[str]:
         "",
     ]
     keys = ("regret", "loss", "violations", "excess", "margin", "margin_loss", "margin_violations")
-    head = ("method", "devices", "designs", "coverage", "±", "5 %")
-    head += ("regret", "loss", "violations", "excess", "margin", "loss, margin", "viol., margin")
+    head = ["method", "devices", "designs", "coverage", "±", "5 %"]
+    head += ["regret", "loss", "violations", "excess", "margin", "loss, margin", "viol., margin"]
     rows = []
     for method in figures.methods:
         found = figures.values(method, generated, _BUDGET, "coverage")

@@ -62,7 +62,7 @@ def _designs(known: Knowledge, log_seconds: tuple[float, ...]) -> Indices:
     learned = known.learned("modnas", lambda: _learn(known))
     features = (_centred(np.array([log_seconds])) - learned["centre"]) / learned["spread"]
     logits = _mixture(features, learned["embeddings"]) @ learned["tables"].reshape(_BANK, -1)
-    indices = SPACE.states_to_index(greedy(logits.reshape(_PREFERENCES, N_CELLS)))
+    indices = SPACE.states_to_index(greedy(logits.reshape(_PREFERENCES, N_CELLS).astype(np.float32)))
     return np.array(list(dict.fromkeys(indices.tolist())), dtype=np.int64)
 
 
@@ -85,12 +85,12 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
         features = (probes[rows] - centre) / spread
         mixture = _mixture(features, embeddings)
         logits = (mixture @ tables.reshape(_BANK, -1)).reshape(_DEVICES, _PREFERENCES, N_CELLS).swapaxes(0, 1)
-        policies = softmax(logits.reshape(-1, N_CELLS))
+        policies = softmax(logits.reshape(-1, N_CELLS).astype(np.float32))
         states = sample(policies, rng)
         cells = np.tile(known.cells[rows] / time_spreads[rows, None], (_PREFERENCES, 1))
         gains = accuracy_of(states).reshape(logits.shape) / accuracy_spread
         losses = (1.0 - weights) * seconds_of_changes(cells, states).reshape(logits.shape) - weights * gains
-        gradient = _by_logits(policies.reshape(logits.shape), losses)
+        gradient = _by_logits(policies.reshape(logits.shape).astype(np.float64), losses)
         shares = _least_norm((gradient @ gradient.swapaxes(1, 2)) * (mixture @ mixture.T))
         gradient = gradient * shares[:, :, None]
         by_tables = (mixture.T @ gradient.swapaxes(0, 1).reshape(_DEVICES, -1)).reshape(tables.shape)
@@ -108,14 +108,16 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
 
 
 def _centred(logs: FloatArray) -> FloatArray:
-    return logs - logs.mean(axis=1, keepdims=True)
+    centred: FloatArray = logs - logs.mean(axis=1, keepdims=True)
+    return centred
 
 
 def _mixture(features: FloatArray, embeddings: FloatArray) -> FloatArray:
     """Shares of the bank's hypernetworks, ``float64`` (devices, 50)."""
     scores = features @ embeddings.T / np.sqrt(N_PROBES)
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    exponentials: FloatArray = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _by_logits(policies: FloatArray, losses: FloatArray) -> FloatArray:
