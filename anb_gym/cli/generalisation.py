@@ -15,7 +15,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser("generalisation", help="compare what methods design for devices they have not seen")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="these alone; by default all")
     parser.add_argument("--first-seed", type=int, metavar="N", help="of the generated devices; the test devices'")
-    parser.add_argument("--devices", type=int, default=40, metavar="N", help="how many generated devices; default 40")
+    parser.add_argument("--devices", type=int, default=40, metavar="N", help="generated devices; default 40, 0: real alone")
     parser.add_argument("--collect", type=Path, metavar="FILE", help="write the tables of this results.json, run none")
     parser.add_argument("--work", type=Path, default=Path("runs/generalisation"), metavar="FOLDER", help="unfinished")
     parser.add_argument("--out", type=Path, default=Path("docs/generalisation"), metavar="FOLDER")
@@ -30,7 +30,7 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.hardware import TEST_SEEDS
         from anb_gym.reports.generalisation import write_generalisation
     first = TEST_SEEDS[0] if options.first_seed is None else integer(options.first_seed, 0, "--first-seed")
-    seeds = range(first, first + integer(options.devices, 1, "--devices"))
+    seeds = range(first, first + integer(options.devices, 0, "--devices"))
     methods = [choose(name, METHODS, "--methods") for name in options.methods or METHODS]
     with output(options.out):
         if options.collect:

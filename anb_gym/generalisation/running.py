@@ -22,7 +22,7 @@ from anb_gym.generalisation.scoring import coverage, regret, true_points, under_
 #: Devices that margins are calibrated on, and how many of them for each family left out: their seeds are neither for
 #: training nor for tests.
 CALIBRATION_SEEDS: Final = range(2_100_000, 2_100_040)
-_FOR_FAMILIES: Final = 20
+_FOR_FAMILIES: Final = 10
 #: Violations that margins are calibrated to, and the margins there are, in standard deviations.
 VIOLATIONS: Final = 0.05
 MARGINS: Final = tuple(np.concatenate([np.arange(0.0, 3.0, 0.125), np.geomspace(3.0, 30.0, 15)]).tolist())
