@@ -15,7 +15,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser("generalisation", help="compare what methods design for devices they have not seen")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="these alone; by default all")
     parser.add_argument("--first-seed", type=int, metavar="N", help="of the generated devices; the test devices'")
-    parser.add_argument("--devices", type=int, default=40, metavar="N", help="generated devices; default 40, 0: real alone")
+    parser.add_argument("--devices", type=int, default=40, metavar="N", help="generated ones, 40; 0: real alone")
     parser.add_argument("--collect", type=Path, metavar="FILE", help="write the tables of this results.json, run none")
     parser.add_argument("--work", type=Path, default=Path("runs/generalisation"), metavar="FOLDER", help="unfinished")
     parser.add_argument("--out", type=Path, default=Path("docs/generalisation"), metavar="FOLDER")
