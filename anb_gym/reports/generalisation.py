@@ -90,17 +90,17 @@ def _page(figures: _Figures) -> list[str]:
     rows = []
     for method in figures.methods:
         found = figures.values(method, generated, _BUDGET, "coverage")
-        rows.append(
-            [
-                code(method),
-                str(len(found)),
-                f"{figures.mean(method, generated, _BUDGET, 'designs'):.0f}",
-                f"{found.mean():.4f}" if len(found) else "nan",
-                f"{1.96 * found.std(ddof=1) / np.sqrt(len(found)):.4f}" if len(found) > 1 else "nan",
-                f"{np.quantile(found, 0.05):.4f}" if len(found) else "nan",
-                *(f"{figures.mean(method, generated, _BUDGET, key):.3f}" for key in keys),
-            ]
-        )
+        if len(found):
+            error = 1.96 * found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else float("nan")
+            rows.append(
+                [
+                    code(method),
+                    str(len(found)),
+                    f"{figures.mean(method, generated, _BUDGET, 'designs'):.0f}",
+                    *(f"{value:.4f}" for value in (found.mean(), error, np.quantile(found, 0.05))),
+                    *(f"{figures.mean(method, generated, _BUDGET, key):.3f}" for key in keys),
+                ]
+            )
     lines += table(head, rows)
     for key, title in (
         ("coverage", "Coverage"),
