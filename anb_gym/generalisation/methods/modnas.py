@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.agents.probe_policy import BLOCKS, N_CELLS, greedy, sample, softmax
-from anb_gym.agents.probe_training import AccuracyOfChanges, seconds_of_changes
+from anb_gym.agents.probe_policy import BLOCKS, N_CELLS, greedy_states, sample, softmax
+from anb_gym.agents.probe_training import Neighbours, seconds_of_changes
 from anb_gym.generalisation.devices import accuracy
 from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.methods.donor import Average
@@ -19,6 +19,7 @@ from anb_gym.generalisation.methods.scaled import measure_along, of_cells, scale
 from anb_gym.generalisation.protocol import Answer, Meter
 from anb_gym.hardware import N_PROBES, probe_states
 from anb_gym.space import SPACE, Indices
+from anb_gym.surrogates.store import FAMILIES
 
 #: Hypernetworks in the bank and preferences that each has a row for, as in the paper.
 _BANK, _PREFERENCES = 50, 101
@@ -62,7 +63,7 @@ def _designs(known: Knowledge, log_seconds: tuple[float, ...]) -> Indices:
     learned = known.learned("modnas", lambda: _learn(known))
     features = (_centred(np.array([log_seconds])) - learned["centre"]) / learned["spread"]
     logits = _mixture(features, learned["embeddings"]) @ learned["tables"].reshape(_BANK, -1)
-    indices = SPACE.states_to_index(greedy(logits.reshape(_PREFERENCES, N_CELLS).astype(np.float32)))
+    indices = SPACE.states_to_index(greedy_states(logits.reshape(_PREFERENCES, N_CELLS).astype(np.float32)))
     return np.array(list(dict.fromkeys(indices.tolist())), dtype=np.int64)
 
 
@@ -77,7 +78,7 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
     embeddings = rng.standard_normal((_BANK, N_PROBES))
     tables = np.zeros((_BANK, _PREFERENCES, N_CELLS))
     weights = np.linspace(0.0, 1.0, _PREFERENCES)[:, None, None]  # of accuracy
-    accuracy_of = AccuracyOfChanges()
+    neighbours = Neighbours(FAMILIES[0])
     averages = [np.zeros_like(tables), np.zeros_like(embeddings)]
     squares = [np.zeros_like(tables), np.zeros_like(embeddings)]
     for step in range(_STEPS):
@@ -88,7 +89,7 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
         policies = softmax(logits.reshape(-1, N_CELLS).astype(np.float32))
         states = sample(policies, rng)
         cells = np.tile(known.cells[rows] / time_spreads[rows, None], (_PREFERENCES, 1))
-        gains = accuracy_of(states).reshape(logits.shape) / accuracy_spread
+        gains = neighbours.accuracy(states).reshape(logits.shape) / accuracy_spread
         losses = (1.0 - weights) * seconds_of_changes(cells, states).reshape(logits.shape) - weights * gains
         gradient = _by_logits(policies.reshape(logits.shape).astype(np.float64), losses)
         shares = _least_norm((gradient @ gradient.swapaxes(1, 2)) * (mixture @ mixture.T))

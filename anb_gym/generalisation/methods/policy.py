@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.agents.probe_policy import load_probe_policy
+from anb_gym.agents import load_probe_agent
+from anb_gym.agents.probe_conditioned import ProbeConditioned
 from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.methods.scaled import measure_along, of_cells, scaled
 from anb_gym.generalisation.protocol import Answer, Meter
@@ -44,6 +45,8 @@ class Policy:
 @lru_cache(maxsize=16)
 def _designs(leave_out: str | None, log_seconds: tuple[float, ...] | None) -> tuple[Indices, FloatArray]:
     """Designs, and seconds of all block states up to a factor, for the times of the probes."""
-    policy = load_probe_policy(leave_out)
+    agent = load_probe_agent(leave_out)
+    assert isinstance(agent, ProbeConditioned)
+    policy = agent.policy
     logs = policy.probe_mean.astype(np.float64) if log_seconds is None else np.array(log_seconds)
     return SPACE.states_to_index(policy.design(logs)), policy.estimate(logs[None])[0]
