@@ -105,7 +105,7 @@ def test_write_resolutions_goes_on_where_it_stopped(tmp_path, monkeypatch):
     asked = []
     known = replace(resolution_of(get_task(TASK)), halves=None)
     monkeypatch.setattr(bands, "resolution", lambda problem: asked.append(problem.surrogate) or known)
-    tasks = [get_task(TASK), get_task(f"Reference-{TASK}"), get_task("TPUv3")]
+    tasks = [get_task(TASK), get_task("TPUv3"), get_task(f"Reference-{TASK}")]
     path, source = tmp_path / "tasks.json", tmp_path / "scales.json"
     content = json.loads(own_file().read_text())
     for record in content["tasks"].values():
@@ -113,10 +113,9 @@ def test_write_resolutions_goes_on_where_it_stopped(tmp_path, monkeypatch):
     source.write_text(json.dumps(content))
     steps = write_resolutions(tasks, path, source)
     assert next(steps) == (TASK, True)  # and there it was stopped
-    # Accuracy under the reference scheme has no posterior, so no worlds and no band.
     found = list(write_resolutions(tasks, path, source))
-    assert found == [(TASK, False), ("TPUv3", True), ("TPUv3 gp-v1", True)]
-    assert asked == ["gp", "gp", "gp-v1"]
+    assert found == [(TASK, False), ("TPUv3", True), ("TPUv3 gp-v1", True), (f"Reference-{TASK}", True)]
+    assert asked == ["gp", "gp", "gp-v1", "gp"]
     halves = list(write_resolutions(tasks[:1], path, source, lambda task, surrogate: (0.01, 0.02)))
     assert halves == [(TASK, True)]
     record = read_records(path)[TASK]

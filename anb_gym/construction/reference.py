@@ -33,8 +33,10 @@ from anb_gym.construction.fitting import LIBRARIES, STD_SAMPLES, std_tables
 from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.corrections import Correction, load_correction, save_correction
 from anb_gym.surrogates.intervals import Intervals
 from anb_gym.surrogates.links import Identity
+from anb_gym.surrogates.posterior import posterior_path
 from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import (
     ARTEFACTS,
@@ -44,9 +46,11 @@ from anb_gym.surrogates.store import (
     Surrogate,
     artefact_path,
     load,
+    read_manifest,
     save,
 )
 from anb_gym.surrogates.tables import Blocks, BlockTables
+from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS
 
 #: Metrics of the reference scheme: the proxy's metric that each is learned upon, and its unit.
 METRICS: Final = {"accuracy/reference": ("accuracy", "%"), "train_time/reference": ("train_time", "s")}
@@ -137,6 +141,20 @@ class TwoFidelity:
             terms[(block,)] = _state_values(block) @ (sums + position * slopes)
         rest = BlockTables.from_terms(terms, order=mean.order)
         return BlockTables(mean.order, self.coefficients[0] * mean.values + rest.values)
+
+    def correction(self, scale: float) -> Correction:
+        """The posterior up to its mean, given the cheaper surrogate, as it ships: samples of it are worlds.
+
+        Args:
+            scale: From units of the target to those of tables.
+        """
+        root = np.linalg.cholesky(self._model.sigma_) / self._scale[:, None]  # (9, directions)
+        root = np.append(root, np.zeros((len(TERMS), 1)), axis=1)  # the last direction is the constant's own
+        constants = -self._centre @ root
+        constants[-1] = 1.0 / np.sqrt(self._model.alpha_ * self._records)
+        terms = [_state_values(block) @ (root[1:5] + position * root[5:]) for block, position in enumerate(_POSITIONS)]
+        spread, slope = scale * self.spread, scale * float(self.coefficients[0])
+        return Correction(slope, scale * root[0], scale * constants, scale * np.concatenate(terms).T, spread)
 
     def _features(self, states: States) -> FloatArray:
         """Features ``float64`` (n, 9), in the order of :data:`TERMS`."""
@@ -236,8 +254,11 @@ class ReferenceJob:
 
     def is_done(self, data: ThreeSeeds, folder: Path) -> bool:
         """Whether ``folder`` already holds this job's complete and undamaged result."""
+        path = artefact_path(folder, self.family, self.metric)
         try:
-            manifest = load(artefact_path(folder, self.family, self.metric)).manifest
+            manifest = load(path).manifest
+            if self.family in FAMILIES_WITH_WORLDS:
+                load_correction(posterior_path(path), manifest["sha256"], ArtefactError)
         except ArtefactError:
             return False
         return all(manifest.get(key) == value for key, value in self.manifest(data, self.upon(folder)).items())
@@ -277,7 +298,10 @@ def fit_reference(job: ReferenceJob, data: ThreeSeeds, folder: Path) -> dict[str
             "how": f"nested cross-validation, {REPEATS} times {FOLDS} folds, against the means",
         },
     }
-    save(Surrogate(mean, log_std, target.link, manifest), artefact_path(folder, job.family, job.metric))
+    path = artefact_path(folder, job.family, job.metric)
+    save(Surrogate(mean, log_std, target.link, manifest), path)
+    if job.family in FAMILIES_WITH_WORLDS:
+        save_correction(model.correction(target.scale), posterior_path(path), read_manifest(path)["sha256"])
     return manifest
 
 

@@ -94,6 +94,22 @@ class Posterior:
             terms[blocks] = self.scale * (terms[blocks] - term)
         return BlockTables.from_terms(_centred(terms), order=self.order)
 
+    def interactions(self, stream: str, world: int) -> BlockTables:
+        """Tables of a sample of the prior, of its interactions alone, which is the part of two blocks and more.
+
+        It is scaled to variance 1 at every architecture. Where there are no interactions single blocks stand for them.
+
+        Args:
+            stream: Name of the function.
+            world: Number of the sample.
+        """
+        lowest = min(2, self.order)
+        sizes = [float(np.square(factor).sum(axis=1).mean()) for factor in self.factors]
+        terms = {blocks: term for blocks, term in self._prior(stream, world).items() if len(blocks) >= lowest}
+        variance = sum(self.variances[len(blocks)] * np.prod([sizes[b] for b in blocks]) for blocks in terms)
+        tables = BlockTables.from_terms(terms, order=self.order)
+        return BlockTables(self.order, tables.values / np.sqrt(variance))
+
     def _prior(self, stream: str, world: int) -> dict[Blocks, FloatArray | float]:
         """Terms of a sample of the prior."""
         terms: dict[Blocks, FloatArray | float] = {}

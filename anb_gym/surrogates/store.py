@@ -38,7 +38,7 @@ from anb_gym.surrogates.intervals import Intervals, Of
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
 from anb_gym.surrogates.posterior import posterior_path
 from anb_gym.surrogates.tables import Blocks, BlockTables, evaluate, layout, multiply
-from anb_gym.surrogates.worlds import deviation, in_world, split_world
+from anb_gym.surrogates.worlds import deviation, deviation_upon, in_world, split_world
 
 #: Version of the file format; files of another version are refused.
 SCHEMA: Final = 1
@@ -334,7 +334,14 @@ def load_deviation(surrogate: str, metric: str, world: int) -> NDArray[np.float3
     known, path = _load(surrogate, metric), shipped_path(surrogate, metric)
     if not (file := posterior_path(path)).exists():
         raise ArtefactError(f"there are no worlds of {metric!r}: {surrogate!r} has no posterior of it, in {file}")
-    return deviation(path, metric, world, known.checksum, _factor(known), ArtefactError)
+    if "upon" not in known.manifest:
+        return deviation(path, metric, world, known.checksum, _factor(known), ArtefactError)
+    with refusing(f"the manifest of {metric!r} is damaged", ArtefactError):
+        other, checksum = (str(known.manifest["upon"][key]) for key in ("metric", "sha256"))
+        cheaper = path.with_name(artefact_path(Path(), "", other).name)
+        if (mean := load(cheaper)).checksum != checksum:
+            raise ValueError(f"it was learned upon other tables of {other!r}, with the SHA-256 {checksum}")
+    return deviation_upon(path, metric, world, known.checksum, (cheaper, other, checksum, mean.mean), ArtefactError)
 
 
 def _encode(name: str, tables: BlockTables) -> dict[str, NDArray[Any]]:

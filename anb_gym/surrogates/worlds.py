@@ -3,7 +3,8 @@
 A world is a number. The metrics of a surrogate in world 7, such as ``"gp@7"``, are functions of the architecture like
 the surrogate's own: tables and a link. What they are follows from the name of the metric and the number of the world
 through a counter-based generator, and does not depend on what was asked before or together. Metrics are independent of
-each other: the posterior of each knows the labels of that metric alone.
+each other: the posterior of each knows the labels of that metric alone. Those of the reference scheme are not: each is
+learned upon a metric of the proxy scheme, and follows it in its worlds (:mod:`anb_gym.surrogates.corrections`).
 
 Tables of different machines differ by rounding, as do those of :mod:`anb_gym.surrogates.store`: predictions by at most
 :data:`ACROSS_KERNELS` of the metric's value.
@@ -21,8 +22,9 @@ from numpy.typing import NDArray
 from anb_gym._errors import shown
 from anb_gym._types import FloatArray
 from anb_gym.space import States
+from anb_gym.surrogates.corrections import load_correction
 from anb_gym.surrogates.posterior import Posterior, load_posterior, posterior_path
-from anb_gym.surrogates.tables import layout
+from anb_gym.surrogates.tables import BlockTables, layout
 
 #: Families that are Gaussian processes and so have worlds.
 FAMILIES_WITH_WORLDS: Final = ("gp",)
@@ -81,6 +83,27 @@ def deviation(path: Path, metric: str, world: int, tables: str, factor: float, e
     """
     posterior = _posterior(posterior_path(path), tables, error)
     return (factor * posterior.deviation(metric, world).values).astype(np.float32)
+
+
+def deviation_upon(
+    path: Path, metric: str, world: int, tables: str, upon: tuple[Path, str, str, BlockTables], error: Any
+) -> NDArray[np.float32]:
+    """As :func:`deviation`, of a metric that is learned upon another one.
+
+    Args:
+        path: The file of the mean's tables.
+        metric: The metric.
+        world: The world.
+        tables: SHA-256 of the file.
+        upon: File, metric, SHA-256 and tables of the other one's mean.
+        error: The class of what is raised if a posterior is missing, damaged or of other tables.
+    """
+    other_path, other, other_tables, mean = upon
+    correction = load_correction(posterior_path(path), tables, error)
+    posterior = _posterior(posterior_path(other_path), other_tables, error)
+    rest = posterior.interactions(f"{metric}/rest", world)
+    found = correction.deviation(metric, world, mean, posterior.deviation(other, world), rest)
+    return found.values.astype(np.float32)
 
 
 # What has been conditioned on 4,612 records takes 170 MB: two are kept, those of a task.

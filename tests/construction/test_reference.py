@@ -27,7 +27,9 @@ from anb_gym.construction.targets import score
 from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.space import EFFICIENTNET_B0, SPACE
 from anb_gym.surrogates.scores import Scores
+from anb_gym.surrogates.posterior import posterior_path
 from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, artefact_path, load
+from anb_gym.surrogates.tables import BlockTables
 
 #: Nested cross-validation: τ at least, mean absolute error at most.
 REQUIRED = {"gp": Scores(0.989, 0.940, 0.24), "xgb": Scores(0.985, 0.930, 0.28), "lgb": Scores(0.985, 0.928, 0.28)}
@@ -84,6 +86,22 @@ def test_deviations_add_up(made_up: ThreeSeeds) -> None:
     np.testing.assert_allclose(model.std(states) ** 2, without**2 + 0.09)
 
 
+def test_samples_deviate_as_the_coefficients_do(made_up: ThreeSeeds) -> None:
+    upon = load(artefact_path(ARTEFACTS, "gp", "accuracy"))
+    labels = made_up.labels["reference"]["accuracy"].mean(axis=1)
+    model = TwoFidelity(upon).fit(made_up.states, (labels - labels.mean()) / labels.std())
+    correction, nothing = model.correction(2.0), BlockTables(upon.mean.order, np.zeros_like(upon.mean.values))
+    states = SPACE.as_states(SPACE.sample(20, np.random.default_rng(3)))
+    samples = np.array(
+        [correction.deviation("metric", world, upon.mean, nothing, nothing)(states) for world in range(150)]
+    )
+    cheaper = model.coefficients[0] * np.exp(upon.log_std(states))
+    expected = 2.0 * np.sqrt(model.std(states) ** 2 - cheaper**2)
+    np.testing.assert_allclose(np.sqrt(np.square(samples).mean(axis=0)), expected, rtol=0.25)
+    assert correction.slope == pytest.approx(2.0 * model.coefficients[0])
+    assert correction.spread == 0.0
+
+
 def test_held_out_labels_are_never_seen(made_up: ThreeSeeds) -> None:
     upon = load(artefact_path(ARTEFACTS, "lgb", "accuracy"))
     runs = made_up.labels["reference"]["accuracy"]
@@ -134,6 +152,12 @@ def test_a_job_is_done_until_the_data_or_the_surrogate_change(made_up: ThreeSeed
     assert not dataclasses.replace(job, seed=1).is_done(made_up, tmp_path)
     other = ThreeSeeds(made_up.index, made_up.labels, "1" * 64)
     assert not job.is_done(other, tmp_path)
+    posterior = posterior_path(artefact_path(tmp_path, "gp", "train_time/reference"))
+    data = posterior.read_bytes()
+    posterior.unlink()
+    assert not job.is_done(made_up, tmp_path)
+    posterior.write_bytes(data)
+    assert job.is_done(made_up, tmp_path)
     artefact_path(tmp_path, "gp", "train_time/reference").write_bytes(b"damaged")
     assert not job.is_done(made_up, tmp_path)
 

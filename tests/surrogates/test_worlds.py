@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,10 +11,14 @@ import numpy as np
 import pytest
 
 import anb_gym
-from anb_gym.benchmark import Benchmark
+from anb_gym.benchmark import REFERENCE, Benchmark
+from anb_gym.noise import Noise, normal
 from anb_gym.space import SPACE
+from anb_gym.surrogates import store
+from anb_gym.surrogates.corrections import Correction, load_correction, save_correction
 from anb_gym.surrogates.posterior import Posterior, load_posterior, posterior_path, save_posterior
-from anb_gym.surrogates.store import ArtefactError, load_shipped, shipped_path
+from anb_gym.surrogates.store import ArtefactError, load_deviation, load_shipped, shipped_path
+from anb_gym.surrogates.tables import BlockTables, layout
 from anb_gym.surrogates.worlds import ACROSS_KERNELS, N_WORLDS, in_world, split_world
 
 #: A metric of pairs of blocks, whose worlds are quick.
@@ -168,12 +173,88 @@ def test_every_metric_has_worlds():
         known, path = load_shipped("gp", metric), shipped_path("gp", metric)
         assert load_posterior(posterior_path(path), known.checksum, ArtefactError).order == known.mean.order
         assert metric in Benchmark(world=0).metrics
+    for metric in REFERENCE:
+        known, path = load_shipped("gp", metric), shipped_path("gp", metric)
+        slope = known.manifest["coefficients"]["surrogate"]
+        assert load_correction(posterior_path(path), known.checksum, ArtefactError).slope == pytest.approx(slope)
+        assert metric in Benchmark(world=0).metrics
 
 
-def test_metrics_without_a_posterior():
-    assert "accuracy/reference" not in Benchmark(world=0).metrics
-    with pytest.raises(ArtefactError, match="there are no worlds of 'accuracy/reference': 'gp' has no posterior"):
-        Benchmark(world=0).query(0, "accuracy/reference")
+def test_metrics_without_a_posterior(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "posterior_path", lambda path: tmp_path / "missing.npz")
+    assert QUICK not in Benchmark(world=2**30).metrics
+    with pytest.raises(ArtefactError, match=f"there are no worlds of '{QUICK}': 'gp' has no posterior"):
+        Benchmark(world=2**30).query(0, QUICK)
+
+
+def test_the_reference_scheme_follows_the_proxy_in_its_worlds():
+    bench, archs, worlds = Benchmark(), SPACE.sample(400, np.random.default_rng(2)), range(12)
+    metric, proxy = "accuracy/reference", "accuracy"
+    known = bench.query(archs, [metric, proxy], std=True)
+    z, cheaper = (
+        (bench.query_worlds(archs, name, worlds) - known[name]) / known[f"{name}:std"] for name in (metric, proxy)
+    )
+    assert np.sqrt(np.square(z).mean()) == pytest.approx(1.0, abs=0.2)
+    slope = bench.load(metric).manifest["coefficients"]["surrogate"]
+    expected = slope * (known[f"{proxy}:std"] / known[f"{metric}:std"]).mean()
+    assert np.mean(z * cheaper) / np.square(cheaper).mean() == pytest.approx(expected, abs=0.2)
+    # Tables of version 1 have the mean of version 0's, and so its worlds.
+    newer = Benchmark("gp-v1", world=3).query(archs[:5], metric)[metric]
+    np.testing.assert_array_equal(newer, Benchmark(world=3).query(archs[:5], metric)[metric])
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_interactions_are_those_of_the_prior_with_variance_1(order):
+    posterior, kernels = _posterior(order)
+    x = _states(6, 1)
+    samples = np.array([posterior.interactions("metric", world)(x) for world in range(300)])
+    ones = np.array([v if q >= min(2, order) else 0.0 for q, v in enumerate(posterior.variances)])
+    expected = _kernel(x, x, kernels, ones)
+    expected /= expected[0, 0]
+    np.testing.assert_allclose(samples.T @ samples / 300, expected, atol=0.3)
+    assert np.abs(samples.mean(axis=0)).max() < 4.0 / np.sqrt(300)
+
+
+def test_a_correction_is_the_sum_of_its_parts(tmp_path):
+    rng = np.random.default_rng(0)
+    mean, deviation, rest = (BlockTables(2, rng.normal(size=layout(2).size)) for _ in range(3))
+    correction = Correction(0.9, rng.normal(size=4), rng.normal(size=4), rng.normal(size=(4, 264)), 0.3)
+    x = _states(50, 3)
+    z = normal("metric/coefficients", np.arange(4), Noise(7))
+    starts = np.cumsum([0, *SPACE.block_sizes[:-1]])
+    expected = z @ correction.constants + (z @ correction.terms)[x + starts].sum(axis=1)
+    expected += (z @ correction.slopes) * (mean(x) + deviation(x)) + 0.9 * deviation(x) + 0.3 * rest(x)
+    found = correction.deviation("metric", 7, mean, deviation, rest)
+    np.testing.assert_allclose(found(x), expected, atol=1e-10)
+    path = tmp_path / "correction.npz"
+    save_correction(correction, path, "abc")
+    restored = load_correction(path, "abc", ArtefactError).deviation("metric", 7, mean, deviation, rest)
+    np.testing.assert_array_equal(restored.values, found.values)
+    with pytest.raises(ArtefactError, match="it is the posterior of other tables: their SHA-256 is abc, expected abd"):
+        load_correction(path, "abd", ArtefactError)
+    with np.load(path) as file:
+        arrays = dict(file)
+    for name, value in [
+        ("schema", np.array(9)),
+        ("constants", np.ones(3)),
+        ("terms", np.ones((4, 263))),
+        ("spread", np.array(-0.1)),
+        ("surplus", np.ones(1)),
+    ]:
+        np.savez(path, **{**arrays, name: value})
+        with pytest.raises(ArtefactError, match=str(path)):
+            load_correction(path, "abc", ArtefactError)
+
+
+def test_a_correction_of_other_tables_is_refused(monkeypatch):
+    known = load_shipped("gp", "accuracy/reference")
+    changed = {**known.manifest, "upon": {"metric": "accuracy", "sha256": "abc"}}
+    monkeypatch.setattr(store, "_load", lambda surrogate, metric: dataclasses.replace(known, manifest=changed))
+    with pytest.raises(ArtefactError, match="it was learned upon other tables of 'accuracy', with the SHA-256 abc"):
+        load_deviation("gp", "accuracy/reference", 0)
+    changed["upon"] = None
+    with pytest.raises(ArtefactError, match="the manifest of 'accuracy/reference' is damaged"):
+        load_deviation("gp", "accuracy/reference", 0)
 
 
 @pytest.mark.parametrize("metric", [None, ["accuracy", "macs"], "accurcy", 7])
