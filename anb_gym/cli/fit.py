@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> None:
         from anb_gym.construction import dataset as datasets
         from anb_gym.construction import report
         from anb_gym.construction.families import FAMILIES as ALL_FAMILIES
-        from anb_gym.construction.three_seeds import find_three_seeds
+        from anb_gym.construction.three_seeds import find_three_seeds, load_three_seeds
     wanted_metrics = metrics(options.metrics, PREDICTED) or list(DATASET_METRICS)
     wanted = [choose(family, ALL_FAMILIES, "--families") for family in options.families or ALL_FAMILIES]
     if options.workers < 1:
@@ -99,9 +99,11 @@ def _run(options: argparse.Namespace) -> None:
         there = options.data is not None or os.environ.get(datasets.VARIABLE)
         dataset = datasets.load_dataset(options.data) if there else None
         surrogates = [surrogate_name(family, options.version) for family in wanted]
-        print(report.report(options.out or ARTEFACTS, dataset, surrogates, wanted_metrics, options.blocks), end="")
+        seeds = load_three_seeds(options.three_seeds) if find_three_seeds(options.three_seeds) else None
+        folder = options.out or ARTEFACTS
+        print(report.report(folder, dataset, surrogates, wanted_metrics, options.blocks, seeds), end="")
         if options.plot is not None:
-            _plot_reliability(options.out or ARTEFACTS, surrogates, wanted_metrics, options.plot)
+            _plot_reliability(folder, surrogates, wanted_metrics, options.plot)
         if dataset is None:
             print(f"\nNoise ceilings need the dataset: set {datasets.VARIABLE} or give --data.")
         return

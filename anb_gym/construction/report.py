@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 import numpy as np
 from scipy.stats import chi2
@@ -17,11 +18,15 @@ from anb_gym.construction.families import FAMILIES
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.construction.thin import BLOCK_METRICS, block_parts, thin_parts
+from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.construction.tuning import validation_scores
 from anb_gym.noise import DEVICE_CV, Noise, perturb
-from anb_gym.reports.surrogates import block_section, page, reference_section, thin_section
-from anb_gym.surrogates.scores import Scores
+from anb_gym.reports.surrogates import block_section, page, reference_section, seeds_section, thin_section
+from anb_gym.surrogates.scores import Deviation, Scores
 from anb_gym.surrogates.store import artefact_path, load
+
+#: Accuracies, in percent, at which architectures are divided to see where seeds matter.
+_SEED_PARTS: Final = (57, 60, 62)
 
 
 def report(
@@ -30,6 +35,7 @@ def report(
     families: Sequence[str] = FAMILIES,
     metrics: Sequence[str] = DATASET_METRICS,
     blocks: bool = False,
+    three_seeds: ThreeSeeds | None = None,
 ) -> str:
     """Markdown tables of what ``folder`` holds: every metric by family, the paper's Table 1, coverage, and thin data.
 
@@ -40,6 +46,7 @@ def report(
         families: Those to report, as far as they are there; the first is put beside the paper's XGBoost.
         metrics: Those to report.
         blocks: Whether to fit without each block of records as well: some ten minutes on one core.
+        three_seeds: Trainings with several seeds, for how far accuracy varies over them.
 
     Raises:
         ValueError: The folder has none of them.
@@ -49,6 +56,8 @@ def report(
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
     scarce = reference_section(folder, families, [metric for metric in metrics if metric in REFERENCE])
+    if three_seeds is not None and "accuracy" in metrics:
+        scarce += seeds_section(_by_accuracy(three_seeds.labels["proxy"]["accuracy"]))
     metrics, tuned = [metric for metric in metrics if metric not in REFERENCE], validation_scores(folder)
     if dataset is None or not metrics:
         return (page(folder, families, metrics, validation=tuned) if metrics else "") + scarce
@@ -98,23 +107,15 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
     return Scores(*np.mean(draws, axis=0))
 
 
-class Deviation(NamedTuple):
-    """A standard deviation with its confidence interval.
-
-    Attributes:
-        std: The estimate.
-        low: Lower end of the interval.
-        high: Upper end.
-        degrees: Degrees of freedom of the estimate.
-    """
-
-    std: float
-    low: float
-    high: float
-    degrees: int
+def _by_accuracy(accuracies: FloatArray) -> dict[str, Deviation]:
+    """Deviations over training seeds of all architectures, and of parts of them by their mean."""
+    part, bounds = np.digitize(accuracies.mean(axis=1), _SEED_PARTS), _SEED_PARTS
+    names = (f"below {bounds[0]}", *(f"{low} to {high}" for low, high in pairwise(bounds)), f"above {bounds[-1]}")
+    parts = {name: accuracies[part == number] for number, name in enumerate(names)}
+    return {name: pooled_deviation(rows) for name, rows in {"all": accuracies, **parts}.items() if len(rows)}
 
 
-def seed_deviation(accuracies: FloatArray, level: float = 0.95) -> Deviation:
+def pooled_deviation(accuracies: FloatArray, level: float = 0.95) -> Deviation:
     """Standard deviation of accuracy over training seeds, pooled over architectures.
 
     Args:
@@ -129,4 +130,4 @@ def seed_deviation(accuracies: FloatArray, level: float = 0.95) -> Deviation:
     degrees = accuracies.shape[0] * (accuracies.shape[1] - 1)
     variance = float(accuracies.var(axis=1, ddof=1).mean())
     low, high = degrees * variance / chi2.ppf([(1.0 + level) / 2.0, (1.0 - level) / 2.0], degrees)
-    return Deviation(float(np.sqrt(variance)), float(np.sqrt(low)), float(np.sqrt(high)), degrees)
+    return Deviation(float(np.sqrt(variance)), float(np.sqrt(low)), float(np.sqrt(high)), degrees, len(accuracies))

@@ -13,7 +13,7 @@ from anb_gym.reports.drawing import FRONT, finish_axes, new_figure
 from anb_gym.reports.markdown import table
 from anb_gym.reports.paper import TABLE_1, TABLE_2
 from anb_gym.reports.styles import styles
-from anb_gym.surrogates.scores import Part, Scores, calibration, held_out
+from anb_gym.surrogates.scores import Deviation, Part, Scores, calibration, held_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -166,6 +166,20 @@ def block_section(parts: Mapping[str, Sequence[tuple[Part, Part]]]) -> str:
         *table(head, rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def seeds_section(deviations: Mapping[str, Deviation]) -> str:
+    """Markdown of how far accuracy varies over training seeds.
+
+    Args:
+        deviations: By the accuracy of the architectures.
+    """
+    rows = [
+        [name, str(found.architectures), f"{found.std:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
+        for name, found in deviations.items()
+    ]
+    head = "\nDeviation of accuracy over training seeds, with 95 % intervals (chi-square).\n\n"
+    return head + "\n".join(table(["accuracy (%)", "architectures", "deviation", "interval"], rows)) + "\n"
 
 
 def _interval(part: Part) -> str:

@@ -45,6 +45,24 @@ class Part:
     error: float
 
 
+class Deviation(NamedTuple):
+    """Standard deviation of labels over training seeds, with its confidence interval.
+
+    Attributes:
+        std: The estimate.
+        low: Lower end of the interval.
+        high: Upper end.
+        degrees: Degrees of freedom of the estimate.
+        architectures: How many were trained.
+    """
+
+    std: float
+    low: float
+    high: float
+    degrees: int
+    architectures: int
+
+
 class Calibration(NamedTuple):
     """How well deviations and intervals of a surrogate say what held-out records show.
 

@@ -26,8 +26,8 @@ from anb_gym.construction.reference import (
 from anb_gym.construction.targets import score
 from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.space import EFFICIENTNET_B0, SPACE
-from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.posterior import posterior_path
+from anb_gym.surrogates.scores import Scores
 from anb_gym.surrogates.store import ARTEFACTS, FAMILIES, artefact_path, load
 from anb_gym.surrogates.tables import BlockTables
 

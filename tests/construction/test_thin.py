@@ -13,9 +13,11 @@ from anb_gym._types import FloatArray
 from anb_gym.construction import report, thin
 from anb_gym.construction.dataset import Dataset, default_split
 from anb_gym.construction.fitting import labelled
-from anb_gym.construction.report import seed_deviation
+from anb_gym.construction.report import pooled_deviation
 from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.construction.thin import block_parts, part_of, thin_parts, uniform_weights, weighted_scores
+from anb_gym.construction.three_seeds import ThreeSeeds
+from anb_gym.devices import get_device
 from anb_gym.reports.surrogates import block_section, thin_section
 from anb_gym.space import N_BLOCKS, States, distances
 from anb_gym.surrogates.store import ARTEFACTS, load_shipped
@@ -135,17 +137,33 @@ def test_the_page_has_the_report_s_figures(dataset: Dataset) -> None:
     assert set(rows) <= set(report.report(ARTEFACTS, dataset, ["gp"]).splitlines())
 
 
+def test_the_page_has_the_deviations_over_seeds(three_seeds: ThreeSeeds) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "surrogates.md").read_text(encoding="utf-8")
+    section = page.partition("<!-- seeds:begin -->")[2].partition("<!-- seeds:end -->")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(rows) == 7
+    assert set(rows) <= set(report.report(ARTEFACTS, None, ["gp"], ["accuracy"], False, three_seeds).splitlines())
+    assert not set(rows[2:]) & set(report.report(ARTEFACTS, None, ["gp"], ["a100/throughput"]).splitlines())
+
+
+def test_metrics_that_the_dataset_has_not_are_reported_without_parts(dataset: Dataset) -> None:
+    folder = get_device("cpu").folder / "surrogates"
+    text = report.report(folder, dataset, ["gp"], ["cpu/throughput"])
+    assert "| cpu/throughput (images/s) | 0.9" in text
+    assert "Where data are thin" not in text
+
+
 def test_the_deviation_over_seeds() -> None:
     accuracies = 60.0 + np.random.default_rng(1).normal(0.0, 0.3, (78, 3)) + RNG.normal(0.0, 3.0, (78, 1))
-    found = seed_deviation(accuracies)
-    assert found.degrees == 156
+    found = pooled_deviation(accuracies)
+    assert (found.degrees, found.architectures) == (156, 78)
     assert found.low < 0.3 < found.high
     # 156 degrees of freedom: tables of chi-square have 123.2 and 192.4 at 2.5 and 97.5 %.
     assert found.low / found.std == pytest.approx(np.sqrt(156 / 192.4), abs=2e-3)
     assert found.high / found.std == pytest.approx(np.sqrt(156 / 123.2), abs=2e-3)
     for shape in ((0, 3), (5, 1), (5,)):
         with pytest.raises(ValueError, match=r"accuracies must have shape \(architectures, seeds >= 2\)"):
-            seed_deviation(np.ones(shape))
+            pooled_deviation(np.ones(shape))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What Gymnasium, Stable-Baselines3 and other users of environments expect of every id."""
 
 import copy
+import json
 import os
 import pickle
 import subprocess
@@ -261,6 +262,13 @@ def test_arguments_that_contradict_the_id(make: Any, env_id: str, arguments: dic
             gymnasium.make(env.spec, **arguments)
         assert EnvSpec.from_json(env.spec.to_json()).make().spec.kwargs == env.spec.kwargs
         assert pickle.loads(pickle.dumps(env.spec)) == copy.deepcopy(env.spec) == env.spec
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec], ids=["make", "make_vec"])
+def test_numbers_of_numpy_are_plain_in_a_spec(make: Any) -> None:
+    env = make("anb_gym:AccelNAS-ZCU102-v0", world=np.int64(7), target=np.float32(500.0), reward_scale="raw")
+    assert env.spec.kwargs | {"world": 7, "target": 500.0} == env.spec.kwargs
+    assert json.loads(env.spec.to_json())["kwargs"]["world"] == 7
 
 
 @pytest.mark.parametrize("env_id", [*FORMS, id_of("vector_reward", "TPUv3")])

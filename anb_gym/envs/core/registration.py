@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 
 class ByTheId(dict[str, Any]):
     """Arguments that an id gives its environment; ``gymnasium.make`` updates them with those of its caller.
@@ -19,7 +21,7 @@ class ByTheId(dict[str, Any]):
         self.fixed = tuple(fixed)
 
     def update(self, arguments: Mapping[str, Any]) -> None:  # type: ignore[override] # as Gymnasium calls it
-        """Takes over arguments.
+        """Takes over arguments; NumPy's numbers as Python's, which ``EnvSpec.to_json`` can write.
 
         Raises:
             ValueError: One contradicts the id.
@@ -30,4 +32,4 @@ class ByTheId(dict[str, Any]):
                     f"{name} must be {self[name]!r}, which the id says, or left out, got {arguments[name]!r}; "
                     "take the id of what you mean"
                 )
-        super().update(arguments)
+        super().update({n: value.item() if isinstance(value, np.generic) else value for n, value in arguments.items()})
