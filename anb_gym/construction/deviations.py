@@ -19,7 +19,6 @@ Test records have no part in this.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -30,13 +29,12 @@ from scipy.special import beta, digamma
 
 from anb_gym._types import FloatArray
 from anb_gym.construction.dataset import Dataset
-from anb_gym.construction.families.base import one_hot
 from anb_gym.devices import device_of
 from anb_gym.noise import ACCURACY_STD
-from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.space import States
+from anb_gym.surrogates.deviations import Correction, options_above_first
 from anb_gym.surrogates.intervals import Intervals
 from anb_gym.surrogates.store import Surrogate
-from anb_gym.surrogates.tables import Blocks, BlockTables
 
 #: Levels whose multipliers are kept; between them they are interpolated.
 LEVELS: Final = np.array([*np.arange(5, 100, 5) / 100, 0.975, 0.99, 0.995])
@@ -51,33 +49,6 @@ _FEWEST_DEGREES: Final = 3.0
 _PRIOR: Final = 0.2
 #: Groups of records by prediction whose median noise is kept, and the fewest records of a group.
 _GROUPS: Final = (8, 50)
-
-
-@dataclass(frozen=True)
-class Correction:
-    """A deviation in terms of a family's own.
-
-    Attributes:
-        constant: Of its logarithm, where all choices take their first option.
-        options: What the other options add to the logarithm, ``float64`` (43,).
-        power: Exponent of the family's own deviation: 1 if it is in proportion, 0 if it says nothing.
-        degrees: Degrees of freedom of Student's t distribution of labels around predictions.
-    """
-
-    constant: float
-    options: FloatArray
-    power: float
-    degrees: float
-
-    def __call__(self, log_std: BlockTables) -> BlockTables:
-        """Tables of the logarithm of the corrected deviation, from those of the family's own."""
-        terms: dict[Blocks, FloatArray | float] = {(): self.constant}
-        for block, size in enumerate(SPACE.block_sizes):
-            states = np.zeros((size, N_BLOCKS), dtype=np.int64)
-            states[:, block] = np.arange(size)
-            terms[(block,)] = _options(states) @ self.options
-        added = BlockTables.from_terms(terms, order=log_std.order)
-        return BlockTables(log_std.order, self.power * log_std.values + added.values)
 
 
 def fit_correction(states: States, log_std: FloatArray, residuals: FloatArray, noise: FloatArray) -> Correction:
@@ -98,7 +69,7 @@ def fit_correction(states: States, log_std: FloatArray, residuals: FloatArray, n
     unit, centre = float(np.sqrt(np.mean(residuals**2))), float(log_std.mean())
     if unit == 0.0:
         raise ValueError("residuals must not all be 0")
-    features = np.column_stack([np.ones(len(states)), log_std - centre, _options(states)])
+    features = np.column_stack([np.ones(len(states)), log_std - centre, options_above_first(states)])
     precision = np.full(features.shape[1], _PRIOR**-2)
     precision[0] = 0.0
     own, squares, noise_variance = log_std - centre, (residuals / unit) ** 2, (noise / unit) ** 2
@@ -134,7 +105,7 @@ def fit_correction(states: States, log_std: FloatArray, residuals: FloatArray, n
 
 def calibrate(
     surrogate: Surrogate, rows: Dataset, metric: str, residuals: FloatArray, seed: int
-) -> tuple[BlockTables, dict[str, Any]]:
+) -> tuple[Correction, dict[str, Any]]:
     """Corrects a surrogate's deviation.
 
     Args:
@@ -145,7 +116,7 @@ def calibrate(
         seed: Of the folds in which coverage is checked.
 
     Returns:
-        Tables of the logarithm of the corrected deviation, and what the section ``std`` of the manifest gets:
+        The correction, and what the section ``std`` of the manifest gets:
         ``factor``, the corrected root mean square at the records over the family's own; ``power`` and ``degrees`` of
         the correction; ``noise`` and ``quantiles`` (:class:`Intervals`); and ``cross_validated``, the coverage.
     """
@@ -153,8 +124,7 @@ def calibrate(
     mean = link.inverse(rows.metrics[metric]) - residuals
     noise = label_noise(rows, metric, link.value(mean)) / np.abs(link.slope(mean))
     correction = fit_correction(rows.states, own, residuals, noise)
-    log_std = correction(surrogate.log_std)
-    std = np.exp(log_std(rows.states))
+    std = np.exp(correction(surrogate.log_std)(rows.states))
     section = {
         "factor": float(np.sqrt(np.mean(std**2) / np.mean(np.exp(2.0 * own)))),
         "power": correction.power,
@@ -162,7 +132,7 @@ def calibrate(
         **intervals(mean, std, residuals, noise).to_dict(),
         "cross_validated": cross_validated_coverage(rows.states, mean, own, residuals, noise, seed),
     }
-    return log_std, section
+    return correction, section
 
 
 def held_out_scores(surrogate: Surrogate, states: States, labels: FloatArray) -> dict[str, Any]:
@@ -285,7 +255,7 @@ def cross_validated_coverage(
     for held_out in folds(len(mean), seed):
         rest = ~held_out
         correct = fit_correction(states[rest], log_std[rest], residuals[rest], noise[rest])
-        std = np.exp(correct.constant + correct.power * log_std + _options(states) @ correct.options)
+        std = np.exp(correct.constant + correct.power * log_std + options_above_first(states) @ correct.options)
         found = intervals(mean[rest], std[rest], residuals[rest], noise[rest])
         for level, share in coverage(found, mean[held_out], std[held_out], residuals[held_out]).items():
             shares[level] += share * float(np.mean(held_out))
@@ -311,9 +281,3 @@ def student_crps(residuals: FloatArray, std: FloatArray, degrees: float) -> Floa
     inner = z * (2.0 * stats.t.cdf(z, degrees) - 1.0)
     score: FloatArray = scale * (inner + 2.0 * stats.t.pdf(z, degrees) * (degrees + z**2) / (degrees - 1.0) - spread)
     return score
-
-
-def _options(states: States) -> FloatArray:
-    """Indicators of the options of all choices above each one's first, ``float64`` (n, 43)."""
-    firsts = np.cumsum(SPACE.cardinalities) - SPACE.cardinalities
-    return np.delete(one_hot(states), firsts, axis=1)

@@ -33,7 +33,7 @@ from anb_gym.construction.fitting import LIBRARIES, STD_SAMPLES, std_tables
 from anb_gym.construction.targets import RegressionTarget, score
 from anb_gym.construction.three_seeds import ThreeSeeds
 from anb_gym.space import N_BLOCKS, SPACE, States
-from anb_gym.surrogates.corrections import Correction, load_correction, save_correction
+from anb_gym.surrogates.discrepancy import Discrepancy, load_discrepancy, save_discrepancy
 from anb_gym.surrogates.intervals import Intervals
 from anb_gym.surrogates.links import Identity
 from anb_gym.surrogates.posterior import posterior_path
@@ -142,7 +142,7 @@ class TwoFidelity:
         rest = BlockTables.from_terms(terms, order=mean.order)
         return BlockTables(mean.order, self.coefficients[0] * mean.values + rest.values)
 
-    def correction(self, scale: float) -> Correction:
+    def discrepancy(self, scale: float) -> Discrepancy:
         """The posterior up to its mean, given the cheaper surrogate, as it ships: samples of it are worlds.
 
         Args:
@@ -154,7 +154,7 @@ class TwoFidelity:
         constants[-1] = 1.0 / np.sqrt(self._model.alpha_ * self._records)
         terms = [_state_values(block) @ (root[1:5] + position * root[5:]) for block, position in enumerate(_POSITIONS)]
         spread, slope = scale * self.spread, scale * float(self.coefficients[0])
-        return Correction(slope, scale * root[0], scale * constants, scale * np.concatenate(terms).T, spread)
+        return Discrepancy(slope, scale * root[0], scale * constants, scale * np.concatenate(terms).T, spread)
 
     def _features(self, states: States) -> FloatArray:
         """Features ``float64`` (n, 9), in the order of :data:`TERMS`."""
@@ -258,7 +258,7 @@ class ReferenceJob:
         try:
             manifest = load(path).manifest
             if self.family in FAMILIES_WITH_WORLDS:
-                load_correction(posterior_path(path), manifest["sha256"], ArtefactError)
+                load_discrepancy(posterior_path(path), manifest["sha256"], ArtefactError)
         except ArtefactError:
             return False
         return all(manifest.get(key) == value for key, value in self.manifest(data, self.upon(folder)).items())
@@ -301,7 +301,7 @@ def fit_reference(job: ReferenceJob, data: ThreeSeeds, folder: Path) -> dict[str
     path = artefact_path(folder, job.family, job.metric)
     save(Surrogate(mean, log_std, target.link, manifest), path)
     if job.family in FAMILIES_WITH_WORLDS:
-        save_correction(model.correction(target.scale), posterior_path(path), read_manifest(path)["sha256"])
+        save_discrepancy(model.discrepancy(target.scale), posterior_path(path), read_manifest(path)["sha256"])
     return manifest
 
 

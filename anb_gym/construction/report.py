@@ -23,7 +23,7 @@ from anb_gym.construction.tuning import validation_scores
 from anb_gym.noise import DEVICE_CV, Noise, perturb
 from anb_gym.reports.surrogates import block_section, page, reference_section, seeds_section, thin_section
 from anb_gym.surrogates.scores import Deviation, Scores
-from anb_gym.surrogates.store import artefact_path, load
+from anb_gym.surrogates.store import artefact_path, is_there, load
 
 #: Accuracies, in percent, at which architectures are divided to see where seeds matter.
 _SEED_PARTS: Final = (57, 60, 62)
@@ -52,7 +52,7 @@ def report(
         ValueError: The folder has none of them.
         ArtefactError: A manifest is damaged.
     """
-    families = [f for f in families if any(artefact_path(folder, f, m).with_suffix(".json").exists() for m in metrics)]
+    families = [f for f in families if any(is_there(artefact_path(folder, f, m)) for m in metrics)]
     if not families:
         raise ValueError(f"folder must hold fitted surrogates, found none in {folder}")
     scarce = reference_section(folder, families, [metric for metric in metrics if metric in REFERENCE])
@@ -64,7 +64,7 @@ def report(
     ceilings = {metric: noise_ceiling(folder, families[0], metric, dataset) for metric in metrics}
     text = page(folder, families, metrics, ceilings, published=dataset.sha256 == SHA256, validation=tuned)
     if dataset.sha256 == SHA256:
-        known = [m for m in metrics if m in dataset.metrics and artefact_path(folder, families[0], m).exists()]
+        known = [m for m in metrics if m in dataset.metrics and is_there(artefact_path(folder, families[0], m))]
         text += thin_section({metric: thin_parts(dataset, folder, families[0], metric) for metric in known})
         if blocks:
             wanted = [metric for metric in known if metric in BLOCK_METRICS]
@@ -87,7 +87,7 @@ def noise_ceiling(folder: Path, family: str, metric: str, dataset: Dataset, repe
         than two test records whose noise is known.
     """
     path = artefact_path(folder, family, metric)
-    if metric not in ("accuracy", *DEVICE_CV) or not path.exists():
+    if metric not in ("accuracy", *DEVICE_CV) or not is_there(path):
         return None
     rows = dataset.select(split_of(dataset)["test"])
     if len(rows.states) < 2:

@@ -22,7 +22,7 @@ from anb_gym.problems.gauges import SCALES, Gauge, asked_gauge, bound_gauge, vec
 from anb_gym.problems.limits import check_bounded, warn_if_unmet
 from anb_gym.rewards import Bounded, Constrained, Metrics, Objectives, Reward, relative_violation
 from anb_gym.space import SPACE, SearchSpace, States
-from anb_gym.surrogates.store import FAMILIES, choose_surrogate, peers, shipped_path
+from anb_gym.surrogates.store import FAMILIES, choose_surrogate, is_there, peers, shipped_path
 from anb_gym.tasks import Task
 
 #: How far below the nadir, in extents of the front, the reference point of unit objectives lies where none is recorded.
@@ -345,7 +345,7 @@ class Problem:
         """The surrogates of other families that can judge the task's metrics."""
         predicted = [metric for metric in self.metrics if metric not in COUNTED]
         others = peers(self.surrogate)
-        return tuple(f for f in others if all(shipped_path(f, metric).exists() for metric in predicted))
+        return tuple(f for f in others if all(is_there(shipped_path(f, metric)) for metric in predicted))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

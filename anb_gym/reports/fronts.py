@@ -27,7 +27,7 @@ from anb_gym.pareto import normalised_hypervolume
 from anb_gym.reports.markdown import table
 from anb_gym.space import SPACE, Choices, Indices, distances
 from anb_gym.surrogates.labels import USEFUL_ACCURACY, labels_of
-from anb_gym.surrogates.store import FAMILIES, peers, shipped_path
+from anb_gym.surrogates.store import FAMILIES, is_there, peers, shipped_path
 from anb_gym.tasks import TASKS, Task
 
 #: Random architectures that the members are compared with, and their seed.
@@ -37,7 +37,7 @@ SEED: Final = 0
 
 def judges(front: CertifiedFront) -> list[str]:
     """The other families whose tables of the front's metrics are there."""
-    return [f for f in peers(front.surrogate) if all(shipped_path(f, metric).exists() for metric in front.metrics)]
+    return [f for f in peers(front.surrogate) if all(is_there(shipped_path(f, metric)) for metric in front.metrics)]
 
 
 def member_table(front: CertifiedFront, measured: Indices | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ from anb_gym._files import read_bytes, read_object, refusing, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.devices import device_of, folder_of
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.deviations import Correction
 from anb_gym.surrogates.intervals import Intervals, Of
 from anb_gym.surrogates.links import Link, link_from_dict, link_to_dict
 from anb_gym.surrogates.posterior import posterior_path
@@ -174,12 +175,15 @@ def load(path: Path) -> Surrogate:
     """Reads a surrogate and verifies its checksum.
 
     Args:
-        path: The ``.npz`` file; its manifest is the ``.json`` file of the same name.
+        path: The ``.npz`` file; its manifest is the ``.json`` file of the same name. A manifest may do without the
+            other file: it then has the mean of the version before, and corrects its deviations.
 
     Raises:
         ArtefactError: A file is missing or damaged, or its schema is not :data:`SCHEMA`.
     """
     manifest = read_manifest(path)
+    if version_of(path.parent.name) and "options" in manifest.get("std", {}):
+        return _with_other_deviations(path, manifest)
     data = read_bytes(path.with_suffix(".npz"), ArtefactError, limit=_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.get("sha256"):
@@ -191,6 +195,15 @@ def load(path: Path) -> Surrogate:
         if arrays:
             raise ValueError(f"it has the unknown arrays {', '.join(arrays)}")
         return Surrogate(mean, log_std, link_from_dict(manifest.get("link", {})), manifest)
+
+
+def _with_other_deviations(path: Path, manifest: Mapping[str, Any]) -> Surrogate:
+    """What a manifest makes of the tables of the version before."""
+    before = load(path.parent.with_name(family_of(path.parent.name)) / path.name)
+    with refusing(path.with_suffix(".json"), ArtefactError):
+        if before.checksum != manifest.get("sha256"):
+            raise ValueError(f"it is of other tables: their SHA-256 is {manifest.get('sha256')}, not {before.checksum}")
+        return replace(before, log_std=Correction.from_dict(manifest["std"])(before.log_std), manifest=manifest)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -239,14 +252,19 @@ def older(surrogate: str) -> str:
 
 
 def shipped_path(surrogate: str, metric: str) -> Path:
-    """File of the surrogate of a metric: in the package, or in the folder of its device.
+    """File of the surrogate of a metric, as :func:`load` takes it: in the package, or in the folder of its device.
 
     Where a version has no tables of the metric, those of the version before are meant.
     """
     folder = folder_of(metric)
     surrogate, family = split_world(surrogate)[0], family_of(surrogate)
     path = artefact_path(folder / "surrogates" if folder else ARTEFACTS, surrogate, metric)
-    return path if surrogate == family or path.exists() else shipped_path(family, metric)
+    return path if surrogate == family or is_there(path) else shipped_path(family, metric)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a surrogate that :func:`load` reads from a file: a manifest, with tables or without."""
+    return path.with_suffix(".json").exists()
 
 
 def artefact_path(folder: Path, surrogate: str, metric: str) -> Path:
@@ -262,7 +280,7 @@ def is_fitted(surrogate: str, metric: str) -> bool:
     if split_world(surrogate)[1] is not None and not posterior_path(shipped_path(surrogate, metric)).exists():
         return False
     device = device_of(metric)
-    return device is None or device.ships or shipped_path(surrogate, metric).exists()
+    return device is None or device.ships or is_there(shipped_path(surrogate, metric))
 
 
 def load_shipped(surrogate: str, metric: str, world: int | None = None) -> Surrogate:

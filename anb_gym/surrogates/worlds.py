@@ -4,7 +4,7 @@ A world is a number. The metrics of a surrogate in world 7, such as ``"gp@7"``, 
 the surrogate's own: tables and a link. What they are follows from the name of the metric and the number of the world
 through a counter-based generator, and does not depend on what was asked before or together. Metrics are independent of
 each other: the posterior of each knows the labels of that metric alone. Those of the reference scheme are not: each is
-learned upon a metric of the proxy scheme, and follows it in its worlds (:mod:`anb_gym.surrogates.corrections`).
+learned upon a metric of the proxy scheme, and follows it in its worlds (:mod:`anb_gym.surrogates.discrepancy`).
 
 Tables of different machines differ by rounding, as do those of :mod:`anb_gym.surrogates.store`: predictions by at most
 :data:`ACROSS_KERNELS` of the metric's value.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import shown
 from anb_gym._types import FloatArray
 from anb_gym.space import States
-from anb_gym.surrogates.corrections import load_correction
+from anb_gym.surrogates.discrepancy import load_discrepancy
 from anb_gym.surrogates.posterior import Posterior, load_posterior, posterior_path
 from anb_gym.surrogates.tables import BlockTables, layout
 
@@ -99,10 +99,10 @@ def deviation_upon(
         error: The class of what is raised if a posterior is missing, damaged or of other tables.
     """
     other_path, other, other_tables, mean = upon
-    correction = load_correction(posterior_path(path), tables, error)
+    discrepancy = load_discrepancy(posterior_path(path), tables, error)
     posterior = _posterior(posterior_path(other_path), other_tables, error)
     rest = posterior.interactions(f"{metric}/rest", world)
-    found = correction.deviation(metric, world, mean, posterior.deviation(other, world), rest)
+    found = discrepancy.deviation(metric, world, mean, posterior.deviation(other, world), rest)
     return found.values.astype(np.float32)
 
 

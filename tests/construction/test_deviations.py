@@ -10,10 +10,9 @@ import pytest
 from scipy import integrate, stats
 
 from anb_gym.cli import main
-from anb_gym.construction import deviations, fitting, report
+from anb_gym.construction import fitting, report
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.deviations import (
-    Correction,
     cross_validated,
     cross_validated_coverage,
     fit_correction,
@@ -26,6 +25,7 @@ from anb_gym.construction.families import make_family
 from anb_gym.construction.fitting import Job, fit_job
 from anb_gym.reports.surrogates import reliability
 from anb_gym.space import SPACE
+from anb_gym.surrogates.deviations import Correction, options_above_first
 from anb_gym.surrogates.scores import calibration
 from anb_gym.surrogates.store import ArtefactError, artefact_path, load
 from anb_gym.surrogates.tables import BlockTables, layout
@@ -93,6 +93,45 @@ def test_version_0_is_as_it_was(noisy, tmp_path):
     np.testing.assert_array_equal(tables[0].mean.values, tables[1].mean.values)
 
 
+def test_deviations_go_without_tables_where_the_mean_is_that_of_version_0(noisy, tmp_path):
+    jobs = [Job("xgb", "vck190/latency", 0, SMALL["xgb"], version) for version in (0, 1)]
+    fit_job(jobs[0], noisy, tmp_path)
+    manifest = fit_job(jobs[1], noisy, tmp_path)
+    path, before = (artefact_path(tmp_path, job.surrogate, "vck190/latency") for job in reversed(jobs))
+    assert path.with_suffix(".json").exists()
+    assert not path.exists()
+    assert jobs[1].is_done(noisy, tmp_path)
+    assert fitting.smallest(tmp_path, jobs[1]) == fitting.smallest(tmp_path, jobs[0])
+    written, known = load(path), load(before)
+    assert written.checksum == known.checksum
+    np.testing.assert_array_equal(written.mean.values, known.mean.values)
+    # The same as tables of its own would say, but for the rounding of version 0's deviations.
+    whole = fit_job(jobs[1], noisy, tmp_path / "whole")
+    for name in ("factor", "power", "crps", "test_rms"):
+        assert manifest["std"][name] == pytest.approx(whole["std"][name], rel=1e-3)
+    assert manifest["std"]["coverage"] == pytest.approx(whole["std"]["coverage"], abs=0.01)
+    tables = load(artefact_path(tmp_path / "whole", "xgb-v1", "vck190/latency"))
+    np.testing.assert_allclose(written.log_std(noisy.states), tables.log_std(noisy.states), atol=1e-3)
+    assert calibration(tmp_path, "xgb-v1", "vck190/latency").crps == manifest["std"]["crps"]
+
+    content = json.loads(path.with_suffix(".json").read_text())
+    for std, message in [
+        ({"options": [0.0] * 42}, "std.options must be a list of 43 numbers"),
+        ({"power": None}, "std.power must be finite, got None"),
+        ({"options": [0.0] * 42 + [float("inf")]}, "finite and of at most 64 bits, got inf"),
+    ]:
+        path.with_suffix(".json").write_text(json.dumps({**content, "std": {**content["std"], **std}}))
+        with pytest.raises(ArtefactError, match=message):
+            load(path)
+    path.with_suffix(".json").write_text(json.dumps({**content, "sha256": "abc"}))
+    with pytest.raises(ArtefactError, match="it is of other tables: their SHA-256 is abc, not"):
+        load(path)
+    assert not jobs[1].is_done(noisy, tmp_path)
+    before.unlink()
+    with pytest.raises(ArtefactError, match="No such file"):
+        load(path)
+
+
 def test_a_correction_is_found_again():
     states, rng = states_of(20000, 2), np.random.default_rng(3)
     choices = SPACE.from_states(states)
@@ -113,7 +152,7 @@ def test_a_correction_of_tables_is_that_of_their_sums():
     rng, states = np.random.default_rng(0), states_of(50, 4)
     log_std = BlockTables(2, rng.normal(size=layout(2).size) / 21)
     correction = Correction(-0.5, rng.normal(size=43), 0.7, 4.0)
-    expected = 0.7 * log_std(states) - 0.5 + deviations._options(states) @ correction.options
+    expected = 0.7 * log_std(states) - 0.5 + options_above_first(states) @ correction.options
     np.testing.assert_allclose(correction(log_std)(states), expected)
 
 

@@ -90,16 +90,16 @@ def test_samples_deviate_as_the_coefficients_do(made_up: ThreeSeeds) -> None:
     upon = load(artefact_path(ARTEFACTS, "gp", "accuracy"))
     labels = made_up.labels["reference"]["accuracy"].mean(axis=1)
     model = TwoFidelity(upon).fit(made_up.states, (labels - labels.mean()) / labels.std())
-    correction, nothing = model.correction(2.0), BlockTables(upon.mean.order, np.zeros_like(upon.mean.values))
+    discrepancy, nothing = model.discrepancy(2.0), BlockTables(upon.mean.order, np.zeros_like(upon.mean.values))
     states = SPACE.as_states(SPACE.sample(20, np.random.default_rng(3)))
     samples = np.array(
-        [correction.deviation("metric", world, upon.mean, nothing, nothing)(states) for world in range(150)]
+        [discrepancy.deviation("metric", world, upon.mean, nothing, nothing)(states) for world in range(150)]
     )
     cheaper = model.coefficients[0] * np.exp(upon.log_std(states))
     expected = 2.0 * np.sqrt(model.std(states) ** 2 - cheaper**2)
     np.testing.assert_allclose(np.sqrt(np.square(samples).mean(axis=0)), expected, rtol=0.25)
-    assert correction.slope == pytest.approx(2.0 * model.coefficients[0])
-    assert correction.spread == 0.0
+    assert discrepancy.slope == pytest.approx(2.0 * model.coefficients[0])
+    assert discrepancy.spread == 0.0
 
 
 def test_held_out_labels_are_never_seen(made_up: ThreeSeeds) -> None:

@@ -15,7 +15,7 @@ from anb_gym.benchmark import REFERENCE, Benchmark
 from anb_gym.noise import Noise, normal
 from anb_gym.space import SPACE
 from anb_gym.surrogates import store
-from anb_gym.surrogates.corrections import Correction, load_correction, save_correction
+from anb_gym.surrogates.discrepancy import Discrepancy, load_discrepancy, save_discrepancy
 from anb_gym.surrogates.posterior import Posterior, load_posterior, posterior_path, save_posterior
 from anb_gym.surrogates.store import ArtefactError, load_deviation, load_shipped, shipped_path
 from anb_gym.surrogates.tables import BlockTables, layout
@@ -176,7 +176,7 @@ def test_every_metric_has_worlds():
     for metric in REFERENCE:
         known, path = load_shipped("gp", metric), shipped_path("gp", metric)
         slope = known.manifest["coefficients"]["surrogate"]
-        assert load_correction(posterior_path(path), known.checksum, ArtefactError).slope == pytest.approx(slope)
+        assert load_discrepancy(posterior_path(path), known.checksum, ArtefactError).slope == pytest.approx(slope)
         assert metric in Benchmark(world=0).metrics
 
 
@@ -215,23 +215,23 @@ def test_interactions_are_those_of_the_prior_with_variance_1(order):
     assert np.abs(samples.mean(axis=0)).max() < 4.0 / np.sqrt(300)
 
 
-def test_a_correction_is_the_sum_of_its_parts(tmp_path):
+def test_a_discrepancy_is_the_sum_of_its_parts(tmp_path):
     rng = np.random.default_rng(0)
     mean, deviation, rest = (BlockTables(2, rng.normal(size=layout(2).size)) for _ in range(3))
-    correction = Correction(0.9, rng.normal(size=4), rng.normal(size=4), rng.normal(size=(4, 264)), 0.3)
+    discrepancy = Discrepancy(0.9, rng.normal(size=4), rng.normal(size=4), rng.normal(size=(4, 264)), 0.3)
     x = _states(50, 3)
     z = normal("metric/coefficients", np.arange(4), Noise(7))
     starts = np.cumsum([0, *SPACE.block_sizes[:-1]])
-    expected = z @ correction.constants + (z @ correction.terms)[x + starts].sum(axis=1)
-    expected += (z @ correction.slopes) * (mean(x) + deviation(x)) + 0.9 * deviation(x) + 0.3 * rest(x)
-    found = correction.deviation("metric", 7, mean, deviation, rest)
+    expected = z @ discrepancy.constants + (z @ discrepancy.terms)[x + starts].sum(axis=1)
+    expected += (z @ discrepancy.slopes) * (mean(x) + deviation(x)) + 0.9 * deviation(x) + 0.3 * rest(x)
+    found = discrepancy.deviation("metric", 7, mean, deviation, rest)
     np.testing.assert_allclose(found(x), expected, atol=1e-10)
-    path = tmp_path / "correction.npz"
-    save_correction(correction, path, "abc")
-    restored = load_correction(path, "abc", ArtefactError).deviation("metric", 7, mean, deviation, rest)
+    path = tmp_path / "discrepancy.npz"
+    save_discrepancy(discrepancy, path, "abc")
+    restored = load_discrepancy(path, "abc", ArtefactError).deviation("metric", 7, mean, deviation, rest)
     np.testing.assert_array_equal(restored.values, found.values)
     with pytest.raises(ArtefactError, match="it is the posterior of other tables: their SHA-256 is abc, expected abd"):
-        load_correction(path, "abd", ArtefactError)
+        load_discrepancy(path, "abd", ArtefactError)
     with np.load(path) as file:
         arrays = dict(file)
     for name, value in [
@@ -243,10 +243,10 @@ def test_a_correction_is_the_sum_of_its_parts(tmp_path):
     ]:
         np.savez(path, **{**arrays, name: value})
         with pytest.raises(ArtefactError, match=str(path)):
-            load_correction(path, "abc", ArtefactError)
+            load_discrepancy(path, "abc", ArtefactError)
 
 
-def test_a_correction_of_other_tables_is_refused(monkeypatch):
+def test_a_discrepancy_of_other_tables_is_refused(monkeypatch):
     known = load_shipped("gp", "accuracy/reference")
     changed = {**known.manifest, "upon": {"metric": "accuracy", "sha256": "abc"}}
     monkeypatch.setattr(store, "_load", lambda surrogate, metric: dataclasses.replace(known, manifest=changed))

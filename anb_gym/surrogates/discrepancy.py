@@ -7,7 +7,8 @@ Such a metric of an architecture s, through its link, is::
 Slope, constant and terms are linear in few coefficients, whose posterior is normal: its mean ships as tables, and one
 direction for each independent deviate around it is kept here. A sample takes the other metric as it is in the same
 world. The rest is what no coefficient expresses. Of single blocks the terms say what the data tell, so it is a sample
-of the other metric's own interactions, scaled to the deviation that cross-validation shows.
+of the other metric's own interactions, scaled to the deviation that cross-validation shows. Together they are the
+discrepancy of the two (Kennedy and O'Hagan 2000, https://doi.org/10.1093/biomet/87.1.1).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ N_STATES: Final = int(_STARTS[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class Correction:
+class Discrepancy:
     """The posterior of a metric given another one, up to its mean; in the unit of the metric's tables.
 
     Attributes:
@@ -75,11 +76,11 @@ class Correction:
         return BlockTables(mean.order, values + BlockTables.from_terms(terms, order=mean.order).values)
 
 
-def save_correction(correction: Correction, path: Path, tables: str) -> None:
+def save_discrepancy(discrepancy: Discrepancy, path: Path, tables: str) -> None:
     """Writes an ``.npz`` file; an interrupted write leaves the old one.
 
     Args:
-        correction: The posterior.
+        discrepancy: The posterior.
         path: The file.
         tables: SHA-256 of the file of its mean's tables.
     """
@@ -88,17 +89,17 @@ def save_correction(correction: Correction, path: Path, tables: str) -> None:
         buffer,
         schema=np.array(SCHEMA),
         tables=np.array(tables),
-        slope=np.array(correction.slope),
-        slopes=correction.slopes,
-        constants=correction.constants,
-        terms=correction.terms,
-        spread=np.array(correction.spread),
+        slope=np.array(discrepancy.slope),
+        slopes=discrepancy.slopes,
+        constants=discrepancy.constants,
+        terms=discrepancy.terms,
+        spread=np.array(discrepancy.spread),
     )
     write_atomically(path, buffer.getvalue())
 
 
-def load_correction(path: Path, tables: str, error: type[Exception]) -> Correction:
-    """Reads what :func:`save_correction` wrote.
+def load_discrepancy(path: Path, tables: str, error: type[Exception]) -> Discrepancy:
+    """Reads what :func:`save_discrepancy` wrote.
 
     Args:
         path: The file.
@@ -117,4 +118,4 @@ def load_correction(path: Path, tables: str, error: type[Exception]) -> Correcti
         slope, spread = (float(_files.take_array(arrays, name, "float64", ())) for name in ("slope", "spread"))
         if arrays or spread < 0.0:
             raise ValueError("it must hold a spread of at least 0, and no more")
-        return Correction(slope, slopes, constants, terms, spread)
+        return Discrepancy(slope, slopes, constants, terms, spread)
