@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,46 @@ from joblib import Parallel, delayed
 from optuna.storages.journal import JournalFileBackend
 from threadpoolctl import threadpool_limits
 
+from anb_gym._types import FloatArray
 from anb_gym._workers import following
+from anb_gym.construction.campaigns import Campaigns
 from anb_gym.construction.dataset import Dataset
 from anb_gym.construction.families.config import load_config, suggest
 from anb_gym.construction.fitting import Job, as_measured, fit_model, with_label, without_campaigns
 from anb_gym.construction.splits import split_of
 from anb_gym.construction.targets import score
 from anb_gym.surrogates.scores import Scores
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What trials are fitted on, and scored on.
+
+    Attributes:
+        train: The train records, without what campaigns did to their labels.
+        val: The validation records, as they were measured.
+        campaigns: Of version 1, what campaigns did to labels; None if nothing.
+    """
+
+    train: Dataset
+    val: Dataset
+    campaigns: Campaigns | None
+
+    @classmethod
+    def of(cls, job: Job, dataset: Dataset) -> Validation:
+        """Of the metric and the version of a job; its family makes no difference."""
+        split, metric = split_of(dataset), job.metric
+        train = with_label(dataset, metric, split["train"], for_fit=True)
+        with threadpool_limits(1):
+            campaigns, train = without_campaigns(job, train)
+        return cls(train, with_label(dataset, metric, split["val"]), campaigns)
+
+    def predictions(self, job: Job) -> FloatArray:
+        """What a fit of the job says of the validation records, as their campaigns show it, ``float64`` (n,)."""
+        with threadpool_limits(1):
+            target, model = fit_model(job, self.train.states, self.train.metrics[job.metric])
+            predictions = target.backward(model.predict(self.val.states))
+        return as_measured(self.campaigns, target.link, predictions, self.val)
 
 
 def tune_all(
@@ -62,11 +96,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = load_config(family)
     current = config.hyperparameters(metric, version)
-    split = split_of(dataset)
-    train, val = with_label(dataset, metric, split["train"], for_fit=True), with_label(dataset, metric, split["val"])
-    with threadpool_limits(1):
-        campaigns, train = without_campaigns(Job(family, metric, seed, current, version), train)
-
+    validation = Validation.of(Job(family, metric, seed, current, version), dataset)
     fixed = {name: value for name, value in current.items() if name not in config.search} | dict(config.trial)
     start = {name: value for name, value in current.items() if name in config.search}
     # Trials compare only if everything outside the search space is the same.
@@ -74,12 +104,8 @@ def tune(
     conditions = hashlib.sha256(same.encode()).hexdigest()[:12]
 
     def objective(trial: optuna.Trial) -> float:
-        hyperparameters = fixed | suggest(trial, config.search)
-        with threadpool_limits(1):
-            job = Job(family, metric, seed, hyperparameters, version)
-            target, model = fit_model(job, train.states, train.metrics[metric])
-            predictions = target.backward(model.predict(val.states))
-            scores = score(val.metrics[metric], as_measured(campaigns, target.link, predictions, val))
+        job = Job(family, metric, seed, fixed | suggest(trial, config.search), version)
+        scores = score(validation.val.metrics[metric], validation.predictions(job))
         trial.set_user_attr("scores", scores._asdict())
         return scores.tau
 
