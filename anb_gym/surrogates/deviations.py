@@ -40,15 +40,11 @@ class Correction:
         Raises:
             ValueError: Something is missing, or no finite number.
         """
-        names = ("constant", "power", "degrees")
-        numbers, options = [std.get(name) for name in names], std.get("options")
+        options = std.get("options")
         if not isinstance(options, list) or len(options) != N_OPTIONS:
             raise ValueError(f"std.options must be a list of {N_OPTIONS} numbers, got {shown(options)}")
-        for name, value in (*zip(names, numbers, strict=True), *(("options", value) for value in options)):
-            if type(value) not in (int, float) or not np.isfinite(value):
-                raise ValueError(f"std.{name} must be finite, got {shown(value)}")
-        constant, power, degrees = (float(value) for value in numbers)
-        return cls(constant, np.array(options, dtype=np.float64), power, degrees)
+        constant, power, degrees = (_finite(name, std.get(name)) for name in ("constant", "power", "degrees"))
+        return cls(constant, np.array([_finite("options", value) for value in options]), power, degrees)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
@@ -75,3 +71,9 @@ def options_above_first(states: States) -> FloatArray:
     choices = SPACE.from_states(states)
     columns = [choices[:, i, None] == np.arange(1, size) for i, size in enumerate(SPACE.cardinalities)]
     return np.concatenate(columns, axis=1).astype(np.float64)
+
+
+def _finite(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise ValueError(f"std.{name} must be finite, got {shown(value)}")
+    return float(value)
