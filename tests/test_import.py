@@ -43,7 +43,7 @@ def test_core_needs_no_extra(then: str) -> None:
 
 
 def test_import_is_quick() -> None:
-    """Quicker than gymnasium and numpy, without which nobody imports it. Processor time of one process, best of three."""
+    """Quicker than gymnasium and numpy, without which nobody imports it. Processor time, best of three."""
     code = """
 import time
 start = time.process_time()

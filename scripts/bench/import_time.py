@@ -1,5 +1,8 @@
-"""Prints how long ``import anb_gym`` takes beyond gymnasium and numpy, as ``python -X importtime`` reports it, and the
-processor time of ``anb-gym --help`` as a multiple of what ``import gymnasium`` takes in the same run."""
+"""Prints how long an import takes, and the command line's help.
+
+``import anb_gym`` beyond gymnasium and numpy, as ``python -X importtime`` reports it; the processor time of
+``anb-gym --help`` as a multiple of what ``import gymnasium`` takes in the same run.
+"""
 
 from __future__ import annotations
 
