@@ -55,6 +55,7 @@ def load_probe_agent(leave_out: str | None = None) -> Agent:
         ValueError: There is no such family.
 
     Example:
+        >>> import numpy as np
         >>> agent = load_probe_agent("fpga")
         >>> agent.design(device="vck190", preference=[0.5, 0.5]).shape
         (1, 28)

@@ -11,7 +11,7 @@ from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark, make_problem
 from anb_gym.benchmark import METRICS, REFERENCE
 from anb_gym.cli import main
 from anb_gym.envs.families import FAMILIES, ids
-from anb_gym.fronts.store import FRONTS, front_key, front_metrics
+from anb_gym.fronts.store import front_key, front_metrics
 from anb_gym.rewards import Accuracy, Product, make_reward
 from anb_gym.surrogates.store import ARTEFACTS, SURROGATES, artefact_path, load, peers, save, shipped_path
 from anb_gym.tasks import REFERENCE_TASKS, TASKS, get_task, select_tasks
@@ -37,7 +37,7 @@ def test_a_device_and_a_metric_alone_mean_what_they_meant() -> None:
         BENCH.query(0, "accuracy/references")
 
 
-@pytest.mark.parametrize("metric", FRONTS)
+@pytest.mark.parametrize("metric", ["tpuv3/throughput", "zcu102/latency"])
 def test_fronts_of_the_reference_scheme_are_certified(metric: str) -> None:
     front = BENCH.front(metric, fidelity="reference")
     assert front.metrics == front_metrics(metric, "reference")

@@ -12,7 +12,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
-from ids import all_ids, id_of, one_of_each
+from ids import all_ids, few_ids, id_of, one_of_each
 
 from anb_gym.envs.build import BuildVectorEnv
 from anb_gym.envs.core.actions import GRANULARITIES
@@ -20,7 +20,7 @@ from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
 
-IDS = all_ids("probe")  # whose episodes differ in length
+IDS = few_ids("probe")  # whose episodes differ in length
 #: One id of every form that builds, and one that edits.
 FORMS = one_of_each("VCK190", "edit", "probe")
 TRANSFER = id_of("transfer")

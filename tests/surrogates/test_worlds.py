@@ -207,12 +207,13 @@ def test_the_reference_scheme_follows_the_proxy_in_its_worlds():
 def test_interactions_are_those_of_the_prior_with_variance_1(order):
     posterior, kernels = _posterior(order)
     x = _states(6, 1)
-    samples = np.array([posterior.interactions("metric", world)(x) for world in range(300)])
+    n = 300 if order < 3 else 60  # a sample of three blocks takes its time
+    samples = np.array([posterior.interactions("metric", world)(x) for world in range(n)])
     ones = np.array([v if q >= min(2, order) else 0.0 for q, v in enumerate(posterior.variances)])
     expected = _kernel(x, x, kernels, ones)
     expected /= expected[0, 0]
-    np.testing.assert_allclose(samples.T @ samples / 300, expected, atol=0.3)
-    assert np.abs(samples.mean(axis=0)).max() < 4.0 / np.sqrt(300)
+    np.testing.assert_allclose(samples.T @ samples / n, expected, atol=0.3 if order < 3 else 0.6)
+    assert np.abs(samples.mean(axis=0)).max() < 4.0 / np.sqrt(n)
 
 
 def test_a_discrepancy_is_the_sum_of_its_parts(tmp_path):
