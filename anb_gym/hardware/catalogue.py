@@ -44,10 +44,10 @@ class Catalogue:
         return self._cells[rows], self._hosts[rows]
 
     def performance(self, seeds: NDArray[np.int64], states: States) -> FloatArray:
-        """Images/s or ms, ``float64`` (n,), of one architecture a device.
+        """Images/s or ms, ``float64`` (n,), of one architecture a device, or of several on one.
 
         Args:
-            seeds: The devices, ``int64`` (n,).
+            seeds: The devices, ``int64`` (n,) or (1,).
             states: Block states, ``int64`` (n, 7).
         """
         rows = self._rows(seeds)
@@ -71,13 +71,15 @@ class Catalogue:
             values = seconds if self.kind == "throughput" else 1e3 * latency
             hosts = host if self.kind == "throughput" else np.zeros_like(host)
             new = [seed for start in first for seed in range(start, start + _CHUNK)]
-            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
             cells, hosts = (array.astype(np.float32).astype(np.float64) for array in (values, hosts))
             probes = [self._linked(cells[:, states + STARTS], hosts) for states in probe_states()]
             logs = log_seconds_of(self.kind, np.stack(probes, axis=1))
-            self._cells = np.concatenate([self._cells, cells])
-            self._hosts = np.concatenate([self._hosts, hosts])
-            self._logs = np.concatenate([self._logs, logs])
+            # Seeds are known last, and rows that an interrupted call has left are written over.
+            at = len(known)
+            self._cells = np.concatenate([self._cells[:at], cells])
+            self._hosts = np.concatenate([self._hosts[:at], hosts])
+            self._logs = np.concatenate([self._logs[:at], logs])
+            known.update(zip(new, range(at, at + len(new)), strict=True))
         return np.fromiter((known[seed] for seed in wanted), dtype=np.int64, count=len(wanted))
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anb_gym
-from anb_gym.hardware import FAMILIES, GeneratedDevice, generate
+from anb_gym.hardware import FAMILIES, GeneratedDevice, catalogue, generate, probe_states
+from anb_gym.hardware.catalogue import Catalogue
 from anb_gym.space import EFFICIENTNET_B0, N_BLOCKS, SPACE
 from anb_gym.surrogates.links import link_from_dict, link_to_dict
 
@@ -119,3 +120,19 @@ def test_generated_devices_differ_as_the_real_ones_do() -> None:
     correlations = np.corrcoef(seconds)[np.triu_indices(100, 1)]
     assert 0.8 < np.median(correlations) < 0.93
     assert np.quantile(correlations, 0.05) > 0.5
+
+
+def test_a_catalogue_that_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, states = np.array([5, 40]), probe_states()[:2]
+    expected = Catalogue("throughput", None).performance(seeds, states)
+    found = Catalogue("throughput", None)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "log_seconds_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            found.performance(seeds, states)
+    assert np.array_equal(found.performance(seeds, states), expected)
+    assert np.array_equal(found.performance(seeds[:1], states[:1]), expected[:1])
