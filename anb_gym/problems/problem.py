@@ -224,6 +224,10 @@ class Problem:
         """Rows of a batch of episodes with their problem and what they ask of it: here all of them at once."""
         yield slice(None), self, request
 
+    def task_of(self, request: Any) -> Task:
+        """The task of the first of some episodes: here of all."""
+        return self.task
+
     # --- what is known ---------------------------------------------------------------------------------------------
 
     @cached_property

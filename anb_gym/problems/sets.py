@@ -125,3 +125,7 @@ class ProblemSet:
         """Rows of a batch of episodes with their problem and what they ask of it, in the order of the set."""
         for number in np.unique(request.number):
             yield np.flatnonzero(request.number == number), self.problems[number], Nothing()
+
+    def task_of(self, request: Any) -> Task:
+        """The task of the first of some episodes."""
+        return self.problems[int(request.number[0])].task

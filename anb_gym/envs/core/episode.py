@@ -49,7 +49,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._step: int | None = None
         self._choices: list[int] = []
         self._observation = rules.first(self._request, 1)[0]
-        self.task = rules.task(self._request)
+        self.task = self.problem.task_of(self._request)
         self.benchmark = problem.benchmark
         #: After how many steps the last episodes were given up, and how many these are; None once one was complete.
         self._given_up: tuple[int, int] | None = (0, 0)
@@ -91,7 +91,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._notice_given_up()
         rules = self.rules
         self._request, self._noise_seeds[0] = rules.draw(self.np_random, options)
-        self.task = rules.task(self._request)
+        self.task = self.problem.task_of(self._request)
         self._observation = rules.first(self._request, 1)[0]
         self._step, self._choices, self._outcome = 0, [], None
         return self._observation.copy(), {"action_mask": rules.transition.masks[0].copy()}
@@ -137,7 +137,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._step = None if step < 0 else step
         self._choices = choices[0, : max(0, step) * self.rules.transition.choices_per_step].tolist()
         self._request, self._noise_seeds[:] = request, noise_seeds
-        self.task = self.rules.task(request)
+        self.task = self.problem.task_of(request)
         self._outcome = None
         if step == self.rules.transition.n_steps:
             self._evaluate()

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import choose
-from anb_gym._types import Rows, Seeds
+from anb_gym._types import Seeds
 from anb_gym.envs.core.actions import GRANULARITIES, Transition, transition
 from anb_gym.envs.core.infos import Ending, describe
 from anb_gym.envs.core.observations import OBSERVATIONS, Encoding, make_encoding
-from anb_gym.problems import AnyProblem, GeneratedProblem, Problem, Request
+from anb_gym.problems import AnyProblem, Request
 from anb_gym.space import SPACE, Choices
-from anb_gym.tasks import Task
 
 RENDER_MODES = ("ansi", "rgb_array")
 
@@ -111,12 +110,6 @@ class Rules:
     def first(self, request: Request, n: int) -> NDArray[Any]:
         """The first observations of n episodes with these requests."""
         return self.encoding.first(n, self.problem.ask.cells(request))
-
-    def task(self, request: Request) -> Task:
-        """The task of one episode."""
-        parts: Iterator[tuple[Rows, Problem | GeneratedProblem, Any]] = self.problem.parts(request)
-        _, problem, asked = next(parts)
-        return problem.task if isinstance(problem, Problem) else problem.task_of(asked)
 
     def score(self, choices: Choices, request: Request, seeds: Seeds) -> Iterator[Ending]:
         """The ends of episodes with complete choices ``int8`` (n, 28), their requests and noise seeds."""
