@@ -9,9 +9,9 @@ from typing import Any, Final
 import gymnasium
 import numpy as np
 
-from anb_gym.envs.core.measuring import MEASURE, SUBMIT
+from anb_gym.envs.core.measuring import MEASURE, SUBMIT, Measuring
 from anb_gym.envs.probe import ProbeEnv
-from anb_gym.generalisation.heuristics import Heuristic, Pool, Seen, load_pool
+from anb_gym.generalisation.heuristics import Heuristic, Seen, load_pool
 from anb_gym.space import SPACE, States
 
 #: Measurements after which designs are looked at; -1 where the heuristic itself decides that no more pay.
@@ -59,9 +59,14 @@ def play(
 
     Yields:
         An episode for each count, of the same device and bound.
+
+    Raises:
+        ValueError: The environment is another, or its budget is less than a count.
     """
     rng = np.random.default_rng(seed)
-    rules = _unwrapped(env).rules
+    rules = _rules(env)
+    if max(counts) > rules.budget:
+        raise ValueError(f"counts must be at most the budget of env, {rules.budget}, got {max(counts)}")
     pool = load_pool(rules.problem.kind)
     known: list[Seen] = []
     networks: list[States] = []
@@ -70,7 +75,8 @@ def play(
         total, made = 0.0, 0
         while True:
             if made == len(known):  # what was seen before is seen again
-                known.append(_seen(pool, env, observation))
+                choices, logs = rules.read(observation)
+                known.append(Seen(pool, SPACE.to_states(choices), logs))
             seen = known[made]
             if made == rules.budget or made == count or (count < 0 < made and seen.gains.max() <= rules.price):
                 break
@@ -82,15 +88,11 @@ def play(
         yield Episode(info["device"], count, made, total + float(reward), float(reward), info["cost"], info["regret"])
 
 
-def _unwrapped(env: gymnasium.Env[Any, Any]) -> ProbeEnv:
+def _rules(env: gymnasium.Env[Any, Any]) -> Measuring:
     found = env.unwrapped
-    assert isinstance(found, ProbeEnv)
-    return found
-
-
-def _seen(pool: Pool, env: gymnasium.Env[Any, Any], observation: Any) -> Seen:
-    choices, logs = _unwrapped(env).rules.read(observation)
-    return Seen(pool, SPACE.to_states(choices), logs)
+    if not isinstance(found, ProbeEnv) or not found.rules.at_once:
+        raise ValueError(f"env must be AccelNAS-Probe with granularity='network', got {env}")
+    return found.rules
 
 
 def _action(purpose: int, states: States) -> list[int]:

@@ -105,6 +105,20 @@ def test_episodes(name: str) -> None:
     assert replace(again[0]) == found[2]
 
 
+@pytest.mark.parametrize(
+    ("id", "arguments", "message"),
+    [
+        (ID, {"budget": 4}, "counts must be at most the budget of env, 4, got 5"),
+        (ID, {"granularity": "block"}, "env must be AccelNAS-Probe with granularity='network', got .*ProbeEnv"),
+        ("AccelNAS-Generated-v0", {}, "env must be AccelNAS-Probe with granularity='network', got .*Generated"),
+    ],
+)
+def test_other_environments_are_refused(id: str, arguments: dict[str, Any], message: str) -> None:
+    env = gymnasium.make(f"anb_gym:{id}", **arguments)
+    with pytest.raises(ValueError, match=message):
+        next(play(env, HEURISTICS["random"], (0, 5)))
+
+
 def test_probes_are_measured_in_their_order_then_others() -> None:
     rng = np.random.default_rng(0)
     states = np.empty((0, 7), dtype=np.int64)
