@@ -84,6 +84,16 @@ def test_the_sample_reaches_the_best_metric(metric: str) -> None:
     assert sample.weight[0] == pytest.approx(1.0, rel=0.01)
 
 
+@EVERY_METRIC
+def test_what_is_remembered_of_a_sample_has_its_means(metric: str) -> None:
+    sample, front = tail_sample("gp", metric), Benchmark().front(metric)
+    ends = (front.nadir[1], front.ideal[1])
+    means = sample.means(ends)
+    steps = means.quality[::100] * (1.0 if DIRECTIONS[metric] == "max" else -1.0)
+    bounds = np.concatenate([ends, _bounds(metric, np.linspace(0.001, 0.999, 500)), steps])
+    assert np.array_equal(means(bounds), sample.mean_accuracy(bounds))
+
+
 def test_the_sample_is_the_same_again() -> None:
     first = tail_sample("gp", "vck190/throughput")
     tail_sample.cache_clear()

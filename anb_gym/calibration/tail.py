@@ -69,10 +69,34 @@ class TailSample:
         none: FloatArray = np.zeros(squares.shape)
         return np.divide(self.weight[first] ** 2, squares, where=squares > 0.0, out=none)
 
+    def means(self, bounds: tuple[float, float]) -> MeanAccuracy:
+        """What :meth:`mean_accuracy` says between two bounds, the worst first: less than half as much to remember."""
+        first, last = self._first(np.array(bounds)).tolist()
+        means = self.accuracy[first : last + 1] / self.weight[first : last + 1]
+        return MeanAccuracy(self.metric, self.quality[first:last].copy(), means)
+
     def _first(self, bounds: FloatArray) -> Indices:
         """The first of the sample, in its order, that meets bounds."""
-        first: Indices = np.searchsorted(self.quality, _sign(self.metric) * np.asarray(bounds), side="left")
-        return first
+        return _first(self.metric, self.quality, bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanAccuracy:
+    """Mean accuracy of the architectures that meet a bound, between two bounds, as a function of steps.
+
+    Attributes:
+        metric: The metric.
+        quality: Where it steps, as of :class:`TailSample`, ``float64`` (n,).
+        means: In percent, ``float64`` (n + 1,).
+    """
+
+    metric: str
+    quality: FloatArray
+    means: FloatArray
+
+    def __call__(self, bounds: FloatArray) -> FloatArray:
+        """In percent, ``float64`` (n,), under bounds ``float64`` (n,)."""
+        return self.means[_first(self.metric, self.quality, bounds)]
 
 
 @lru_cache(maxsize=32)
@@ -85,8 +109,9 @@ def tail_sample(surrogate: str, metric: str) -> TailSample:
     bench = Benchmark(surrogate)
     ideal = bench.front(metric).ideal[1]
     with said_if_long(MEASURING):
-        known = random_metrics(surrogate, [metric])[metric]
-        return sample_tail(metric, ideal, known, *(partial(_query, bench, name) for name in (metric, "accuracy")))
+        names = (metric, "accuracy")
+        known = tuple(random_metrics(surrogate, names).values())
+        return sample_tail(metric, ideal, known, *(partial(_query, bench, name) for name in names))
 
 
 def _query(bench: Benchmark, metric: str, states: States) -> FloatArray:
@@ -96,7 +121,7 @@ def _query(bench: Benchmark, metric: str, states: States) -> FloatArray:
 def sample_tail(
     metric: str,
     ideal: float,
-    known: FloatArray,
+    known: tuple[FloatArray, ...],
     performance: Callable[[States], FloatArray],
     accuracy: Callable[[States], FloatArray],
 ) -> TailSample:
@@ -105,13 +130,14 @@ def sample_tail(
     Args:
         metric: Its name, which tells its direction.
         ideal: Its best value over the space.
-        known: Its values at the uniformly random architectures behind all means, ``float64`` (N_RANDOM,).
+        known: Its values at the uniformly random architectures behind all means, and their accuracy, ``float64``
+            (N_RANDOM,) each.
         performance: From block states (n, 7) to the metric.
         accuracy: The same of accuracy.
     """
     sign = _sign(metric)
     rng, aim = np.random.default_rng(SEED), sign * ideal
-    states, latest = random_states(), sign * known
+    states, latest = random_states(), sign * known[0]
     quality, density = latest, np.full(N_RANDOM, float(N_RANDOM))
     ratios: list[list[FloatArray]] = []
     threshold = -np.inf
@@ -129,7 +155,7 @@ def sample_tail(
         density = np.concatenate([density, of_drawn])
     order = np.argsort(quality, kind="stable")
     weights = 1.0 / density[order]
-    accuracies = accuracy(states)[order]
+    accuracies = np.concatenate([known[1], accuracy(states[N_RANDOM:])])[order]
     return TailSample(metric, quality[order], *(_from_best(x) for x in (weights, weights * accuracies, weights**2)))
 
 
@@ -163,6 +189,11 @@ def _ratio(ratios: list[FloatArray], states: States) -> FloatArray:
 def _from_best(values: FloatArray) -> FloatArray:
     """Sums of all values from each on, and 0."""
     return np.concatenate([np.cumsum(values[::-1])[::-1], [0.0]])
+
+
+def _first(metric: str, quality: FloatArray, bounds: FloatArray) -> Indices:
+    first: Indices = np.searchsorted(quality, _sign(metric) * np.asarray(bounds), side="left")
+    return first
 
 
 def _sign(metric: str) -> float:

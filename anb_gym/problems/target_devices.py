@@ -15,7 +15,7 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.bounded import LEAST
 from anb_gym.calibration.measuring import N_RANDOM, random_metrics, random_states
-from anb_gym.calibration.tail import TailSample, sample_tail
+from anb_gym.calibration.tail import MeanAccuracy, sample_tail, tail_sample
 from anb_gym.exact import Front
 from anb_gym.fronts import NoFrontError
 from anb_gym.hardware.catalogue import catalogue, linked
@@ -127,7 +127,7 @@ class TargetDevice:
         """Images/s or ms, ``float64`` (n,), of block states (n, 7)."""
         if self.number < 0:
             return Benchmark(self.surrogate).query_states(states, [self.metric])[self.metric]
-        return catalogue(self.kind, self.leave_out).performance(np.full(len(states), self.number), states)
+        return catalogue(self.kind, self.leave_out).performance(np.array([self.number]), states)
 
     @property
     def sign(self) -> float:
@@ -150,10 +150,7 @@ class TargetDevice:
             front = Benchmark(self.surrogate).front(self.metric)
             (a, b), (c, d) = front.ideal, front.nadir
             return (a, b), (c, d)
-        try:
-            most_accurate = SPACE.index_to_states(Benchmark(self.surrogate).front("accuracy").indices)
-        except NoFrontError:  # as other ids do, the default's where this surrogate has none
-            most_accurate = SPACE.index_to_states(Benchmark(FAMILIES[0]).front("accuracy").indices)
+        most_accurate = SPACE.index_to_states(_members(self.surrogate, "accuracy"))
         slowest = self.sign * float((self.sign * self.performance(most_accurate)).max())
         fastest = self.fastest[None]
         return (
@@ -279,7 +276,7 @@ class TargetDevice:
         The mean is at most a point below the best, as in :func:`anb_gym.calibration.bounded_level`.
         """
         best = self.best_under(bounds)
-        return np.minimum(_tail(self).mean_accuracy(bounds), best - LEAST), best
+        return np.minimum(_mean_accuracy(self)(bounds), best - LEAST), best
 
     def best_under(self, bounds: FloatArray) -> FloatArray:
         """The best accuracy under bounds, ``float64`` (n,): the fastest member's where none meets one."""
@@ -299,11 +296,17 @@ def target_device(number: int, kind: str, leave_out: str | None, surrogate: str,
     return TargetDevice(number, kind, leave_out, surrogate, certify)
 
 
-# A sample takes 10 MB and some tenths of a second.
-@lru_cache(maxsize=64)
-def _tail(device: TargetDevice) -> TailSample:
-    """Random architectures that meet a bound of a device's metric."""
-    return sample_tail(device.metric, device.extent[0][1], device.random(), device.performance, device.accuracy)
+# They take up to 4 MB and some tenths of a second.
+@lru_cache(maxsize=128)
+def _mean_accuracy(device: TargetDevice) -> MeanAccuracy:
+    """The mean accuracy of random architectures that meet a bound of a device's metric."""
+    (_, ideal), (_, nadir) = device.extent
+    if device.number < 0:
+        sample = tail_sample(device.surrogate, device.metric)
+    else:
+        known = (device.random(), random_accuracy(device.surrogate))
+        sample = sample_tail(device.metric, ideal, known, device.performance, device.accuracy)
+    return sample.means((nadir, ideal))
 
 
 def product(kind: str, accuracy: FloatArray, performance: FloatArray, reference: FloatArray | float) -> FloatArray:
@@ -326,16 +329,23 @@ def random_accuracy(surrogate: str) -> FloatArray:
     return random_metrics(surrogate, ["accuracy"])["accuracy"]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def _starts(surrogate: str) -> tuple[States, FloatArray]:
     """Members of the real devices' fronts, which are near those of others, and their accuracy."""
-    benchmark = Benchmark(surrogate)
-    indices = np.unique(np.concatenate([benchmark.front(metric).indices for metric in DEVICE_METRICS]))
+    indices = np.unique(np.concatenate([_members(surrogate, metric) for metric in DEVICE_METRICS]))
     states = SPACE.index_to_states(indices)
-    return states, benchmark.query_states(states, ["accuracy"])["accuracy"]
+    return states, Benchmark(surrogate).query_states(states, ["accuracy"])["accuracy"]
 
 
-@lru_cache(maxsize=1)
+def _members(surrogate: str, metric: str) -> Indices:
+    """Members of an exact front: as other ids do, the default's where this surrogate has none."""
+    try:
+        return Benchmark(surrogate).front(metric).indices
+    except NoFrontError:
+        return Benchmark(FAMILIES[0]).front(metric).indices
+
+
+@lru_cache(maxsize=2)
 def _solver(surrogate: str) -> AgainstCosts:
     """The search for fronts of accuracy and a sum over blocks, made ready in a second."""
     with needing("exact"):
