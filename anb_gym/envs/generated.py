@@ -304,9 +304,8 @@ def make_problem(
     Raises:
         ValueError: An argument has an unknown or impossible value.
     """
-    seeds = devices if isinstance(devices, str) else tuple(devices)
     family = Benchmark(surrogate).surrogate
-    return GeneratedProblem(kind, seeds, leave_out, reward, reward_scale, family, probe_noise, certified)
+    return GeneratedProblem(kind, devices, leave_out, reward, reward_scale, family, probe_noise, certified)
 
 
 class GeneratedBuildVectorEnv(ArchitectureVectorEnv):

@@ -105,6 +105,7 @@ class ProbeEnv(gymnasium.Env[_Observation, Any]):
     | `probe_noise` | `0.0`          | Standard deviation of the logarithm of a measured time                          |
     | `budget`      | `10`           | Networks that may be measured, at least 1                                       |
     | `price`       | `0.01`         | Reward that a measurement costs, at least 0                                     |
+    | `certified`   | `False`        | `True`: certify the optima of all devices, when first met; needs `exact`        |
     | `surrogate`   | `None`         | Of accuracy and of real devices, as for `BuildEnv`                              |
     | `granularity` | `"network"`    | `"network"`, `"block"` or `"choice"`                                            |
     | `render_mode` | `None`         | `None`, `"ansi"` for a table or `"rgb_array"` for a picture of the blocks       |
@@ -144,13 +145,14 @@ class ProbeEnv(gymnasium.Env[_Observation, Any]):
         probe_noise: float = 0.0,
         budget: int = BUDGET,
         price: float = PRICE,
+        certified: bool = False,
         surrogate: str | None = None,
         granularity: str = "network",
         render_mode: str | None = None,
     ) -> None:
         #: All that decides an episode.
         self.rules = Measuring(
-            make_problem(kind, devices, leave_out, probe_noise, surrogate),
+            make_problem(kind, devices, leave_out, probe_noise, surrogate, certified),
             Interface(granularity, render_mode=render_mode).granularity,
             integer(budget, 1, "budget"),
             non_negative(price, "price"),
@@ -272,14 +274,21 @@ def make_problem(
     leave_out: str | None = None,
     probe_noise: float = 0.0,
     surrogate: str | None = None,
+    certified: bool = False,
 ) -> MeasuredProblem:
     """The problem of an environment that measures; see :class:`ProbeEnv` for the arguments.
 
     Raises:
         ValueError: An argument has an unknown or impossible value.
     """
-    seeds = devices if isinstance(devices, str) else tuple(devices)
-    return MeasuredProblem(kind, seeds, leave_out, surrogate=Benchmark(surrogate).surrogate, probe_noise=probe_noise)
+    return MeasuredProblem(
+        kind,
+        devices,
+        leave_out,
+        surrogate=Benchmark(surrogate).surrogate,
+        probe_noise=probe_noise,
+        certified=certified,
+    )
 
 
 class ProbeVectorEnv(CopiesVectorEnv):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Final, cast
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import choose, integer, number
+from anb_gym._errors import choose, integer, non_negative, number, shown
 from anb_gym._types import FloatArray, Rows
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Level
@@ -219,7 +219,7 @@ class GeneratedProblem:
     constraint: ClassVar[None] = None
 
     kind: str = "throughput"
-    devices: str | tuple[int, ...] = "train"
+    devices: str | Sequence[int] = "train"
     leave_out: str | None = None
     reward: str = "product"
     scale: str = "unit"
@@ -234,16 +234,16 @@ class GeneratedProblem:
         choose_surrogate(self.surrogate)
         if self.leave_out is not None:
             choose(self.leave_out, DEVICE_FAMILIES, "leave_out")
-        if number(self.probe_noise, "probe_noise") < 0.0:
-            raise ValueError(f"probe_noise must be at least 0, got {self.probe_noise!r}")
+        non_negative(self.probe_noise, "probe_noise")
         if not isinstance(self.certified, bool):
             raise ValueError(f"certified must be True or False, got {self.certified!r}")
         if isinstance(self.devices, str):
             choose(self.devices, DEVICE_SETS, "devices")
             return
-        seeds = tuple(integer(seed, 0, "devices") for seed in self.devices)
+        iterable = isinstance(self.devices, Iterable)
+        seeds = tuple(integer(seed, 0, "devices") for seed in self.devices) if iterable else ()
         if not seeds or max(seeds) >= SEEDS:
-            raise ValueError(f"devices must be 'train', 'test' or seeds below 2**63, got {self.devices!r}")
+            raise ValueError(f"devices must be 'train', 'test' or seeds below 2**63, got {shown(self.devices)}")
         object.__setattr__(self, "devices", seeds)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -256,7 +256,7 @@ class GeneratedProblem:
         preference = {"chebyshev": "weights", "accuracy": "bound"}.get(self.reward)
         return AskDesign(seeds, self.kind, self.leave_out, self.surrogate, preference, self.probe_noise, self.certified)
 
-    def task_of(self, request: Designs) -> Task:
+    def task_of(self, request: Any) -> Task:
         """The task of the first of some episodes: accuracy, and the metric of its device."""
         name = "Generated" if self.kind == "throughput" else "Generated-Latency"
         return Task(name, self.metrics, cast(Any, self.kind), self.ask.on(request.device[0]).name)
@@ -409,6 +409,10 @@ class GeneratedProblem:
         bounds = self.ask.bounds(request) if self.reward == "accuracy" else None
         for device in np.unique(request.device).tolist():
             rows, on = np.flatnonzero(request.device == device), self.ask.on(device)
-            found = on.chebyshev_level(request.place[rows]) if bounds is None else on.bounded_level(bounds[rows])
-            zero[rows], one[rows] = found
+            if bounds is None:
+                zero[rows], one[rows] = on.chebyshev_level(request.place[rows])
+            elif self.scale == "raw":  # regret is in points of accuracy, and needs no mean
+                zero[rows], one[rows] = np.nan, on.best_under(bounds[rows])
+            else:
+                zero[rows], one[rows] = on.bounded_level(bounds[rows])
         return Level(zero, one)

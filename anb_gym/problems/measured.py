@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.calibration import Level
 from anb_gym.calibration.bounded import LEAST
@@ -57,11 +58,15 @@ class MeasuredProblem(GeneratedProblem):
 
     reward: str = "accuracy"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choose(self.reward, ("accuracy",), "reward")
+        choose(self.scale, ("unit",), "reward_scale")
+
     @cached_property
     def ask(self) -> AskMeasuredDesign:
         """What an episode asks for."""
-        of = super().ask
-        return AskMeasuredDesign(of.devices, of.kind, of.leave_out, of.surrogate, of.preference, of.probe_noise)
+        return AskMeasuredDesign(**vars(super().ask))
 
     def log_times(self, states: States, request: Designs) -> FloatArray:
         """Natural logarithms of measured seconds, less that of the seconds that the episode's bound allows.

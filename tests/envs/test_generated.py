@@ -10,8 +10,9 @@ import pytest
 
 import anb_gym
 from anb_gym.envs.families import FAMILIES, make_known_problem
+from anb_gym.fronts import NoFrontError
 from anb_gym.hardware import TEST_SEEDS, TRAIN_SEEDS, probe_states
-from anb_gym.problems import GeneratedProblem, generated_fronts
+from anb_gym.problems import GeneratedProblem, generated_fronts, target_devices
 from anb_gym.problems.generated_fronts import GeneratedFrontError, read_fronts, write_fronts
 from anb_gym.problems.target_devices import TargetDevice
 from anb_gym.space import SPACE
@@ -139,6 +140,23 @@ def test_optima_of_devices_that_do_not_ship_are_certified_on_demand(kind: str) -
     assert front.accuracy[0] == climbed.accuracy[0]
 
 
+@pytest.mark.parametrize("certified", [False, True])
+def test_surrogates_without_fronts_of_their_own(certified: bool) -> None:
+    """The search begins at the default's fronts."""
+    if certified:
+        pytest.importorskip("numba")
+    problem = anb_gym.make_problem(SCALAR, surrogate="xgb", certified=certified)
+    front = problem.on(2_000_001).front
+    found = problem.evaluate(front.indices, device=2_000_001)
+    assert found.reward.max() == 1.0
+    assert np.array_equal(
+        found.exact["accuracy"], anb_gym.Benchmark("xgb").query(front.indices, ["accuracy"])["accuracy"]
+    )
+    assert (found.regret is not None) == certified
+    with pytest.raises(NoFrontError, match="there is no front of 'vck190/throughput' for the surrogate 'xgb'"):
+        problem.evaluate(CHOICES[:1], device="vck190")
+
+
 def test_an_optimum_that_ships_is_that_of_a_search_for_it_alone() -> None:
     pytest.importorskip("numba")
     device = TargetDevice(TEST_SEEDS[3], "throughput", None, "gp")
@@ -198,6 +216,15 @@ def test_a_bound_that_is_given_stays_as_it_is() -> None:
     assert np.isinf(slower.regret[0])
 
 
+def test_regret_under_a_bound_needs_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = {"device": TEST_SEEDS[3], "preference": 1_000.0}
+    unit = anb_gym.make_problem(IDS[2]).evaluate(CHOICES, **arguments)
+    monkeypatch.delattr(target_devices, "_mean_accuracy")
+    raw = anb_gym.make_problem(IDS[2], reward_scale="raw").evaluate(CHOICES, **arguments)
+    assert np.array_equal(raw.regret, unit.regret)
+    assert np.array_equal(raw.reward, unit.raw)
+
+
 def test_problems_are_values() -> None:
     problem = anb_gym.make_problem(SCALAR, devices=[1, 2])
     problem.evaluate(CHOICES, device=1)
@@ -215,6 +242,8 @@ def test_problems_are_values() -> None:
         ({"kind": "power"}, "kind must be one of 'throughput', 'latency', got 'power'"),
         ({"devices": "trian"}, "devices must be one of 'train', 'test', got 'trian'; did you mean 'train'"),
         ({"devices": []}, "devices must be 'train', 'test' or seeds below"),
+        ({"devices": 5}, r"devices must be 'train', 'test' or seeds below 2\*\*63, got 5"),
+        ({"devices": None}, "devices must be 'train', 'test' or seeds below .*, got None"),
         ({"devices": [1.5]}, "devices must be an integer"),
         ({"devices": [-1]}, "devices must be"),
         ({"leave_out": "npu"}, "leave_out must be one of"),

@@ -23,6 +23,7 @@ from anb_gym.envs.core.actions import GRANULARITIES
 from anb_gym.envs.core.measuring import MEASURE, SUBMIT
 from anb_gym.envs.families import FAMILIES
 from anb_gym.hardware import TEST_SEEDS
+from anb_gym.problems import MeasuredProblem
 from anb_gym.space import SPACE
 
 ID = FAMILIES["probe"].id
@@ -123,6 +124,20 @@ def test_the_reward_is_1_for_the_best_and_0_for_the_fastest(kind: str, device: i
     assert tight.reward.tolist() == [1.0]
 
 
+def test_optima_of_all_devices_are_certified_on_demand() -> None:
+    pytest.importorskip("numba")
+    seed = 2_000_001
+    problem = anb_gym.make_problem(ID, certified=True)
+    front, exact = problem.on(seed).front, problem.on(seed).solve()
+    assert set(front.indices.tolist()) == set(exact.indices.tolist())
+    bound = float(front.performance[9])
+    assert problem.evaluate(front.indices[9:10], device=seed, preference=bound).regret.tolist() == [0.0]
+    for certified in (False, True):
+        env = make(certified=certified)
+        env.reset(seed=0, options={"device": seed, "preference": bound})
+        assert ("regret" in build(env, SUBMIT, CHOICES[0])[-1]) == certified
+
+
 @EVERY_GRANULARITY
 def test_random_networks_have_the_documented_reward(granularity: str) -> None:
     env = make(granularity=granularity)
@@ -213,13 +228,22 @@ def test_what_is_given_stays_as_it_is() -> None:
         ({"price": float("nan")}, "price must be a finite number, got nan"),
         ({"granularity": "blocks"}, "granularity must be one of .*did you mean 'block'"),
         ({"devices": "trian"}, "devices must be one of 'train', 'test', got 'trian'; did you mean 'train'"),
+        ({"devices": 5}, r"devices must be 'train', 'test' or seeds below 2\*\*63, got 5"),
         ({"probe_noise": -1.0}, "probe_noise must be at least 0, got -1.0"),
+        ({"certified": 1}, "certified must be True or False, got 1"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     for maker in (gymnasium.make, gymnasium.make_vec):
         with pytest.raises(ValueError, match=message):
             maker(ID, **arguments)
+
+
+def test_a_problem_that_measures_has_one_reward() -> None:
+    with pytest.raises(ValueError, match="reward must be one of 'accuracy', got 'product'"):
+        MeasuredProblem(reward="product")
+    with pytest.raises(ValueError, match="reward_scale must be one of 'unit', got 'raw'"):
+        MeasuredProblem(scale="raw")
 
 
 @pytest.mark.parametrize(
