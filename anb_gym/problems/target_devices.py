@@ -296,8 +296,8 @@ def target_device(number: int, kind: str, leave_out: str | None, surrogate: str,
     return TargetDevice(number, kind, leave_out, surrogate, certify)
 
 
-# They take up to 4 MB and some tenths of a second.
-@lru_cache(maxsize=128)
+# They take 80 kB and some tenths of a second.
+@lru_cache(maxsize=2_048)
 def _mean_accuracy(device: TargetDevice) -> MeanAccuracy:
     """The mean accuracy of random architectures that meet a bound of a device's metric."""
     (_, ideal), (_, nadir) = device.extent
