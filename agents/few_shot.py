@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
+from anb_gym.exact.changes import one_block_changes
 from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.probes import probe_states
 from anb_gym.space import SPACE, States
 
-from .probe_policy import N_CELLS, ProbePolicy, first_front, ranked
+from .probe_policy import ProbePolicy, first_front, ranked
 
 #: Rounds in which networks are measured, and how many of its standard deviations a prediction is hoped to be better.
 _ROUNDS, _HOPE = 8, 2.0
@@ -57,19 +58,20 @@ def adapt(
 
     Args:
         policy: The policy.
-        measure: Measures seconds, ``float64`` (k,), of block states ``int64`` (k, 7); the probes are first.
+        measure: Measures seconds, ``float64`` (k,), of block states ``int64`` (k, 7); the probes are first, and no
+            network is asked for twice.
         n_measurements: How many may be measured beside the ten probes.
         n: How many designs at most, those measured included.
         seed: Of what the policy samples.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range, or what was measured is not a positive and finite number for each network.
     """
     integer(n_measurements, 0, "n_measurements")
     integer(n, 1, "n")
     rng = np.random.default_rng(integer(seed, 0, "seed"))
     known = probe_states()
-    logs = np.log(measure(known))
+    logs = _measured(measure, known)
     unit, cells = logs.mean(), policy.estimate(logs[None])[0]
     open_ones = _Candidates(policy.proposals(cells, _SAMPLES, rng).states, known)
     times = np.log(cells[open_ones.states + STARTS].sum(axis=1))
@@ -81,7 +83,7 @@ def adapt(
         rows = _promising(open_ones.accuracy, expected - _HOPE * std, share)
         if len(rows):
             measured = open_ones.states[rows]
-            known, logs = np.vstack([known, measured]), np.concatenate([logs, np.log(measure(measured))])
+            known, logs = np.vstack([known, measured]), np.concatenate([logs, _measured(measure, measured)])
         front = open_ones.states[first_front(open_ones.accuracy, expected)]
         spread = np.unique(np.linspace(0, len(front) - 1, _PARENTS).astype(np.int64))
         parents = np.vstack([front[spread], known[-share:] if share else front[:0]])
@@ -100,6 +102,15 @@ def adapt(
     return Adapted(np.vstack([designs, open_ones.states[best]]), known, np.concatenate([own, expected[best]]))
 
 
+def _measured(measure: Callable[[States], FloatArray], states: States) -> FloatArray:
+    """Logarithms of the seconds of networks, ``float64`` (k,)."""
+    seconds = np.asarray(measure(states), dtype=np.float64)
+    if seconds.shape != (len(states),) or not (np.isfinite(seconds) & (seconds > 0.0)).all():
+        raise ValueError(f"measure must return {len(states)} positive and finite seconds, got {seconds!r}")
+    logs: FloatArray = np.log(seconds)
+    return logs
+
+
 class _Candidates:
     """Networks that were not measured, and their accuracy.
 
@@ -115,12 +126,7 @@ class _Candidates:
 
     def with_changes_of(self, parents: States, known: States) -> _Candidates:
         """These, and all changes of one block of some networks."""
-        cells = np.arange(N_CELLS)
-        blocks = np.repeat(np.arange(len(STARTS)), SPACE.block_sizes)
-        changed = np.repeat(parents, N_CELLS, axis=0)
-        rows = np.arange(len(changed))
-        changed[rows, np.tile(blocks, len(parents))] = np.tile(cells - STARTS[blocks], len(parents))
-        return _Candidates(np.vstack([self.states, changed]), known)
+        return _Candidates(np.vstack([self.states, one_block_changes(parents)]), known)
 
 
 def _promising(accuracy: FloatArray, times: FloatArray, n: int) -> NDArray[np.int64]:

@@ -25,8 +25,8 @@ _FORBIDDEN: Final = np.where(_EXISTS, 0.0, -np.inf).astype(np.float32)
 #: Rows that are completed together: BLAS multiplies such small matrices on one thread, so that the number of threads
 #: does not change a bit of them.
 _CHUNK: Final = 64
-#: Decay of Adam's averages, and what it adds to the root of the second.
-_DECAY, _SQUARE_DECAY, _EPSILON = 0.9, 0.999, 1e-8
+#: Decay of Adam's second average, and what it adds to the root of it.
+_SQUARE_DECAY, _EPSILON = 0.999, 1e-8
 
 
 class MaskedNetwork:
@@ -139,21 +139,22 @@ class Adam:
     """Descent by Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980).
 
     Args:
-        weights: What is changed in place, ``float32`` (k,).
+        weights: What is changed in place, floats (k,); its averages are of their dtype.
+        decay: Of the average of gradients.
     """
 
-    def __init__(self, weights: NDArray[np.float32]) -> None:
-        self._weights = weights
-        self._average, self._square = np.zeros((2, len(weights)), dtype=np.float32)
+    def __init__(self, weights: NDArray[Any], decay: float = 0.9) -> None:
+        self._weights, self._decay = weights, decay
+        self._average, self._square = np.zeros((2, len(weights)), dtype=weights.dtype)
         self._steps = 0
 
-    def step(self, gradient: NDArray[np.float32], learning_rate: float) -> None:
-        """Makes one step against a gradient, ``float32`` (k,)."""
+    def step(self, gradient: NDArray[Any], learning_rate: float) -> None:
+        """Makes one step against a gradient (k,)."""
         self._steps += 1
-        self._average += (1.0 - _DECAY) * (gradient - self._average)
+        self._average += (1.0 - self._decay) * (gradient - self._average)
         self._square += (1.0 - _SQUARE_DECAY) * (gradient * gradient - self._square)
         deviation = np.sqrt(self._square / (1.0 - _SQUARE_DECAY**self._steps)) + _EPSILON
-        self._weights -= learning_rate / (1.0 - _DECAY**self._steps) * self._average / deviation
+        self._weights -= learning_rate / (1.0 - self._decay**self._steps) * self._average / deviation
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The weights and all that the descent goes on from, arrays by name."""
@@ -172,5 +173,5 @@ class Adam:
         """
         shape = self._weights.shape
         for name, array in (("weights", self._weights), ("average", self._average), ("square", self._square)):
-            array[:] = take_array(state, name, "float32", shape)
+            array[:] = take_array(state, name, self._weights.dtype.name, shape)
         self._steps = int(take_array(state, "steps", "int64", ()))

@@ -52,8 +52,8 @@ class ProbeConditioned(ArchitectureAgent):
     less a price for log time beyond the place's, see :class:`~anb_gym.agents.probe_training.Neighbours`.
 
     **It learns from the tables of generated devices, not from rewards of the environment.** A design is drawn, which
-    counts as one evaluation; then each block's states are all tried in it, which needs the values of 264 more
-    architectures, read from the tables. So an agent that learns from rewards alone would have made 265 times as many
+    counts as one evaluation; then each block's states are all tried in it, which needs the values of 257 more
+    architectures, read from the tables. So an agent that learns from rewards alone would have made 258 times as many
     evaluations. The record has raw rewards of what was drawn: unit scale needs the front of every device in training.
 
     A request is answered by the estimate: of the policy's designs for 501 places, 32 samples of each among them, the
@@ -119,7 +119,7 @@ class ProbeConditioned(ArchitectureAgent):
             unit = _UNITS[ask.kind] * np.exp(ask.log_times(request).mean(axis=1))
             values = neighbours.values(states, places, estimated, cells / unit[:, None], hosts / unit)
             progress = training.done / training.assignment.evaluations
-            gradient, _ = policy_gradient(policies, values, _ENTROPY * max(0.0, 1.0 - progress / _EXPLORING))
+            gradient = policy_gradient(policies, values, _ENTROPY * max(0.0, 1.0 - progress / _EXPLORING))
             by_weights = policy.backward(gradient, kept)
             by_weights /= max(1.0, float(np.linalg.norm(by_weights)))
             rate = min(1.0, max(0.02, (1.0 - progress) / (1.0 - _SETTLING)))

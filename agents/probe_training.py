@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,7 @@ def most_accurate() -> States:
     return states
 
 
-def policy_gradient(
-    policies: NDArray[np.float32], values: FloatArray, entropy: float
-) -> tuple[NDArray[np.float32], float]:
+def policy_gradient(policies: NDArray[np.float32], values: FloatArray, entropy: float) -> NDArray[np.float32]:
     """The gradient of the mean value and entropy by the logits, from the values of all states of each block.
 
     It is that of all actions (Sutton et al. 2000, "Policy gradient methods for reinforcement learning with function
@@ -108,15 +106,24 @@ def policy_gradient(
         entropy: Weight of the entropy.
 
     Returns:
-        ``float32`` (n, 264), and what the best change of a block would add to the mean value.
+        ``float32`` (n, 264).
     """
     values = values - entropy * np.log(np.maximum(policies, 1e-8))
-    gradient, gain = np.empty_like(policies), 0.0
+    return (by_logits(policies, values) / len(values)).astype(np.float32)
+
+
+def by_logits(policies: NDArray[Any], values: FloatArray) -> FloatArray:
+    """The gradient of expected values by logits, of each row apart, ``float64`` (..., 264).
+
+    Args:
+        policies: Probabilities of each block's states, (..., 264).
+        values: Of these states, ``float64`` (..., 264).
+    """
+    gradient = np.empty_like(values)
     for block in BLOCKS:
-        mean = (policies[:, block] * values[:, block]).sum(axis=1, keepdims=True)
-        gradient[:, block] = policies[:, block] * (values[:, block] - mean) / len(values)
-        gain += float((values[:, block].max(axis=1) - mean[:, 0]).mean()) / N_BLOCKS
-    return gradient, gain
+        own, value = policies[..., block], values[..., block]
+        gradient[..., block] = own * (value - (own * value).sum(axis=-1, keepdims=True))
+    return gradient
 
 
 def seconds_of_changes(cells: FloatArray, states: States) -> FloatArray:

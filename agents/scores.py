@@ -14,7 +14,7 @@ from anb_gym.calibration import front_scale
 from anb_gym.fronts import NoFrontError
 from anb_gym.hardware import TEST_SEEDS
 from anb_gym.metrics import relative_violation
-from anb_gym.pareto import hypervolume, normalised_hypervolume
+from anb_gym.pareto import normalised_hypervolume
 from anb_gym.problems import GeneratedProblem, Problem, ProblemSet
 from anb_gym.study.analysis.references import best_constants, contexts, policy_score
 
@@ -200,10 +200,7 @@ def _together(parts: list[Score]) -> Score:
 
 def _coverage_on(designs: Designs) -> float:
     """The share of a device's front that designs for it cover."""
-    device, exact = designs.device, designs.evaluation.exact
-    points = np.stack(list(exact.values()), axis=1)
-    directions = ("max", "max" if device.sign > 0 else "min")
-    return hypervolume(points, device.reference_point, directions) / device.hypervolume()
+    return designs.device.coverage(*(designs.evaluation.exact[name] for name in designs.problem.metrics))
 
 
 def _coverage(designs: Designs) -> float | None:
@@ -211,7 +208,7 @@ def _coverage(designs: Designs) -> float | None:
     if not problem.is_vector and not problem.ask.weighs:
         return None
     if isinstance(problem, GeneratedProblem):
-        return _coverage_on(designs)
+        return _coverage_on(designs) if designs.device.certified else None
     return coverage(problem, designs.evaluation.exact)
 
 
@@ -224,7 +221,9 @@ def _under_bounds(designs: Designs) -> tuple[float | None, float | None]:
     met = relative_violation(metric, exact[metric], bounds) == 0.0
     violations = float((~met).mean())
     if isinstance(designs.problem, GeneratedProblem):
-        _, best = designs.device.bounded_level(bounds)
+        if not designs.device.certified:
+            return None, violations
+        best = designs.device.best_under(bounds)
         return float(np.median((best - exact["accuracy"])[met])) if met.any() else None, violations
     try:
         best = designs.problem.best_under(bounds).accuracy

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import integer
 from anb_gym._files import write_atomically
 from anb_gym.problems import Problem
 from anb_gym.reports.markdown import table
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--worlds", type=int, default=len(WORLDS), metavar="N", help="the first N, by default 100")
     parser.add_argument("--out", type=Path, required=True, help="the file of results, JSON")
     options = parser.parse_args(arguments)
-    surrogate, worlds = choose_surrogate(options.surrogate, "--surrogate"), range(options.worlds)
+    surrogate = choose_surrogate(options.surrogate, "--surrogate")
+    worlds = range(integer(options.worlds, 1, "--worlds"))
     tasks = [get_task(name) for name in options.tasks] if options.tasks else select_tasks(fidelity="proxy")
     found: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
     for task in tasks:

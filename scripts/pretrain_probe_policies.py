@@ -36,7 +36,7 @@ ID, EVALUATIONS, SHOTS = "AccelNAS-Generated-Preference-v0", 160_000, (16, 64, 2
 
 def coverage(device: TargetDevice, states: States) -> float:
     """Share of the exact front's hypervolume."""
-    return device.hypervolume(device.front_of(states)) / device.hypervolume()
+    return device.coverage(device.accuracy(states), device.performance(states))
 
 
 def judge(agent: ProbeConditioned, metric: str, shots: Sequence[int]) -> str:

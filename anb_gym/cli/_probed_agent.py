@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from anb_gym import SPACE, Architecture
-from anb_gym._errors import integer
+from anb_gym._errors import integer, positive
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.cli import _probed
@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> None:
     times = _probed.read(options.probes, options.kind or problem.kind)
     if times.kind != problem.kind:
         raise ValueError(f"--kind must be {problem.kind}, which {saved.name} has learned, got {times.kind}")
-    believed = estimate(times.states, times.seconds, times.kind, noise=options.noise or NOISE)
+    noise = NOISE if options.noise is None else positive(options.noise, "--noise")
+    believed = estimate(times.states, times.seconds, times.kind, noise=noise)
     logs, places = _probe_times(times), _places(problem, options, believed)
     cells = problem.ask.cells_of(np.repeat(logs[None], len(places), axis=0), places)
     choices = agent.design_for(cells, greedy=len(np.unique(places)) == len(places), seed=options.seed)
@@ -115,11 +116,10 @@ def _places(problem: GeneratedProblem, options: argparse.Namespace, believed: Es
 
 def _place_of_bound(bound: float, problem: GeneratedProblem, believed: Estimate) -> float:
     """Where a bound lies between the metric of the most accurate network, 0, and of the fastest, 1, as expected."""
+    from anb_gym.hardware.costs import STARTS
     from anb_gym.hardware.units import in_unit
 
-    cells = believed.tables.values
-    starts = np.concatenate([[0], np.cumsum(SPACE.block_sizes)[:-1]])
-    fastest = [part.argmin() for part in np.split(cells, starts[1:])]
+    fastest = [part.argmin() for part in np.split(believed.tables.values, STARTS[1:])]
     most_accurate = SPACE.index_to_states(problem.benchmark.front("accuracy").indices[:1])[0]
     logs, _ = believed.predict(np.stack([most_accurate, fastest]))
     nadir, ideal = in_unit(problem.kind, np.exp(logs)).tolist()

@@ -75,5 +75,5 @@ def generated_device(seed: int, kind: str = "throughput", unseen: str | None = N
         kind: ``"throughput"`` or ``"latency"``.
         unseen: A family of real devices that neither the generator nor the methods have seen.
     """
-    target = target_device(integer(seed, 0, "seed"), kind, unseen, SURROGATE)
+    target = target_device(device_number(integer(seed, 0, "seed"), kind), kind, unseen, SURROGATE)
     return Device(f"generated/{seed}", target, unseen)

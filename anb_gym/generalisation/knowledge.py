@@ -13,6 +13,7 @@ import numpy as np
 
 from anb_gym._files import read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
+from anb_gym.agents.probe_policy import first_front
 from anb_gym.benchmark import Benchmark
 from anb_gym.generalisation.devices import SURROGATE, accuracy, real_devices
 from anb_gym.hardware import TRAIN_SEEDS
@@ -162,10 +163,8 @@ class Knowledge:
 def _front(known: Knowledge, cells: bytes) -> Indices:
     """The front of cells, looked for from those of the pool that no other is as good as."""
     values = np.frombuffer(cells)
-    order = np.lexsort((-known.pool_accuracy, values[known.pool_states + STARTS].sum(axis=1)))
-    ordered = known.pool_accuracy[order]
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(ordered)[:-1]])
-    return front_from(values, known.pool_states[order[ordered > before]])
+    start = first_front(known.pool_accuracy, values[known.pool_states + STARTS].sum(axis=1))
+    return front_from(values, known.pool_states[start])
 
 
 def front_from(cells: FloatArray, start: States) -> Indices:

@@ -40,10 +40,11 @@ def coverage(points: FloatArray, device: Device) -> float:
     Args:
         points: Accuracy and seconds of the designs, ``float64`` (k, 2).
         device: The device.
+
+    Raises:
+        ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
-    reference = np.array(device.target.reference_point) * [1.0, device.target.sign]
-    whole, part = (_volume(_performance(device, p) - reference) for p in (device.front, points))
-    return part / whole
+    return device.target.coverage(points[:, 0], in_unit(device.kind, points[:, 1]))
 
 
 def under_bounds(answer: Answer, points: FloatArray, device: Device, margin: float = 0.0) -> UnderBounds:
@@ -96,16 +97,3 @@ def true_points(answer: Answer, device: Device) -> FloatArray:
     """Accuracy and seconds of the designs on the device, ``float64`` (k, 2)."""
     states = SPACE.index_to_states(answer.indices)
     return np.stack([accuracy(states), device.seconds(states)], axis=1)
-
-
-def _performance(device: Device, points: FloatArray) -> FloatArray:
-    """Accuracy, and the metric with more being better."""
-    return np.stack([points[:, 0], device.target.sign * in_unit(device.kind, points[:, 1])], axis=1)
-
-
-def _volume(gains: FloatArray) -> float:
-    """The area that points dominate above the origin, ``float64`` (n, 2)."""
-    gains = gains[(gains > 0.0).all(axis=1)]
-    gains = gains[np.argsort(-gains[:, 0], kind="stable")]
-    seen = np.concatenate([[0.0], np.maximum.accumulate(gains[:, 1])])
-    return float((gains[:, 0] * np.diff(seen)).sum())

@@ -34,7 +34,7 @@ KINDS: Final = ("throughput", "latency")
 #: Standard deviation of the logarithm of a measured time that is taken for granted.
 NOISE: Final = 0.01
 #: Seeds of the devices that the prior is learned from, neither for training nor for tests, each with every width.
-_SEEDS: Final = range(3_000_000, 3_000_600)
+PRIOR_SEEDS: Final = range(3_000_000, 3_000_600)
 #: What a single block time deviates beyond that, standard deviation of its logarithm.
 _OWN: Final = 0.02
 #: Variance of the logarithm of the scale: it may be anything.
@@ -243,7 +243,7 @@ def estimate(
 def _moments(leave_out: str | None) -> dict[str, tuple[_Prior, ...]]:
     """Of both kinds, a prior a width."""
     prior = load_prior(leave_out)
-    drawn = draw(_SEEDS, prior)
+    drawn = draw(PRIOR_SEEDS, prior)
     found: dict[str, list[_Prior]] = {kind: [] for kind in KINDS}
     for width, weight in zip(WIDTHS, prior.widths, strict=True):
         throughput, host, latency = tables(_with_width(drawn, width))

@@ -238,6 +238,16 @@ class TargetDevice:
         points = np.stack([of.accuracy, of.performance], axis=1)
         return hypervolume(points, self.reference_point, ("max", "max" if self.sign > 0 else "min"))
 
+    def coverage(self, accuracy: FloatArray, performance: FloatArray) -> float:
+        """The share of its front's hypervolume that designs cover. Needs ``pareto``.
+
+        Args:
+            accuracy: Of the designs, in percent, ``float64`` (n,).
+            performance: In images/s or ms, ``float64`` (n,).
+        """
+        part = DeviceFront(np.empty(0, dtype=np.int64), accuracy, performance)
+        return self.hypervolume(part) / self.hypervolume()
+
     # --- rewards ---------------------------------------------------------------------------------------------------
 
     def product(self, accuracy: FloatArray, performance: FloatArray) -> FloatArray:

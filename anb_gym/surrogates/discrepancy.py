@@ -26,6 +26,7 @@ from anb_gym._files import read_bytes, refusing, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.noise import Noise, normal
 from anb_gym.space import SPACE
+from anb_gym.surrogates.posterior import take_origin
 from anb_gym.surrogates.tables import Blocks, BlockTables
 
 #: Version of the file format; files of another version are refused.
@@ -108,10 +109,7 @@ def load_discrepancy(path: Path, tables: str, error: type[Exception]) -> Discrep
     """
     arrays = _files.parse_arrays(read_bytes(path, error, limit=_LIMIT), path, error, limit=_LIMIT)
     with refusing(path, error):
-        if (schema := int(_files.take_array(arrays, "schema", "int64", ()))) != SCHEMA:
-            raise ValueError(f"its schema must be {SCHEMA}, got {schema}")
-        if (found := str(_files.take_array(arrays, "tables", "str", ()))) != tables:
-            raise ValueError(f"it is the posterior of other tables: their SHA-256 is {found}, expected {tables}")
+        take_origin(arrays, SCHEMA, tables)
         slopes = _files.take_array(arrays, "slopes", "float64", (None,))
         constants = _files.take_array(arrays, "constants", "float64", slopes.shape)
         terms = _files.take_array(arrays, "terms", "float64", (len(slopes), N_STATES))

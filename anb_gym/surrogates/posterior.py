@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym import _files
 from anb_gym._files import read_bytes, refusing, write_atomically
@@ -185,10 +186,7 @@ def load_posterior(path: Path, tables: str, error: type[Exception]) -> Posterior
     data = read_bytes(path, error, limit=_LIMIT)
     arrays = _files.parse_arrays(data, path, error, limit=_LIMIT)
     with refusing(path, error):
-        if (schema := int(_files.take_array(arrays, "schema", "int64", ()))) != SCHEMA:
-            raise ValueError(f"its schema must be {SCHEMA}, got {schema}")
-        if (found := str(_files.take_array(arrays, "tables", "str", ()))) != tables:
-            raise ValueError(f"it is the posterior of other tables: their SHA-256 is {found}, expected {tables}")
+        take_origin(arrays, SCHEMA, tables)
         index = _files.take_array(arrays, "index", "int64", (None,))
         if not ((index >= 0) & (index < SPACE.size)).all():
             raise ValueError(f"index must be in 0..{SPACE.size - 1}")
@@ -204,6 +202,18 @@ def load_posterior(path: Path, tables: str, error: type[Exception]) -> Posterior
         ):
             raise ValueError("it must hold positive noise, variances of 1 to 3 orders of interactions, and no more")
         return Posterior(SPACE.index_to_states(index), noise, tuple(factors), variances, scale)
+
+
+def take_origin(arrays: dict[str, NDArray[Any]], schema: int, tables: str) -> None:
+    """Takes the schema and the SHA-256 of the tables out of a posterior's arrays.
+
+    Raises:
+        ValueError: One is missing or another than expected.
+    """
+    if (found := int(_files.take_array(arrays, "schema", "int64", ()))) != schema:
+        raise ValueError(f"its schema must be {schema}, got {found}")
+    if (of := str(_files.take_array(arrays, "tables", "str", ()))) != tables:
+        raise ValueError(f"it is the posterior of other tables: their SHA-256 is {of}, expected {tables}")
 
 
 def _centred(terms: Mapping[Blocks, FloatArray | float]) -> dict[Blocks, FloatArray | float]:

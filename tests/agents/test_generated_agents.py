@@ -149,6 +149,13 @@ def test_scores_are_of_test_devices_and_real_ones(
             assert together.loss < 1.5
 
 
+def test_without_a_certified_front_nothing_is_said_of_coverage_and_loss(probe_agents: dict[str, Agent]) -> None:
+    for id in (WEIGHTS, BOUND, VECTOR):
+        found = score(designs_on(probe_agents[id], DEVICES[0], 3, greedy=True), greedy=True)
+        assert (found.coverage, found.loss, found.regret) == (None, None, None)
+        assert (found.violations is None) == (id != BOUND)
+
+
 def test_the_certified_best_is_of_the_front(probe_agents: dict[str, Agent]) -> None:
     designs = designs_on(probe_agents[WEIGHTS], "vck190", 5, greedy=True)
     best = certified(designs.problem, designs.request, 5)
@@ -190,6 +197,8 @@ def test_the_command_designs_for_devices_and_measured_probes(
     measured = run("--probes", str(path), "--preference", "0.5,0.5")
     assert measured[0]["index"] == found[0]["index"]
     assert measured[0]["throughput"] == pytest.approx(found[0]["metrics"]["generated/throughput"], rel=0.3)
+    assert main(["design", "generated", "--probes", str(path), "--noise", "0"]) == 1
+    assert "--noise must be positive" in capsys.readouterr().err
     path.write_text("\n".join(["architecture,throughput", *rows[:-1]]) + "\n")
     assert main(["design", "generated", "--probes", str(path)]) != 0
     assert "must have the times of all 10 probes for an agent, 1 are missing" in capsys.readouterr().err

@@ -75,12 +75,13 @@ def test_completes_what_is_open() -> None:
     np.testing.assert_array_equal(greedy[given < 0], best[given < 0])
 
 
-def test_adam_is_torchs() -> None:
-    weights = np.random.default_rng(0).standard_normal(5).astype(np.float32)
+@pytest.mark.parametrize(("dtype", "decay"), [(np.float32, 0.9), (np.float64, 0.5)])
+def test_adam_is_torchs(dtype: type, decay: float) -> None:
+    weights = np.random.default_rng(0).standard_normal(5).astype(dtype)
     theirs = torch.from_numpy(weights.copy()).requires_grad_()
-    ours, optimiser = networks.Adam(weights), torch.optim.Adam([theirs], lr=0.1)
+    ours, optimiser = networks.Adam(weights, decay), torch.optim.Adam([theirs], lr=0.1, betas=(decay, 0.999))
     for step in range(1, 6):
-        gradient = np.sin(step * np.arange(1.0, 6.0)).astype(np.float32)
+        gradient = np.sin(step * np.arange(1.0, 6.0)).astype(dtype)
         ours.step(gradient, 0.1)
         theirs.grad = torch.from_numpy(gradient)
         optimiser.step()

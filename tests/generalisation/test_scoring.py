@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from anb_gym.calibration import front_scale
+from anb_gym.cli import main
 from anb_gym.generalisation.devices import generated_device, real_devices
 from anb_gym.generalisation.protocol import Answer, BudgetError, Meter
 from anb_gym.generalisation.running import MARGINS, Run, _least, load_results, save_results
@@ -63,6 +64,31 @@ def test_results_come_back(tmp_path):
     (again,) = load_results(tmp_path / "results.json")
     assert again.loss != again.loss
     assert (again.method, again.coverage, again.margin) == ("donor", 0.5, 2.0)
+
+
+def test_a_seed_beyond_all_is_refused():
+    with pytest.raises(ValueError, match=r"device must be below 2\*\*63, got 9223372036854775808"):
+        generated_device(2**63)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--first-seed", "9999", "--devices", "2"], "must leave out 0 to 9999, which methods learn from"),
+        (["--first-seed", "3000500"], "must leave out 3000000 to 3000599, which methods learn from"),
+        (["--first-seed", "2099999", "--devices", "2"], "must leave out 2100000 to 2100039"),
+        (["--collect", "results.json", "--methods", "donor"], "--methods has no meaning with --collect"),
+        (["--collect", "results.json", "--devices", "0"], "--devices has no meaning with --collect, got 0"),
+        (["--methods", "doner"], "did you mean 'donor'?"),
+    ],
+)
+def test_the_command_refuses_in_one_line(arguments, message, tmp_path, capsys):
+    pytest.importorskip("torch")
+    assert main(["generalisation", *arguments, "--out", str(tmp_path), "--work", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_larger_budget_goes_on_with_the_probes():

@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 
 from anb_gym._types import FloatArray
-from anb_gym.agents.probe_policy import BLOCKS, N_CELLS, greedy_states, sample, softmax
-from anb_gym.agents.probe_training import Neighbours, seconds_of_changes
-from anb_gym.generalisation.devices import accuracy
+from anb_gym.agents.masked_network import Adam
+from anb_gym.agents.probe_policy import N_CELLS, greedy_states, sample, softmax
+from anb_gym.agents.probe_training import Neighbours, by_logits, seconds_of_changes
+from anb_gym.generalisation.devices import SURROGATE, accuracy
 from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.methods.donor import Average
 from anb_gym.generalisation.methods.help import adapted
@@ -19,13 +20,11 @@ from anb_gym.generalisation.methods.scaled import measure_along, of_cells, scale
 from anb_gym.generalisation.protocol import Answer, Meter
 from anb_gym.hardware import N_PROBES, probe_states
 from anb_gym.space import SPACE, Indices
-from anb_gym.surrogates.store import FAMILIES
 
 #: Hypernetworks in the bank and preferences that each has a row for, as in the paper.
 _BANK, _PREFERENCES = 50, 101
-#: Steps of Adam, its rate, devices of a step, and steps of the least norm's search.
-_STEPS, _RATE, _DEVICES, _NORM_STEPS = 150, 0.1, 8, 20
-_DECAY, _SQUARE_DECAY, _EPSILON = 0.5, 0.999, 1e-8
+#: Steps of Adam, its rate and decay, devices of a step, and steps of the least norm's search.
+_STEPS, _RATE, _DECAY, _DEVICES, _NORM_STEPS = 150, 0.1, 0.5, 8, 20
 #: Random networks that tell the spread of accuracy and of times.
 _RANDOM: Final = 2_000
 
@@ -75,12 +74,12 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
     random = SPACE.index_to_states(rng.integers(SPACE.size, size=_RANDOM))
     accuracy_spread = accuracy(random).std()
     time_spreads = known.seconds(random).std(axis=1)
-    embeddings = rng.standard_normal((_BANK, N_PROBES))
-    tables = np.zeros((_BANK, _PREFERENCES, N_CELLS))
+    learned = np.concatenate([np.zeros(_BANK * _PREFERENCES * N_CELLS), rng.standard_normal(_BANK * N_PROBES)])
+    tables, embeddings = np.split(learned, [_BANK * _PREFERENCES * N_CELLS])
+    tables, embeddings = tables.reshape(_BANK, _PREFERENCES, N_CELLS), embeddings.reshape(_BANK, N_PROBES)
+    adam = Adam(learned, _DECAY)
     weights = np.linspace(0.0, 1.0, _PREFERENCES)[:, None, None]  # of accuracy
-    neighbours = Neighbours(FAMILIES[0])
-    averages = [np.zeros_like(tables), np.zeros_like(embeddings)]
-    squares = [np.zeros_like(tables), np.zeros_like(embeddings)]
+    neighbours = Neighbours(SURROGATE)
     for step in range(_STEPS):
         rows = rng.integers(len(probes), size=_DEVICES)
         features = (probes[rows] - centre) / spread
@@ -91,21 +90,17 @@ def _learn(known: Knowledge) -> Mapping[str, FloatArray]:
         cells = np.tile(known.cells[rows] / time_spreads[rows, None], (_PREFERENCES, 1))
         gains = neighbours.accuracy(states).reshape(logits.shape) / accuracy_spread
         losses = (1.0 - weights) * seconds_of_changes(cells, states).reshape(logits.shape) - weights * gains
-        gradient = _by_logits(policies.reshape(logits.shape).astype(np.float64), losses)
+        gradient = by_logits(policies.reshape(logits.shape).astype(np.float64), losses)
         shares = _least_norm((gradient @ gradient.swapaxes(1, 2)) * (mixture @ mixture.T))
         gradient = gradient * shares[:, :, None]
-        by_tables = (mixture.T @ gradient.swapaxes(0, 1).reshape(_DEVICES, -1)).reshape(tables.shape)
+        by_tables = mixture.T @ gradient.swapaxes(0, 1).reshape(_DEVICES, -1)
         by_mixture = gradient.swapaxes(0, 1).reshape(_DEVICES, -1) @ tables.reshape(_BANK, -1).T
         by_scores = mixture * (by_mixture - (mixture * by_mixture).sum(axis=1, keepdims=True))
         by_embeddings = by_scores.T @ features / np.sqrt(N_PROBES)
         rate = 0.5 * _RATE * (1.0 + np.cos(np.pi * step / _STEPS))
-        for at, (array, by) in enumerate(((tables, by_tables), (embeddings, by_embeddings))):
-            averages[at] += (1.0 - _DECAY) * (by - averages[at])
-            squares[at] += (1.0 - _SQUARE_DECAY) * (by**2 - squares[at])
-            deviation = np.sqrt(squares[at] / (1.0 - _SQUARE_DECAY ** (step + 1))) + _EPSILON
-            array -= rate / (1.0 - _DECAY ** (step + 1)) * averages[at] / deviation
-    learned = {"tables": tables, "embeddings": embeddings, "centre": centre, "spread": spread}
-    return {name: array.astype(np.float32) for name, array in learned.items()}
+        adam.step(np.concatenate([by_tables.ravel(), by_embeddings.ravel()]), rate)
+    arrays = {"tables": tables, "embeddings": embeddings, "centre": centre, "spread": spread}
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def _centred(logs: FloatArray) -> FloatArray:
@@ -119,15 +114,6 @@ def _mixture(features: FloatArray, embeddings: FloatArray) -> FloatArray:
     exponentials: FloatArray = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
     return shares
-
-
-def _by_logits(policies: FloatArray, losses: FloatArray) -> FloatArray:
-    """The gradient of expected losses by logits, both over block states, (preferences, devices, 264)."""
-    gradient = np.empty_like(losses)
-    for block in BLOCKS:
-        own, loss = policies[..., block], losses[..., block]
-        gradient[..., block] = own * (loss - (own * loss).sum(axis=-1, keepdims=True))
-    return gradient
 
 
 def _least_norm(products: FloatArray) -> FloatArray:

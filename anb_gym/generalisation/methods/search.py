@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from anb_gym.agents.probe_policy import first_front
 from anb_gym.generalisation.devices import accuracy
 from anb_gym.generalisation.knowledge import Knowledge
 from anb_gym.generalisation.methods.constants import best_constants
@@ -52,10 +53,7 @@ def _generator(meter: Meter) -> np.random.Generator:
 
 def _best(meter: Meter) -> Indices:
     """What was measured and is not dominated."""
-    accuracies, times = accuracy(meter.states), meter.log_seconds
-    order = np.lexsort((-accuracies, times))
-    best = np.maximum.accumulate(accuracies[order])
-    members: Indices = meter.indices[order[np.concatenate([[True], accuracies[order][1:] > best[:-1]])]]
+    members: Indices = meter.indices[first_front(accuracy(meter.states), meter.log_seconds)]
     return members
 
 
