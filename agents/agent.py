@@ -19,7 +19,7 @@ from anb_gym._types import FloatArray
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface, Rules
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
-from anb_gym.problems import AnyProblem, Request
+from anb_gym.problems import AnyProblem, MeasuredProblem, Request
 from anb_gym.space import SPACE, Choices, Indices
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Assignment:
             raise ValueError(f"arguments must be a dict, got {self.arguments!r}")
         object.__setattr__(self, "id", self.id.removeprefix(PREFIX) if isinstance(self.id, str) else self.id)
         object.__setattr__(self, "arguments", dict(self.arguments))
-        _ = self.problem, self.rules
+        if isinstance(self.problem, MeasuredProblem):
+            raise ValueError(f"id must be of an environment whose episodes do not measure first, got {self.id!r}")
+        _ = self.rules
 
     @cached_property
     def problem(self) -> AnyProblem:

@@ -81,8 +81,8 @@ def pretrained_path(metric: str, kind: str = "bound") -> Path:
     Raises:
         ValueError: As :func:`load_pretrained`.
     """
-    if metric in PROBE_AGENTS:
-        return FOLDER / f"{metric}.npz"
+    if metric.startswith(PROBE_AGENTS[0]):
+        return FOLDER / f"{choose(metric, PROBE_AGENTS, 'an agent that reads probes')}.npz"
     choose(kind, KINDS, "kind")
     known = {path.stem.removesuffix(f"-{kind}").replace("-", "/", 1) for path in FOLDER.glob(f"*-{kind}.npz")}
     name = choose_metric(metric, sorted({*known, *DEVICE_METRICS}), "metric")

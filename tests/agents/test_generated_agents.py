@@ -199,6 +199,8 @@ def test_the_command_designs_for_devices_and_measured_probes(
     assert measured[0]["throughput"] == pytest.approx(found[0]["metrics"]["generated/throughput"], rel=0.3)
     assert main(["design", "generated", "--probes", str(path), "--noise", "0"]) == 1
     assert "--noise must be positive" in capsys.readouterr().err
+    assert main(["design", "generated_without_fgpa", "--device", "cpu"]) == 1
+    assert "did you mean 'generated_without_fpga'?" in capsys.readouterr().err
     path.write_text("\n".join(["architecture,throughput", *rows[:-1]]) + "\n")
     assert main(["design", "generated", "--probes", str(path)]) != 0
     assert "must have the times of all 10 probes for an agent, 1 are missing" in capsys.readouterr().err
@@ -214,6 +216,7 @@ def test_the_command_designs_for_devices_and_measured_probes(
         ("policy_gradient", SCALAR, {}, {"group_size": 1}, "group_size must be"),
         ("policy_gradient", SCALAR, {}, {"blind": 1}, "blind must be true or false"),
         ("gflownet", VECTOR, {}, {}, "scalar"),
+        ("policy_gradient", "AccelNAS-Probe-v0", {}, {}, "whose episodes do not measure first"),
     ],
 )
 def test_what_does_not_suit_is_refused(
