@@ -27,4 +27,4 @@ if [[ ${CI:-} && $(id -u) == 0 ]] && ! command -v chromium >/dev/null && command
 fi
 
 bash scripts/check.sh
-.venv/bin/python -m pytest -n 2 "$@"
+.venv/bin/python -m pytest -n 2 --dist worksteal "$@"
