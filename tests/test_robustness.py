@@ -11,8 +11,18 @@ import pytest
 
 import anb_gym
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import Calibration, own_file, read_records, records, resolution_of, write_world_records
+from anb_gym.calibration import (
+    WORLDS_FILE,
+    Calibration,
+    own_file,
+    read_records,
+    records,
+    resolution_of,
+    write_world_records,
+)
 from anb_gym.calibration import lookup as lookups
+from anb_gym.calibration.measuring import checksums
+from anb_gym.rewards import make_reward
 from anb_gym.robustness import audit, bands, front_in_worlds, regret_in_worlds, resolution, write_resolutions
 from anb_gym.tasks import REFERENCE_TASKS, TASKS, get_task
 
@@ -51,6 +61,28 @@ def test_environments_in_a_world(recorded):
     assert anb_gym.make_problem(f"AccelNAS-{TASK}-v0").evaluate(best).regret[0] > 0.0
     with pytest.raises(ValueError, match="world must be an integer"):
         gym.make(f"anb_gym:AccelNAS-{TASK}-v0", world=-1)
+
+
+def test_worlds_that_ship_belong_to_the_tables_that_ship():
+    shipped = read_records(own_file(WORLDS_FILE))
+    tasks = list(dict.fromkeys(name.partition(" ")[0] for name in shipped))
+    assert list(shipped) == [f"{task} gp@{world}" for task in tasks for world in range(100)]
+    for name, record in shipped.items():
+        task, _, surrogate = name.partition(" ")
+        assert record["tables"] == checksums(make_reward("product", get_task(task)), surrogate)
+        assert record["calibration"]["certified"]
+
+
+def test_a_world_that_ships_has_its_optimum():
+    problem = anb_gym.make_problem("AccelNAS-VCK190-v0", world=7)
+    assert problem.gauge.certified
+    best = anb_gym.Architecture.parse(problem.gauge.architecture)
+    assert problem.evaluate(best).reward == 1.0
+    assert problem.optimum.architecture == best
+    rng = np.random.default_rng(0)
+    near = np.where(rng.random((20_000, 28)) < 0.1, anb_gym.SPACE.sample(20_000, rng), best.choices)
+    assert problem.evaluate(near).reward.max() <= 1.0
+    assert abs(problem.evaluate(anb_gym.SPACE.sample(20_000, rng)).reward.mean()) < 0.01
 
 
 def test_recorded_optima_are_those_of_the_exact_front(recorded):
