@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer, positive
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
+from anb_gym.exact.dominance import staircase
 from anb_gym.hardware.costs import STARTS
 from anb_gym.hardware.probes import N_PROBES
 from anb_gym.space import SPACE, States
@@ -271,10 +272,7 @@ def ranked(accuracy: FloatArray, seconds: FloatArray, n: int) -> NDArray[np.int6
 
 def first_front(accuracy: FloatArray, seconds: FloatArray) -> NDArray[np.int64]:
     """Positions of those that no other is as good as, the fastest first, ``int64`` (k,)."""
-    order = np.lexsort((-accuracy, seconds))
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy[order])[:-1]])
-    front: NDArray[np.int64] = order[accuracy[order] > before]
-    return front
+    return staircase(-seconds, accuracy)
 
 
 def _levelled(logs: NDArray[np.float32]) -> NDArray[np.float32]:

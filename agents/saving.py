@@ -8,7 +8,6 @@ files that ship do without. A checkpoint is a saved agent whose training is not 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._files import Fields, parse_json, read_arrays, refusing, take_array, write_atomically
+from anb_gym._files import Fields, pack_arrays, parse_json, read_arrays, refusing, take_array, write_atomically
 from anb_gym.benchmark import Benchmark
 from anb_gym.problems import GeneratedProblem, ProblemSet
 from anb_gym.space import SPACE
@@ -119,10 +118,7 @@ def encode(agent: Agent, training: Training | None, *, name: str) -> bytes:
         "versions": _versions(agent),
     }
     manifest["checksum"] = checksum(manifest, arrays)
-    buffer = io.BytesIO()
-    content: dict[str, Any] = {"manifest": np.array(json.dumps(manifest)), **arrays}
-    np.savez_compressed(buffer, **content)
-    return buffer.getvalue()
+    return pack_arrays({"manifest": np.array(json.dumps(manifest)), **arrays})
 
 
 def check(agent: Agent, *, name: str) -> dict[str, Any]:

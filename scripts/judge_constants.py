@@ -51,12 +51,14 @@ def preference(device: TargetDevice, states: States) -> FloatArray:
 def bounded(device: TargetDevice, states: States) -> FloatArray:
     """Points of accuracy above the best under a bound, never positive, of ``-Constrained``; -inf where it is missed."""
     (_, ideal), (_, nadir) = device.extent
-    bounds = device.sign * (nadir + PLACES * (ideal - nadir))
-    members = device.front
-    first = np.searchsorted(device.sign * members.performance, bounds, side="left")
-    best = members.accuracy[np.minimum(first, len(members) - 1)]
-    meets = (device.sign * device.performance(states))[None] >= bounds[:, None]
-    return np.where(meets, device.accuracy(states)[None] - best[:, None], -np.inf)
+    bounds = nadir + PLACES * (ideal - nadir)
+    meets = device.sign * device.performance(states)[None] >= device.sign * bounds[:, None]
+    return np.where(meets, device.accuracy(states)[None] - device.best_under(bounds)[:, None], -np.inf)
+
+
+def coverage(device: TargetDevice, states: States) -> float:
+    """The share of the front's hypervolume, of ``-MO``."""
+    return device.coverage(device.accuracy(states), device.performance(states))
 
 
 SCORES: Final[dict[str, Scores]] = {"": product, "-Preference": preference, "-Constrained": bounded}
@@ -85,13 +87,9 @@ def rows(kind: str) -> Iterator[list[str]]:
         yield [f"`AccelNAS-Generated{name}-v0`", kind, *(said(name, values) for values in found.values())]
         if name == "-Preference":
             covered = [
-                [device.hypervolume(device.front_of(chosen_for[half][:k])) / device.hypervolume() for k in COUNTS]
-                for half in (0, 1)
-                for device in halves[half]
+                [coverage(device, chosen_for[half][:k]) for k in COUNTS] for half in (0, 1) for device in halves[half]
             ]
-            of_donors = [
-                d.hypervolume(d.front_of(donor)) / d.hypervolume() for d, donor in zip(devices, donors, strict=True)
-            ]
+            of_donors = [coverage(device, donor) for device, donor in zip(devices, donors, strict=True)]
             means = [*np.mean(covered, axis=0).tolist(), float(np.mean(of_donors))]
             yield ["`AccelNAS-Generated-MO-v0`", kind, *(f"{mean:.3f}" for mean in means)]
 

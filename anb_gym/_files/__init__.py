@@ -21,7 +21,7 @@ from anb_gym._lazy import submodules
 
 if TYPE_CHECKING:
     from anb_gym._files.archives import parse_archive, read_archive
-    from anb_gym._files.arrays import check_zip, parse_arrays, read_arrays, take_array
+    from anb_gym._files.arrays import check_zip, pack_arrays, parse_arrays, read_arrays, take_array
     from anb_gym._files.yaml_files import compose_yaml, read_yaml
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "create",
     "locked",
     "open_file",
+    "pack_arrays",
     "parse_archive",
     "parse_arrays",
     "parse_json",
@@ -55,7 +56,7 @@ __getattr__, __dir__ = submodules(
     __name__,
     names={
         "archives": ("parse_archive", "read_archive"),
-        "arrays": ("check_zip", "parse_arrays", "read_arrays", "take_array"),
+        "arrays": ("check_zip", "pack_arrays", "parse_arrays", "read_arrays", "take_array"),
         "yaml_files": ("compose_yaml", "read_yaml"),
     },
 )

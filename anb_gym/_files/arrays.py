@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._files.reading import BYTES_LIMIT, read_bytes, refusing
+
+
+def pack_arrays(arrays: Mapping[str, Any]) -> bytes:
+    """The ``.npz`` file that :func:`read_arrays` reads; the same bytes for the same arrays."""
+    buffer = io.BytesIO()
+    content: dict[str, Any] = dict(arrays)
+    np.savez_compressed(buffer, **content)
+    return buffer.getvalue()
 
 
 def read_arrays(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._files import Fields, parse_arrays, parse_json, read_bytes, refusing, take_array, write_atomically
+from anb_gym._files import (
+    Fields,
+    pack_arrays,
+    parse_arrays,
+    parse_json,
+    read_bytes,
+    refusing,
+    take_array,
+    write_atomically,
+)
 from anb_gym._types import FloatArray
 from anb_gym.exact.solver import Subproblem
 from anb_gym.space import N_BLOCKS, SPACE, Indices
@@ -41,22 +49,19 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Writes an ``.npz`` file; an interrupted write leaves the old file."""
         head = {"schema": _SCHEMA, "key": self.key, "nodes": self.nodes, "closed": self.closed}
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            head=np.array(json.dumps(head)),
-            staircase=self.staircase,
-            indices=self.indices,
-            stretches=np.array([(each.first, each.last) for each in self.subproblems], dtype=np.int64).reshape(-1, 2),
+        stretches = [(each.first, each.last) for each in self.subproblems]
+        lengths = [[len(mask) for mask in each.keep] for each in self.subproblems]
+        masks = [mask for each in self.subproblems for mask in each.keep]
+        arrays = {
+            "head": np.array(json.dumps(head)),
+            "staircase": self.staircase,
+            "indices": self.indices,
+            "stretches": np.array(stretches, dtype=np.int64).reshape(-1, 2),
             # Interrupted at its very end, a search has none left.
-            lengths=np.array([[len(mask) for mask in each.keep] for each in self.subproblems], dtype=np.int64).reshape(
-                -1, N_BLOCKS
-            ),
-            keep=np.concatenate(
-                [mask for each in self.subproblems for mask in each.keep] or [np.empty(0, dtype=np.bool_)]
-            ),
-        )
-        write_atomically(path, buffer.getvalue())
+            "lengths": np.array(lengths, dtype=np.int64).reshape(-1, N_BLOCKS),
+            "keep": np.concatenate(masks or [np.empty(0, dtype=np.bool_)]),
+        }
+        write_atomically(path, pack_arrays(arrays))
 
     @classmethod
     def load(cls, path: Path, key: dict[str, Any]) -> Checkpoint:

@@ -26,6 +26,23 @@ def non_dominated(objectives: FloatArray) -> NDArray[np.bool_]:
     return survivors
 
 
+def staircase(first: FloatArray, second: FloatArray) -> NDArray[np.int64]:
+    """Rows of the points that no other is as good as, of equal ones the earliest.
+
+    Args:
+        first: One objective, maximised, ``float64`` (n,).
+        second: The other, maximised, ``float64`` (n,).
+
+    Returns:
+        ``int64`` (k,), the first objective falling and the second rising.
+    """
+    order = np.lexsort((-second, -first))
+    values = second[order]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(values)[:-1]])
+    rows: NDArray[np.int64] = order[values > before]
+    return rows
+
+
 def escaping(points: FloatArray, front: FloatArray, tolerance: FloatArray) -> NDArray[np.bool_]:
     """Points that no member of a front is as good as, up to a tolerance.
 

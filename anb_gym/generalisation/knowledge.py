@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from anb_gym._files import read_arrays, refusing, take_array, write_atomically
+from anb_gym._files import pack_arrays, read_arrays, refusing, take_array, write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.agents.probe_policy import first_front
 from anb_gym.benchmark import Benchmark
@@ -148,11 +147,9 @@ class Knowledge:
         """
         path = self.folder / f"{method}-{self.name}.npz"
         if not path.exists():
-            buffer = io.BytesIO()
-            arrays: dict[str, Any] = dict(learn())
-            np.savez_compressed(buffer, **arrays)
+            data = pack_arrays(learn())
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, buffer.getvalue())
+            write_atomically(path, data)
         return {name: array.astype(np.float64) for name, array in read_arrays(path, KnowledgeError).items()}
 
     def _of_row(self, row: int) -> Callable[[States], FloatArray]:
@@ -204,10 +201,9 @@ def load_knowledge(kind: str, leave_out: str | None, folder: Path) -> Knowledge:
                 raise ValueError(f"it must have {N_FRONTS} fronts, got {len(fronts)}; remove it to solve them anew")
     else:
         fronts = _solve(cells[:N_FRONTS])
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, indices=np.concatenate(fronts), ends=np.cumsum([len(front) for front in fronts]))
+        ends = np.cumsum([len(front) for front in fronts])
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, pack_arrays({"indices": np.concatenate(fronts), "ends": ends}))
     return Knowledge(kind, leave_out, cells, hosts, tuple(fronts), folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._files import parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
+from anb_gym._files import pack_arrays, parse_arrays, read_bytes, read_object, refusing, take_array, write_atomically
 from anb_gym.space import Indices
 from anb_gym.surrogates.store import shipped_checksum
 
@@ -83,15 +82,13 @@ def write_fronts(path: Path, fronts: Mapping[int, Indices], surrogate: str, note
         surrogate: Of accuracy.
         notes: What the manifest says beside, JSON-ready.
     """
-    buffer = io.BytesIO()
-    sizes = np.array([len(front) for front in fronts.values()])
-    np.savez_compressed(
-        buffer,
-        seeds=np.array(list(fronts)),
-        sizes=sizes,
-        indices=np.concatenate([*fronts.values(), []]).astype(np.int64),
+    data = pack_arrays(
+        {
+            "seeds": np.array(list(fronts)),
+            "sizes": np.array([len(front) for front in fronts.values()]),
+            "indices": np.concatenate([*fronts.values(), []]).astype(np.int64),
+        }
     )
-    data = buffer.getvalue()
     manifest = {
         "schema": SCHEMA,
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.changes import one_block_changes
+from anb_gym.exact.dominance import staircase
 from anb_gym.space import SPACE, States
 
 
@@ -26,7 +26,7 @@ def local_front(values: Callable[[States], FloatArray], states: States, known: F
     front = known
     explored: set[int] = set()
     while True:
-        best = _staircase(front)
+        best = staircase(front[:, 0], front[:, 1])
         states, front = states[best], front[best]
         indices = SPACE.states_to_index(states)
         fresh = np.array([index not in explored for index in indices.tolist()])
@@ -38,15 +38,6 @@ def local_front(values: Callable[[States], FloatArray], states: States, known: F
         # Only what the front does not dominate is kept: most changes are worse.
         worth = found[:, 1] > _best_at(front, found[:, 0])
         states, front = np.concatenate([states, changed[worth]]), np.concatenate([front, found[worth]])
-
-
-def _staircase(values: FloatArray) -> NDArray[np.int64]:
-    """Rows of the non-dominated points, both objectives maximised, the first falling."""
-    order = np.lexsort((-values[:, 1], -values[:, 0]))
-    second = values[order, 1]
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(second)[:-1]])
-    rows: NDArray[np.int64] = order[second > before]
-    return rows
 
 
 def _best_at(front: FloatArray, first: FloatArray) -> FloatArray:

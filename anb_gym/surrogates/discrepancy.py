@@ -13,7 +13,6 @@ discrepancy of the two (Kennedy and O'Hagan 2000, https://doi.org/10.1093/biomet
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -85,18 +84,16 @@ def save_discrepancy(discrepancy: Discrepancy, path: Path, tables: str) -> None:
         path: The file.
         tables: SHA-256 of the file of its mean's tables.
     """
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        schema=np.array(SCHEMA),
-        tables=np.array(tables),
-        slope=np.array(discrepancy.slope),
-        slopes=discrepancy.slopes,
-        constants=discrepancy.constants,
-        terms=discrepancy.terms,
-        spread=np.array(discrepancy.spread),
-    )
-    write_atomically(path, buffer.getvalue())
+    arrays = {
+        "schema": np.array(SCHEMA),
+        "tables": np.array(tables),
+        "slope": np.array(discrepancy.slope),
+        "slopes": discrepancy.slopes,
+        "constants": discrepancy.constants,
+        "terms": discrepancy.terms,
+        "spread": np.array(discrepancy.spread),
+    }
+    write_atomically(path, _files.pack_arrays(arrays))
 
 
 def load_discrepancy(path: Path, tables: str, error: type[Exception]) -> Discrepancy:

@@ -16,7 +16,6 @@ ships as tables, so what follows it is made from X, N and the kernel.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -161,8 +160,7 @@ def save_posterior(posterior: Posterior, path: Path, tables: str) -> None:
         path: The file.
         tables: SHA-256 of the file of its mean's tables.
     """
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {
+    arrays = {
         "schema": np.array(SCHEMA),
         "tables": np.array(tables),
         "index": SPACE.states_to_index(posterior.states),
@@ -171,8 +169,7 @@ def save_posterior(posterior: Posterior, path: Path, tables: str) -> None:
         "scale": np.array(posterior.scale),
         **{f"factor_{block}": factor for block, factor in enumerate(posterior.factors)},
     }
-    np.savez_compressed(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, _files.pack_arrays(arrays))
 
 
 def load_posterior(path: Path, tables: str, error: type[Exception]) -> Posterior:

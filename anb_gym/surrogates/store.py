@@ -16,7 +16,6 @@ most 1e-14, relatively (:data:`ACROSS_KERNELS`).
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -157,10 +156,7 @@ class Surrogate:
 
 def save(surrogate: Surrogate, path: Path) -> None:
     """Writes ``path`` (``.npz``) and its manifest (``.json``); an interrupted write leaves the old files."""
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {**_encode("mean", surrogate.mean), **_encode("log_std", surrogate.log_std)}
-    np.savez_compressed(buffer, **arrays)
-    data = buffer.getvalue()
+    data = _files.pack_arrays({**_encode("mean", surrogate.mean), **_encode("log_std", surrogate.log_std)})
     manifest = {
         "schema": SCHEMA,
         **surrogate.manifest,
