@@ -89,7 +89,7 @@ class Benchmark:
         """Scores architectures.
 
         Args:
-            archs: An :class:`~anb_gym.Architecture`, its string or its index, a sequence of
+            archs: An :class:`~anb_gym.Architecture`, its string, its index or its dict, a sequence of
                 these, or choices of shape (n, 28).
             metrics: Names of the metrics, by default all. A device alone, such as ``"vck190"``,
                 is its throughput, or the one metric that it has.

@@ -3,7 +3,7 @@
 An architecture is seven blocks in sequence; each block chooses an expansion
 factor, a depthwise kernel size, a number of layers and whether it uses
 squeeze-and-excitation (Tan et al. 2019, https://arxiv.org/abs/1807.11626).
-The same architecture can be written in five ways, all bijective:
+The same architecture can be written in six ways, all bijective:
 
 ================  ===========================  ==============================
 form              type                         used by
@@ -13,6 +13,7 @@ choices           ``int8``, shape ``(n, 28)``  environments, controllers
 block states      ``int64``, shape ``(n, 7)``  surrogate tables, exact search
 index             ``int64``, shape ``(n,)``    storage, enumeration
 string            ``"e1k3l1s1-..."``           logs, command line
+options           ``{"block0_e": 1, ...}``     the dataset, ConfigSpace, Optuna, Nevergrad
 ================  ===========================  ==============================
 """
 
@@ -21,14 +22,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from itertools import product
+from numbers import Real
 from reprlib import repr as shorten
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym._errors import shown
+from anb_gym._extras import require
 
 Choices: TypeAlias = NDArray[np.int8]
 States: TypeAlias = NDArray[np.int64]
@@ -44,7 +49,7 @@ SQUEEZE_EXCITATION: Final = (False, True)
 CHOICE_NAMES: Final = ("e", "k", "l", "se")
 
 #: What :meth:`SearchSpace.as_states` takes.
-_FORMS: Final = "an Architecture, its string or its index, a list of these, or choices of shape (n, 28)"
+_FORMS: Final = "an Architecture, its string, index or dict, a list of these, or choices of shape (n, 28)"
 #: An index with more digits is not in the space.
 _DIGITS: Final = 20
 #: Architectures whose distances are counted at once.
@@ -59,6 +64,11 @@ def _options(block: int) -> tuple[tuple[int, ...], ...]:
 
 #: Per block, the state of each combination of options; squeeze-excitation runs fastest.
 _STATES: Final = tuple({o: state for state, o in enumerate(product(*_options(b)))} for b in range(N_BLOCKS))
+
+#: The options of the 28 choices by their names in the dataset, in the order of the choice vector.
+OPTIONS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {f"block{b}_{name}": o for b in range(N_BLOCKS) for name, o in zip(CHOICE_NAMES, _options(b), strict=True)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +108,7 @@ class Architecture:
                 )
             for block, v in enumerate(values):
                 options = _options(block)[i]
-                if v not in options:
-                    raise ValueError(f"{field.name}[{block}] must be one of {options}, got {v!r}")
+                _check_option(v, options, f"{field.name}[{block}]")
             cast = bool if field.name == "se" else int
             object.__setattr__(self, field.name, tuple(cast(v) for v in values))
 
@@ -147,18 +156,22 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Reads the dataset's form.
+        """Reads the dataset's form, such as a configuration of ConfigSpace or the parameters of an Optuna trial.
 
         Raises:
-            ValueError: It is not a mapping, a key is missing or unknown, or a value is not an option.
+            ValueError: It is not a mapping, a key is missing or unknown, or a value is not an option; the message names
+                the nearest that is.
         """
         if not isinstance(values, Mapping):
             raise ValueError(f"values must be a mapping with the keys block{{0..6}}_{{e,k,l,se}}, got {shown(values)}")
-        expected = [f"block{b}_{name}" for b in range(N_BLOCKS) for name in CHOICE_NAMES]
-        if missing := [key for key in expected if key not in values]:
-            raise ValueError(f"values lacks the keys {missing}; expected block{{0..6}}_{{e,k,l,se}}")
-        if unknown := [key for key in values if key not in expected]:
-            raise ValueError(f"values has the unknown keys {unknown}; expected block{{0..6}}_{{e,k,l,se}}")
+        if unknown := [key for key in values if key not in OPTIONS]:
+            near = get_close_matches(str(unknown[0]), OPTIONS, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"values has the unknown keys {shown(unknown)}; expected block{{0..6}}_{{e,k,l,se}}{hint}")
+        if missing := [key for key in OPTIONS if key not in values]:
+            raise ValueError(f"values lacks the keys {shown(missing)}; expected block{{0..6}}_{{e,k,l,se}}")
+        for key, options in OPTIONS.items():
+            _check_option(values[key], options, key)
         columns = [tuple(values[f"block{b}_{name}"] for b in range(N_BLOCKS)) for name in CHOICE_NAMES]
         return cls(*columns)
 
@@ -178,6 +191,14 @@ class Architecture:
             raise ValueError(f"text must be 7 blocks such as 'e6k3l2s1' joined by '-', got {shown(text)}")
         values = [tuple(int(g) for g in m.groups()) for m in matches if m]
         return cls(*zip(*values, strict=True))
+
+
+def _check_option(value: Any, options: tuple[int, ...], name: str) -> None:
+    """Raises a ``ValueError`` that names the nearest option if a value is none."""
+    if value not in options:
+        number = isinstance(value, Real) and not isinstance(value, bool) and bool not in map(type, options)
+        near = f"; the nearest is {min(options, key=lambda o: abs(o - value))}" if number else ""
+        raise ValueError(f"{name} must be one of {options}, got {shown(value)}{near}")
 
 
 class SearchSpace:
@@ -284,12 +305,105 @@ class SearchSpace:
         result[np.arange(len(position)), position] = value
         return result
 
+    def to_dicts(self, choices: Any) -> list[dict[str, int | bool]]:
+        """The dataset's form of each of some architectures, choices (n, 28): see :meth:`Architecture.to_dict`."""
+        rows = self.validate_choices(choices).tolist()
+        return [{key: o[c] for (key, o), c in zip(OPTIONS.items(), row, strict=True)} for row in rows]
+
+    def from_dicts(self, dicts: Any) -> Choices:
+        """Choices of architectures in the dataset's form, back from other libraries.
+
+        Args:
+            dicts: A mapping, or n of them, with the keys of :data:`OPTIONS`: configurations of ConfigSpace,
+                ``trial.params`` of Optuna, ``candidate.value`` of Nevergrad, or dicts.
+
+        Returns:
+            Choices, ``int8`` (n, 28).
+
+        Raises:
+            ValueError: One is not a mapping, or not an architecture; the message names the nearest option.
+        """
+        rows = [dicts] if isinstance(dicts, Mapping) else list(dicts) if isinstance(dicts, Iterable) else dicts
+        if not isinstance(rows, list):
+            raise ValueError(f"dicts must be mappings with the keys block{{0..6}}_{{e,k,l,se}}, got {shown(dicts)}")
+        found = [Architecture.from_dict(row).choices for row in rows]
+        return np.array(found, dtype=np.int8).reshape(-1, self.n_choices)
+
+    def to_configspace(self, seed: int | None = None) -> Any:
+        """The space as one of ConfigSpace, for SMAC3, DEHB, Syne Tune and others.
+
+        Expansions, kernel sizes and numbers of layers are ordinal, squeeze-excitation is categorical; names are those
+        of :data:`OPTIONS`. A configuration is an architecture wherever architectures are taken, and
+        :meth:`from_dicts` reads many.
+
+        Args:
+            seed: Seed of its ``sample_configuration``; None for a random one.
+
+        Returns:
+            A ``ConfigSpace.ConfigurationSpace``.
+
+        Raises:
+            ModuleNotFoundError: ConfigSpace is not installed; the message names the pip command.
+
+        Example:
+            >>> space = SPACE.to_configspace(seed=0)
+            >>> Architecture.from_dict(space.sample_configuration()).choices.shape
+            (28,)
+        """
+        library = require("ConfigSpace", "bridges")
+        ordinal, categorical = library.OrdinalHyperparameter, library.CategoricalHyperparameter
+        kinds = {True: categorical, False: ordinal}
+        return library.ConfigurationSpace(
+            name="anb_gym", seed=seed, space=[kinds[key.endswith("se")](key, o) for key, o in OPTIONS.items()]
+        )
+
+    def to_optuna(self) -> dict[str, Any]:
+        """The space as distributions of Optuna by name, for ``study.ask`` or a sampler.
+
+        All are ``optuna.distributions.CategoricalDistribution``; names are those of :data:`OPTIONS`, which sort in the
+        order of the choice vector. ``trial.params`` is an architecture wherever architectures are taken.
+
+        Raises:
+            ModuleNotFoundError: Optuna is not installed; the message names the pip command.
+        """
+        categorical = require("optuna", "study").distributions.CategoricalDistribution
+        return {key: categorical(options) for key, options in OPTIONS.items()}
+
+    def suggest(self, trial: Any) -> Architecture:
+        """The architecture that a trial of Optuna suggests, for objectives of ``study.optimize``.
+
+        Args:
+            trial: An ``optuna.Trial``, or anything with its ``suggest_categorical``.
+
+        Raises:
+            ValueError: ``trial`` has no ``suggest_categorical``, or suggests what is not an option.
+        """
+        if not callable(getattr(trial, "suggest_categorical", None)):
+            raise ValueError(f"trial must be a trial of Optuna, got {shown(trial)}")
+        return Architecture.from_dict({key: trial.suggest_categorical(key, o) for key, o in OPTIONS.items()})
+
+    def to_nevergrad(self) -> Any:
+        """The space as a parametrization of Nevergrad, whose ``candidate.value`` is an architecture's dict.
+
+        Expansions, kernel sizes and numbers of layers are ordered (``TransitionChoice``), squeeze-excitation is not.
+
+        Returns:
+            A ``nevergrad.p.Dict``.
+
+        Raises:
+            ModuleNotFoundError: Nevergrad is not installed; the message names the pip command.
+        """
+        p = require("nevergrad", "bridges").p
+        kinds = {True: p.Choice, False: p.TransitionChoice}
+        return p.Dict(**{key: kinds[key.endswith("se")](options) for key, options in OPTIONS.items()})
+
     def as_states(self, architectures: Any, name: str = "architectures") -> States:
         """Block states of architectures in any form.
 
         Args:
-            architectures: An :class:`Architecture`, its string or its index, a sequence of these, or choices of shape
-                (n, 28). An index may be text as well, as a command line has it.
+            architectures: An :class:`Architecture`, its string, its index or its dict, which configurations of
+                ConfigSpace are too, a sequence of these, or choices of shape (n, 28). An index may be text as well, as
+                a command line has it.
             name: What errors call the argument.
 
         Returns:
@@ -300,9 +414,11 @@ class SearchSpace:
         """
         if isinstance(architectures, np.ndarray) and architectures.ndim < 2 and architectures.dtype.kind in "OU":
             architectures = architectures.tolist()
-        if isinstance(architectures, Architecture | str):
+        if isinstance(architectures, Architecture | str | Mapping):
             return self._one_state(architectures, name)
-        if isinstance(architectures, Sequence) and any(isinstance(a, Architecture | str) for a in architectures):
+        if isinstance(architectures, Sequence) and any(
+            isinstance(a, Architecture | str | Mapping) for a in architectures
+        ):
             return np.concatenate([self._one_state(a, f"{name}[{row}]") for row, a in enumerate(architectures)])
         try:
             array = np.asarray(architectures)
@@ -325,7 +441,12 @@ class SearchSpace:
         return self._index_to_states(index)
 
     def _one_state(self, architecture: Any, name: str) -> States:
-        """Block states ``int64`` (1, 7) of one architecture, its string or its index."""
+        """Block states ``int64`` (1, 7) of one architecture, its string, its index or its dict."""
+        if isinstance(architecture, Mapping):
+            try:
+                return Architecture.from_dict(architecture).states[None]
+            except ValueError as error:
+                raise ValueError(f"{name} must be an architecture: {error}") from None
         if isinstance(architecture, str):
             text = architecture.strip()
             if not re.fullmatch("-?[0-9]+", text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from anb_gym._errors import integer
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
-from anb_gym.space import SPACE, Choices
+from anb_gym.space import OPTIONS, SPACE, Choices
 from anb_gym.study.protocol import Brief
 
 from ._checks import require_objectives, told
 
 with needing("study"):
     import optuna
-    from optuna.distributions import BaseDistribution, CategoricalDistribution
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler, TPESampler
     from optuna.samplers._tpe.sampler import (
         _split_complete_trials_multi_objective,
@@ -33,9 +33,9 @@ _SIZES: Final = SPACE.cardinalities.astype(np.int64)
 #: A choice of each number of options.
 _FIRST: Final = np.unique(_SIZES, return_index=True)[1]
 #: Every choice is a categorical parameter; names sort in the order of the choice vector.
-_DISTRIBUTIONS: Final[dict[str, BaseDistribution]] = {
-    f"choice{i:02}": CategoricalDistribution(range(options)) for i, options in enumerate(_SIZES.tolist())
-}
+_DISTRIBUTIONS: Final[dict[str, BaseDistribution]] = SPACE.to_optuna()
+#: Of each parameter, the positions of its options.
+_POSITIONS: Final = [{option: i for i, option in enumerate(options)} for options in OPTIONS.values()]
 
 
 class OptunaController:
@@ -69,7 +69,7 @@ class OptunaController:
         self._trials = [self._study.ask(_DISTRIBUTIONS) for _ in range(n)]
         # Optuna copies its parameters at every access.
         parameters = [trial.params for trial in self._trials]
-        return np.array([[values[name] for name in _DISTRIBUTIONS] for values in parameters], dtype=np.int8)
+        return _choices([[values[name] for name in _DISTRIBUTIONS] for values in parameters])
 
     def tell(self, choices: Choices, objectives: FloatArray) -> None:
         """Finishes the trials.
@@ -109,7 +109,7 @@ class _ParzenEstimator(OptunaController):
             return super().ask(n)
         # The sampler remembers choices itself, so that Optuna need not note them down one by one, which takes longest.
         self._trials = [self._study.ask() for _ in range(n)]
-        return np.array([list(trial.relative_params.values()) for trial in self._trials], dtype=np.int8)
+        return _choices([list(trial.relative_params.values()) for trial in self._trials])
 
     def tell(self, choices: Choices, objectives: FloatArray) -> None:
         """Finishes the trials.
@@ -211,7 +211,7 @@ class _ChoicesTPESampler(TPESampler):
         bad = _Mixture(self._choices[~is_good], default_weights(n - n_good))
         candidates = good.sample(self._rng.rng, self._n_ei_candidates)
         best = candidates[(good.log_density(candidates) - bad.log_density(candidates)).argmax()]
-        return dict(zip(search_space, best.tolist(), strict=True))
+        return {name: options[i] for (name, options), i in zip(OPTIONS.items(), best.tolist(), strict=True)}
 
 
 class _Mixture:
@@ -257,6 +257,12 @@ class _Mixture:
         most = terms.max(axis=1, keepdims=True)
         log_density: FloatArray = np.log(np.exp(terms - most).sum(axis=1)) + most[:, 0]
         return log_density
+
+
+def _choices(rows: list[list[Any]]) -> Choices:
+    """Choices of the options of architectures in the order of the parameters, ``int8`` (n, 28)."""
+    found = [[at[option] for at, option in zip(_POSITIONS, row, strict=True)] for row in rows]
+    return np.array(found, dtype=np.int8)
 
 
 def _one_hot(choices: Choices, size: int) -> NDArray[np.float32]:

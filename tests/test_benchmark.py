@@ -13,7 +13,7 @@ from anb_gym.noise import DEVICE_CV
 
 CHOICES = SPACE.sample(5000, np.random.default_rng(0))
 INDEX = SPACE.to_index(CHOICES)
-FORMS = r"an Architecture, its string or its index, a list of these, or choices of shape \(n, 28\)"
+FORMS = r"an Architecture, its string, index or dict, a list of these, or choices of shape \(n, 28\)"
 BENCH = Benchmark()
 PAIR = ["accuracy", "vck190/throughput"]
 
@@ -190,7 +190,8 @@ def changed(column: int, value: int) -> np.ndarray:
         ([EFFICIENTNET_B0, -1], rf"archs\[1\] must be in 0..{SPACE.size - 1}, got -1"),
         ("9" * 5000, f"archs must be in 0..{SPACE.size - 1}, got '999"),
         (["0", "²"], rf"archs\[1\] must be {FORMS}, got '²': text must be 7 blocks"),
-        (EFFICIENTNET_B0.to_dict(), rf"archs must be {FORMS}, got object"),
+        ({"block0_e": 1}, r"archs must be an architecture: values lacks the keys \['block0_k', "),
+        ([{**EFFICIENTNET_B0.to_dict(), "block2_k": 4}], r"archs\[0\] .*block2_k must be one of \(3, 5\), got 4"),
     ],
 )
 def test_architectures_are_validated(archs: Any, message: str) -> None:
