@@ -1,4 +1,4 @@
-"""Controllers to compare with: random search, evolution, policy gradients, local search, pymoo's and Optuna's."""
+"""Controllers to compare with: random search, evolution, policy gradients, local search, Bayesian optimisation."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "moead": Baseline(f"{__name__}.pymoo_algorithms:MOEADController", fewest=2),
         "sms_emoa": Baseline(f"{__name__}.pymoo_algorithms:SMSEMOAController", fewest=2, most=5),
         "motpe": Baseline(f"{__name__}.optuna_samplers:MOTPE", fewest=2),
+        "bananas": Baseline(f"{__name__}.bananas:BANANAS", most=1),
+        "smac": Baseline(f"{__name__}.smac_forest:SMAC", most=1),
+        "botorch": Baseline(f"{__name__}.botorch_processes:BoTorch", most=4),
+        "parego": Baseline(f"{__name__}.botorch_processes:ParEGO", fewest=2),
         "archive_evolution": Baseline(f"{__name__}.archive_evolution:ArchiveEvolution", fewest=2),
     }
 )

@@ -33,9 +33,9 @@ class BANANAS:
     distribution with the ensemble's mean and deviation, and those with the largest values are proposed.
 
     The paper encodes cells as paths. This space has none: networks are chains, so an architecture is the one-hot code
-    of its 28 choices, 77 zeros and ones, without adjacencies. The ensemble of five, ten random architectures to start
-    with, ten proposals a turn, the mean absolute error as the loss and Adam with learning rate 0.01 are the paper's.
-    Its networks of ten layers of 20 units are made for 6,000-odd paths; here three layers of 64 are the default.
+    of its 28 choices, 77 zeros and ones, without adjacencies. Five networks of ten layers of 20 units, the mean
+    absolute error as the loss, Adam with learning rate 0.01, ten random architectures to start with and ten proposals a
+    turn are the paper's.
 
     Proposals depend on ``rng`` alone: torch's global generator is left alone, and torch works with one thread.
 
@@ -61,12 +61,12 @@ class BANANAS:
         batch_size: int = 10,
         n_startup: int = 10,
         n_predictors: int = 5,
-        n_layers: int = 3,
-        width: int = 64,
+        n_layers: int = 10,
+        width: int = 20,
         n_steps: int = 200,
         learning_rate: float = 0.01,
         n_parents: int = 10,
-        n_candidates: int = 500,
+        n_candidates: int = 100,
     ) -> None:
         require_objectives(brief, "bananas", 1, 1)
         self.batch_size = integer(batch_size, 1, "batch_size")

@@ -61,6 +61,7 @@ class _Bayesian:
         n_samples: int = 128,
         n_restarts: int = 5,
         n_raw_samples: int = 512,
+        n_steps: int = 50,
     ) -> None:
         require_objectives(brief, self._name, self._fewest, self._most)
         self.batch_size = integer(batch_size, 1, "batch_size")
@@ -68,10 +69,12 @@ class _Bayesian:
         self._n_samples = integer(n_samples, 1, "n_samples")
         self._n_restarts = integer(n_restarts, 1, "n_restarts")
         self._n_raw_samples = integer(n_raw_samples, self._n_restarts, "n_raw_samples")
+        self._n_steps = integer(n_steps, 1, "n_steps")
         self._brief = brief
         self._rng = rng
         self._choices: Choices = np.empty((0, SPACE.n_choices), dtype=np.int8)
         self._objectives: FloatArray = np.empty((0, brief.n_objectives))
+        self._parameters: list[dict[str, Tensor]] = []
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28)."""
@@ -105,6 +108,21 @@ class _Bayesian:
         """The acquisition function after evaluations, (n, 28) and (n, n_objectives)."""
         raise NotImplementedError
 
+    def _model(self, known: Tensor, values: Tensor) -> Any:
+        """A Gaussian process of each objective, whose hyperparameters go uphill from those of the last turn."""
+        models = [
+            MixedSingleTaskGP(known, column, _ALL, outcome_transform=Standardize(1)) for column in values.split(1, dim=1)
+        ]
+        for model, before in zip(models, self._parameters or [None] * len(models), strict=True):
+            if before is not None:
+                model.load_state_dict({**model.state_dict(), **before})
+            fit_gpytorch_mll(
+                ExactMarginalLogLikelihood(model.likelihood, model),
+                optimizer_kwargs={"options": {"maxiter": self._n_steps}},
+            )
+        self._parameters = [{name: value.detach().clone() for name, value in m.named_parameters()} for m in models]
+        return ModelListGP(*models) if len(models) > 1 else models[0]
+
     def _sampler(self) -> SobolQMCNormalSampler:
         return SobolQMCNormalSampler(torch.Size([self._n_samples]), seed=int(self._rng.integers(2**31)))
 
@@ -134,7 +152,7 @@ class BoTorch(_Bayesian):
 
     def _acquisition(self, known: Tensor, values: Tensor) -> AcquisitionFunction:
         common = {"X_baseline": known, "sampler": self._sampler(), "prune_baseline": True}
-        model = _fitted(known, values)
+        model = self._model(known, values)
         if self._brief.n_objectives == 1:
             return qLogNoisyExpectedImprovement(model, **common)
         return qLogNoisyExpectedHypervolumeImprovement(model, [_REFERENCE] * self._brief.n_objectives, **common)
@@ -153,22 +171,12 @@ class ParEGO(_Bayesian):
     def _acquisition(self, known: Tensor, values: Tensor) -> AcquisitionFunction:
         weights = torch.as_tensor(self._rng.dirichlet(np.ones(self._brief.n_objectives)))
         return qLogNoisyExpectedImprovement(
-            _fitted(known, values),
+            self._model(known, values),
             X_baseline=known,
             sampler=self._sampler(),
             objective=GenericMCObjective(get_chebyshev_scalarization(weights, values)),
             prune_baseline=True,
         )
-
-
-def _fitted(known: Tensor, values: Tensor) -> Any:
-    """A Gaussian process of each objective, fitted to evaluations by maximum likelihood."""
-    models = []
-    for column in values.split(1, dim=1):
-        model = MixedSingleTaskGP(known, column, _ALL, outcome_transform=Standardize(1))
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-        models.append(model)
-    return ModelListGP(*models) if len(models) > 1 else models[0]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from anb_gym.study.protocol import Brief
 
 from ._checks import require_objectives, told
 
-with needing("bayes"):
+with needing("smac"):
     from smac import HyperparameterOptimizationFacade as Facade
     from smac import Scenario
     from smac.runhistory import TrialInfo, TrialValue

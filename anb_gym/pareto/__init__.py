@@ -10,6 +10,7 @@ __all__ = [
     "Archive",
     "additive_epsilon",
     "archive_trace",
+    "as_pymoo",
     "attainment_surfaces",
     "front",
     "hypervolume",
@@ -17,4 +18,4 @@ __all__ = [
     "normalised_hypervolume",
 ]
 
-__getattr__, __dir__ = submodules(__name__, "pareto")
+__getattr__, __dir__ = submodules(__name__, "pareto", names={"pymoo_problem": ("as_pymoo",)})
