@@ -195,8 +195,8 @@ class Architecture:
 
 def _check_option(value: Any, options: tuple[int, ...], name: str) -> None:
     """Raises a ``ValueError`` that names the nearest option if a value is none."""
-    if value not in options:
-        number = isinstance(value, Real) and not isinstance(value, bool) and bool not in map(type, options)
+    if not (isinstance(value, Real | np.bool_) and value in options):
+        number = isinstance(value, Real) and value == value and bool not in map(type, (value, *options))
         near = f"; the nearest is {min(options, key=lambda o: abs(o - value))}" if number else ""
         raise ValueError(f"{name} must be one of {options}, got {shown(value)}{near}")
 

@@ -1,6 +1,7 @@
 """What holds for every baseline: it proposes valid architectures to the end of the budget, by its seed alone."""
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,38 @@ import pytest
 from anb_gym.baselines import BASELINES, make
 from anb_gym.study.protocol import Brief
 
+#: What some baselines need and may not be there: SMAC3 is built from its source, so that the tests go without it.
+NEEDED = {"smac": "smac", "botorch": "botorch", "parego": "botorch"}
+
+
+def _needing(name: str, *values: Any) -> Any:
+    """Parameters of a test that is skipped where a baseline's library is not installed."""
+    library = NEEDED.get(name)
+    missing = library is not None and find_spec(library) is None
+    return pytest.param(name, *values, marks=pytest.mark.skipif(missing, reason=f"{library} is not installed"))
+
+
 PAIRS = [(name, m) for name, baseline in BASELINES.items() for m in (1, 2, 3) if baseline.suits(m)]
-every_pair = pytest.mark.parametrize(("name", "m"), PAIRS, ids=[f"{name}-{m}" for name, m in PAIRS])
-every_name = pytest.mark.parametrize("name", list(BASELINES))
+every_pair = pytest.mark.parametrize(
+    ("name", "m"), [_needing(*pair) for pair in PAIRS], ids=[f"{name}-{m}" for name, m in PAIRS]
+)
+every_name = pytest.mark.parametrize("name", [_needing(name) for name in BASELINES])
 
 #: Not a multiple of any batch size, and beyond the first generation of all.
 BUDGET = 123
 #: Those without generations, which take longer.
-SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31}
+SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31, "bananas": 31, "smac": 13, "botorch": 13, "parego": 13}
+#: Settings that make them quick.
+QUICK: dict[str, dict[str, Any]] = {
+    "bananas": {"n_steps": 5},
+    "smac": {"n_challengers": 20},
+    "botorch": {"n_samples": 8, "n_steps": 3, "n_restarts": 1, "n_raw_samples": 20},
+    "parego": {"n_samples": 8, "n_steps": 3, "n_restarts": 1, "n_raw_samples": 20},
+}
 
 
 def _make(name: str, m: int, seed: int = 0, **settings: Any) -> Any:
-    return make(name, Brief(m, BUDGET), np.random.default_rng(seed), **settings)
+    return make(name, Brief(m, BUDGET), np.random.default_rng(seed), **(QUICK.get(name, {}) | settings))
 
 
 def _budget(name: str) -> int:
@@ -55,7 +76,7 @@ def test_proposals_depend_on_seed_and_scores_alone(name: str, m: int, toy: Any, 
 @every_pair
 def test_global_generators_are_left_alone(name: str, m: int, toy: Any, search: Any) -> None:
     before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr] # noqa: NPY002
-    search(_make(name, m), toy(m), 30)
+    search(_make(name, m), toy(m), min(30, _budget(name)))
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # type: ignore[index] # noqa: NPY002
 
 
@@ -69,7 +90,7 @@ def test_objectives_it_can_take(name: str) -> None:
                 _make(name, m)
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "random_search"])
+@pytest.mark.parametrize("name", [_needing(name) for name in BASELINES if name != "random_search"])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -100,6 +121,11 @@ def test_told_nonsense(name: str, wrong: Any, message: str) -> None:
         ("nsga2", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),
         ("moead", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),
         ("moead", {"neighbour_mating": 2}, "neighbour_mating must be a number of at least 0.0 and at most 1.0, got 2"),
+        ("bananas", {"n_predictors": 1}, "n_predictors must be an integer of at least 2, got 1"),
+        ("bananas", {"n_candidates": 5}, "n_candidates must be an integer of at least 10, got 5"),
+        _needing("botorch", {"n_startup": 1}, "n_startup must be an integer of at least 2, got 1"),
+        _needing("parego", {"n_steps": "many"}, "n_steps must be an integer of at least 1, got 'many'"),
+        _needing("smac", {"retrain_after": 0}, "retrain_after must be an integer of at least 1, got 0"),
         ("archive_evolution", {"n_random": "ten"}, "n_random must be an integer of at least 1, got 'ten'"),
         ("nsga2", {"populaton_size": 3}, "a setting of .*NSGA2Controller must be .* did you mean 'population_size'"),
         ("local_search", {"restarts": 3}, "LocalSearch has no settings, got 'restarts'"),
@@ -123,12 +149,18 @@ def test_bad_generator(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "module"),
-    [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch")],
+    ("name", "module", "extra"),
+    [
+        ("nsga2", "pymoo", "study"),
+        ("tpe", "optuna", "study"),
+        ("reinforce", "torch", "study"),
+        ("botorch", "botorch", "bayes"),
+        ("smac", "smac", "smac"),
+    ],
 )
-def test_missing_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra(name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, BASELINES[name].target.split(":")[0], raising=False)
     for loaded in {module, *(found for found in sys.modules if found.startswith(f"{module}."))}:
         monkeypatch.setitem(sys.modules, loaded, None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'anb_gym\[study\]'"):
+    with pytest.raises(ModuleNotFoundError, match=rf"pip install 'anb_gym\[{extra}\]'"):
         _make(name, _fewest(name))
