@@ -93,7 +93,8 @@ class BANANAS:
         with torch_threads(1):
             predictions = self._predictions(candidates)
         drawn = predictions.mean(axis=0) + predictions.std(axis=0) * self._rng.standard_normal(len(candidates))
-        return candidates[(-drawn).argsort(kind="stable")[:n]]
+        best: Choices = candidates[(-drawn).argsort(kind="stable")[:n]]
+        return best
 
     def tell(self, choices: Choices, objectives: FloatArray) -> None:
         """Takes note of evaluations.
@@ -125,7 +126,6 @@ class BANANAS:
 
         All networks are trained at once: a layer is one product of stacked matrices.
         """
-        size = (self._n_predictors, 1, 1)
         known, wanted = _one_hot(self._choices), _one_hot(candidates)
         centre, spread = self._scores.mean(), max(float(self._scores.std()), 1e-9)
         target = torch.as_tensor((self._scores - centre) / spread, dtype=torch.float32)
@@ -135,15 +135,16 @@ class BANANAS:
                 start = torch.rand(self._n_predictors, *shape, generator=self._generator) * 2 - 1
                 layers.append((start / fan_in**0.5).requires_grad_())
         optimiser = torch.optim.Adam(layers, lr=self._learning_rate)
-        inputs = known.expand(*size[:1], *known.shape)
+        inputs = known.expand(self._n_predictors, *known.shape)
         for _ in range(self._n_steps):
             optimiser.zero_grad()
             # The sum over networks, each of which has a mean of its own: their gradients do not mix.
             (_forward(layers, inputs) - target).abs().mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
-            found: FloatArray = _forward(layers, wanted.expand(*size[:1], *wanted.shape)).double().numpy()
-        return found * spread + centre
+            outputs = _forward(layers, wanted.expand(self._n_predictors, *wanted.shape)).double().numpy()
+        predictions: FloatArray = outputs * spread + centre
+        return predictions
 
 
 def _forward(layers: list[Tensor], inputs: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ with needing("bayes"), warnings.catch_warnings():
     import torch
     from botorch.acquisition import AcquisitionFunction
     from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.acquisition.multi_objective import logei
     from botorch.acquisition.objective import GenericMCObjective
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import MixedSingleTaskGP, ModelListGP
@@ -34,6 +34,10 @@ with needing("bayes"), warnings.catch_warnings():
     from torch import Tensor
 
     from anb_gym._torch import torch_threads
+
+# BoTorch would compile a part of it for this very processor at first use, where there is a compiler: results would
+# depend on the machine, and processes wait for each other.
+logei._load_attempted = True
 
 #: The reference point of hypervolumes: a tenth below the nadir, as where a study judges them.
 _REFERENCE: Final = -0.1
@@ -74,7 +78,7 @@ class _Bayesian:
         self._rng = rng
         self._choices: Choices = np.empty((0, SPACE.n_choices), dtype=np.int8)
         self._objectives: FloatArray = np.empty((0, brief.n_objectives))
-        self._parameters: list[dict[str, Tensor]] = []
+        self._parameters: list[dict[str, Tensor]] = [{}] * brief.n_objectives
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28)."""
@@ -111,11 +115,11 @@ class _Bayesian:
     def _model(self, known: Tensor, values: Tensor) -> Any:
         """A Gaussian process of each objective, whose hyperparameters go uphill from those of the last turn."""
         models = [
-            MixedSingleTaskGP(known, column, _ALL, outcome_transform=Standardize(1)) for column in values.split(1, dim=1)
+            MixedSingleTaskGP(known, values[:, [i]], _ALL, outcome_transform=Standardize(1))
+            for i in range(self._brief.n_objectives)
         ]
-        for model, before in zip(models, self._parameters or [None] * len(models), strict=True):
-            if before is not None:
-                model.load_state_dict({**model.state_dict(), **before})
+        for model, before in zip(models, self._parameters, strict=True):
+            model.load_state_dict({**model.state_dict(), **before})
             fit_gpytorch_mll(
                 ExactMarginalLogLikelihood(model.likelihood, model),
                 optimizer_kwargs={"options": {"maxiter": self._n_steps}},
@@ -155,7 +159,7 @@ class BoTorch(_Bayesian):
         model = self._model(known, values)
         if self._brief.n_objectives == 1:
             return qLogNoisyExpectedImprovement(model, **common)
-        return qLogNoisyExpectedHypervolumeImprovement(model, [_REFERENCE] * self._brief.n_objectives, **common)
+        return logei.qLogNoisyExpectedHypervolumeImprovement(model, [_REFERENCE] * self._brief.n_objectives, **common)
 
 
 class ParEGO(_Bayesian):

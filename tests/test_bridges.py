@@ -25,8 +25,8 @@ def test_options_are_those_of_the_choices() -> None:
 
 def test_dicts_are_architectures_everywhere() -> None:
     dicts = SPACE.to_dicts(CHOICES)
-    np.testing.assert_array_equal(SPACE.from_dicts(dicts), CHOICES)
-    np.testing.assert_array_equal(SPACE.from_dicts(tuple(dicts)[0]), CHOICES[:1])
+    np.testing.assert_array_equal(SPACE.from_dicts(tuple(dicts)), CHOICES)
+    np.testing.assert_array_equal(SPACE.from_dicts(dicts[0]), CHOICES[:1])
     np.testing.assert_array_equal(SPACE.as_states(dicts), SPACE.to_states(CHOICES))
     np.testing.assert_array_equal(SPACE.as_states([dicts[0], EFFICIENTNET_B0, 3])[0], SPACE.to_states(CHOICES)[0])
     assert SPACE.from_dicts([]).shape == (0, 28)

@@ -42,8 +42,8 @@ class Scored(Protocol):
 class ArchitectureProblem(_PymooProblem):  # type: ignore[misc] # pymoo has no types
     """The search for architectures, as pymoo sees it: 28 integers, objectives to be minimised.
 
-    Variable i is choice i, in ``0 .. SPACE.cardinalities[i] - 1``; objectives are rewards with the sign changed. A bound
-    whose violation is a cost is pymoo's one inequality constraint, met where it is at most 0.
+    Variable i is choice i, in ``0 .. SPACE.cardinalities[i] - 1``; objectives are rewards with the sign changed. A
+    bound whose violation is a cost is pymoo's one inequality constraint, met where it is at most 0.
 
     Attributes:
         problem: What is asked.
@@ -79,8 +79,8 @@ class ArchitectureProblem(_PymooProblem):  # type: ignore[misc] # pymoo has no t
         optimum = self.problem.optimum
         if optimum is None:
             return None
-        best = -self.problem.assess(SPACE.index_to_states(optimum.indices[:1])).reward.reshape(1, 1)
-        return best
+        best: FloatArray = self.problem.assess(SPACE.index_to_states(optimum.indices[:1])).reward
+        return -best.reshape(1, 1)
 
 
 def as_pymoo(problem: Any) -> ArchitectureProblem:
