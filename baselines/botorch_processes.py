@@ -150,6 +150,7 @@ class BoTorch(_Bayesian):
         n_samples: Samples of the posterior by which acquisition values are estimated, at least 1.
         n_restarts: Local searches for the largest acquisition value, at least 1.
         n_raw_samples: Random architectures, of which the best are where local searches start.
+        n_steps: Steps of L-BFGS by which a model's hyperparameters follow each turn, at least 1.
     """
 
     _name, _fewest, _most = "botorch", 1, 4

@@ -157,7 +157,8 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
 def _versions(study: StudyConfig) -> dict[str, str]:
     versions = {}
     agents = any(is_agent(load_class(entry.path)) for entry in study.controllers)
-    for package in (*_PACKAGES, *(_OF_AGENTS if agents else ())):
+    own = [package for entry in study.controllers for package in getattr(load_class(entry.path), "packages", ())]
+    for package in dict.fromkeys((*_PACKAGES, *(_OF_AGENTS if agents else ()), *own)):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
