@@ -393,7 +393,7 @@ class SearchSpace:
         Raises:
             ModuleNotFoundError: Nevergrad is not installed; the message names the pip command.
         """
-        p = require("nevergrad", "bridges").p
+        p = require("nevergrad", "nevergrad").p
         kinds = {True: p.Choice, False: p.TransitionChoice}
         return p.Dict(**{key: kinds[key.endswith("se")](options) for key, options in OPTIONS.items()})
 

@@ -93,7 +93,7 @@ def test_suggestions_of_optuna() -> None:
     ("make", "library", "extra"),
     [
         (SPACE.to_configspace, "ConfigSpace", "bridges"),
-        (SPACE.to_nevergrad, "nevergrad", "bridges"),
+        (SPACE.to_nevergrad, "nevergrad", "nevergrad"),
         (SPACE.to_optuna, "optuna", "study"),
     ],
 )

@@ -29,8 +29,8 @@ class Controller(Protocol):
     The runner asks for ``batch_size`` proposals at a time, or for fewer when less of the budget is left, evaluates
     them and tells all of them at once, in the same order. Objectives are always to be maximised; on tasks with one
     objective, random architectures have mean 0 and the optimum has 1; with several, the ideal of each is 1 and the
-    nadir 0. A controller is made as ``Class(brief, rng, **settings)`` and takes all its randomness from ``rng``. A class
-    may name, in ``packages``, distributions whose versions can change what it does; studies record those.
+    nadir 0. A controller is made as ``Class(brief, rng, **settings)`` and takes all its randomness from ``rng``. A
+    class may name, in ``packages``, distributions whose versions can change what it does; studies record those.
 
     Attributes:
         batch_size: How many evaluations it wants at a time.

@@ -1,4 +1,4 @@
-"""Blocks of docs/bridges.md that its readers run with libraries that tests have not, or that take long to import."""
+"""Blocks of docs/bridges.md on libraries that tests go without, run where somebody has installed them."""
 
 import re
 import warnings
