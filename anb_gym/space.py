@@ -344,11 +344,6 @@ class SearchSpace:
 
         Raises:
             ModuleNotFoundError: ConfigSpace is not installed; the message names the pip command.
-
-        Example:
-            >>> space = SPACE.to_configspace(seed=0)
-            >>> Architecture.from_dict(space.sample_configuration()).choices.shape
-            (28,)
         """
         library = require("ConfigSpace", "bridges")
         ordinal, categorical = library.OrdinalHyperparameter, library.CategoricalHyperparameter
