@@ -78,7 +78,6 @@ class _Bayesian:
         self._rng = rng
         self._choices: Choices = np.empty((0, SPACE.n_choices), dtype=np.int8)
         self._objectives: FloatArray = np.empty((0, brief.n_objectives))
-        self._parameters: list[dict[str, Tensor]] = [{}] * brief.n_objectives
 
     def ask(self, n: int) -> Choices:
         """Proposes ``n`` architectures, ``int8`` (n, 28)."""
@@ -113,18 +112,20 @@ class _Bayesian:
         raise NotImplementedError
 
     def _model(self, known: Tensor, values: Tensor) -> Any:
-        """A Gaussian process of each objective, whose hyperparameters go uphill from those of the last turn."""
+        """A Gaussian process of each objective, fitted anew.
+
+        Without a bound on steps, length scales run off to infinity for seconds, as they have no prior; begun where the
+        last turn ended, they never come back.
+        """
         models = [
             MixedSingleTaskGP(known, values[:, [i]], _ALL, outcome_transform=Standardize(1))
             for i in range(self._brief.n_objectives)
         ]
-        for model, before in zip(models, self._parameters, strict=True):
-            model.load_state_dict({**model.state_dict(), **before})
+        for model in models:
             fit_gpytorch_mll(
                 ExactMarginalLogLikelihood(model.likelihood, model),
                 optimizer_kwargs={"options": {"maxiter": self._n_steps}},
             )
-        self._parameters = [{name: value.detach().clone() for name, value in m.named_parameters()} for m in models]
         return ModelListGP(*models) if len(models) > 1 else models[0]
 
     def _sampler(self) -> SobolQMCNormalSampler:
@@ -150,7 +151,7 @@ class BoTorch(_Bayesian):
         n_samples: Samples of the posterior by which acquisition values are estimated, at least 1.
         n_restarts: Local searches for the largest acquisition value, at least 1.
         n_raw_samples: Random architectures, of which the best are where local searches start.
-        n_steps: Steps of L-BFGS by which a model's hyperparameters follow each turn, at least 1.
+        n_steps: Steps of L-BFGS that fit a model's hyperparameters, at most; at least 1.
     """
 
     _name, _fewest, _most = "botorch", 1, 4
