@@ -1,4 +1,4 @@
-"""Controllers to compare with: random search, evolution, policy gradients, local search, pymoo's and Optuna's."""
+"""Controllers to compare with: random and local search, evolution, policy gradients, Bayesian, pymoo's, Optuna's."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "reinforce": Baseline(f"{__name__}.reinforce:Reinforce", most=1),
         "local_search": Baseline(f"{__name__}.local_search:LocalSearch", most=1),
         "tpe": Baseline(f"{__name__}.optuna_samplers:TPE", most=1),
+        "block_gp": Baseline(f"{__name__}.block_gp:BlockGP", most=1),
         "nsga2": Baseline(f"{__name__}.pymoo_algorithms:NSGA2Controller", fewest=2),
         "moead": Baseline(f"{__name__}.pymoo_algorithms:MOEADController", fewest=2),
         "sms_emoa": Baseline(f"{__name__}.pymoo_algorithms:SMSEMOAController", fewest=2, most=5),

@@ -16,7 +16,7 @@ every_name = pytest.mark.parametrize("name", list(BASELINES))
 #: Not a multiple of any batch size, and beyond the first generation of all.
 BUDGET = 123
 #: Those without generations, which take longer.
-SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31}
+SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31, "block_gp": 12}
 
 
 def _make(name: str, m: int, seed: int = 0, **settings: Any) -> Any:
@@ -55,7 +55,7 @@ def test_proposals_depend_on_seed_and_scores_alone(name: str, m: int, toy: Any, 
 @every_pair
 def test_global_generators_are_left_alone(name: str, m: int, toy: Any, search: Any) -> None:
     before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr] # noqa: NPY002
-    search(_make(name, m), toy(m), 30)
+    search(_make(name, m), toy(m), min(30, _budget(name)))
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # type: ignore[index] # noqa: NPY002
 
 
@@ -96,6 +96,9 @@ def test_told_nonsense(name: str, wrong: Any, message: str) -> None:
         ("reinforce", {"learning_rate": -1}, "learning_rate must be a number of at least 0.0, got -1"),
         ("reinforce", {"baseline_decay": 1.5}, "baseline_decay must be a number .* at most 1.0, got 1.5"),
         ("reinforce", {"entropy_weight": float("nan")}, "entropy_weight must be a number of at least 0.0, got nan"),
+        ("block_gp", {"n_initial": 0}, "n_initial must be an integer of at least 1, got 0"),
+        ("block_gp", {"exploration": -0.1}, "exploration must be a number of at least 0.0, got -0.1"),
+        ("block_gp", {"nodes": 1e6}, "nodes must be an integer of at least 1, got 1000000.0"),
         ("tpe", {"n_ei_candidates": 0}, "n_ei_candidates must be an integer of at least 1, got 0"),
         ("nsga2", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),
         ("moead", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),
@@ -124,7 +127,7 @@ def test_bad_generator(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "module"),
-    [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch")],
+    [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch"), ("block_gp", "scipy")],
 )
 def test_missing_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, BASELINES[name].target.split(":")[0], raising=False)
