@@ -39,8 +39,10 @@ _N_CHOICES: Final = len(CHOICE_NAMES)
 _PARTS: Final = np.cumsum([_N_CHOICES, len(_ORDINAL), N_BLOCKS, 1, 1])
 #: The prior of the parameters' logarithms: means and standard deviations. The means are those that 500 random
 #: architectures of the CPU's task have under either family, and of two generated devices, which hardly differ.
-_MEANS: Final = np.log([0.2, 0.015, 0.085, 0.024, 0.17, 0.05, 0.65, 0.5, 0.6, 1.0, 1.4, 2.8, 2.2, 0.1, 0.01, 4e-4])
-_DEVIATIONS: Final = np.array([0.7] * (_N_CHOICES + len(_ORDINAL)) + [0.5] * N_BLOCKS + [0.7, 1.0, 2.0])
+_MEANS: Final = np.log([0.2, 0.015, 0.085, 0.024, 0.17, 0.05, 0.65, 0.5, 0.6, 1.0, 1.4, 2.8, 2.2, 0.1, 0.01, 1e-3])
+_DEVIATIONS: Final = np.array([0.7] * (_N_CHOICES + len(_ORDINAL)) + [0.5] * N_BLOCKS + [0.7, 1.0, 3.0])
+#: Deviations that parameters may be from the means.
+_BOUND: Final = 3.0
 #: Added to the noise variance, so that matrices stay regular within the bounds of the parameters.
 _JITTER: Final = 1e-6
 
@@ -97,16 +99,21 @@ def learn(parameters: FloatArray, states: States, labels: FloatArray, iterations
         iterations: At most so many iterations of L-BFGS.
     """
     hot = [np.eye(int(size))[states[:, block]] for block, size in enumerate(SPACE.block_sizes)]
+
+    def of_deviates(deviates: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = loss(_MEANS + _DEVIATIONS * deviates, states, labels, hot)
+        return value, gradient * _DEVIATIONS
+
+    # In units of the prior's deviations steps suit all parameters, that of the noise above all.
     found = minimize(
-        loss,
-        parameters,
-        args=(states, labels, hot),
+        of_deviates,
+        (parameters - _MEANS) / _DEVIATIONS,
         jac=True,
         method="L-BFGS-B",
-        bounds=list(zip(_MEANS - 3.0 * _DEVIATIONS, _MEANS + 3.0 * _DEVIATIONS, strict=True)),
+        bounds=[(-_BOUND, _BOUND)] * len(parameters),
         options={"maxiter": iterations},
     )
-    best: FloatArray = found.x
+    best: FloatArray = _MEANS + _DEVIATIONS * found.x
     return best
 
 

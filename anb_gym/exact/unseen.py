@@ -63,10 +63,11 @@ def best_unseen(tables: BlockTables, seen: Indices, near: States, *, nodes: int 
         best.climb(states)
     if not np.isfinite(best.value):
         raise ValueError(f"near must have a neighbour that is not seen, all of {len(seen)} are")
+    # Only what is better by more than rounding is looked for: where many are equal there would be no end.
     tolerance = float(TableObjectives([tables, tables], (True, True)).tolerance[0])
     parts, visited = [from_tables([tables])], 0
     while parts:
-        part = tighten(parts.pop(), np.array([best.value - tolerance]))
+        part = tighten(parts.pop(), np.array([best.value + tolerance]))
         if part.size == 0:
             continue
         part = part.restricted([np.ones(n, dtype=np.bool_) for n in part.sizes], np.argsort(part.sizes, kind="stable"))
@@ -118,7 +119,7 @@ def _enumerate(functions: Functions, best: _Best, tolerance: float, limit: int) 
     while stack.depth[0] >= 0:
         if (left := limit - int(stack.counters[0])) <= 0:
             return int(stack.counters[0]), False
-        thresholds: FloatArray = np.array([best.value - tolerance])
+        thresholds: FloatArray = np.array([best.value + tolerance])
         n = enumerate_above(*tables, thresholds, stack, found, min(left, _NODES_PER_CALL))
         if n:
             best.add(functions.to_states(found[:n].astype(np.int64)))
