@@ -127,7 +127,7 @@ def test_bad_generator(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "module"),
-    [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch"), ("block_gp", "scipy")],
+    [("nsga2", "pymoo"), ("tpe", "optuna"), ("reinforce", "torch")],
 )
 def test_missing_extra(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, BASELINES[name].target.split(":")[0], raising=False)
