@@ -3,12 +3,12 @@
 The options of a choice have orthogonal polynomials p_1, p_2, ... (mean 0 and mean square 1 over the options). They make
 the kernel of the choice, and the choices' kernels that of a block, with their interactions::
 
-    k_c = a_c * sum over degrees d of  r_c^(d-1) * p_d p_d^T          (r_c for expansion and layers alone)
+    k_c = a_bc * sum over degrees d of  r_c^(d-1) * p_d p_d^T         (r_c for expansion and layers alone)
     k_b = s_b * (product over the four choices of (1 + k_c) - 1)
     k   = v_0 + v_1 * (sum over blocks of k_b) + v_2 * (sum over pairs of blocks of k_b k_b')
 
 Every part has mean 0 over the states of each of its blocks, so that constant, blocks and pairs do not explain the same
-(Durrande et al. 2013, https://doi.org/10.1016/j.jmva.2012.08.016). With the variance of the labels' noise there are 16
+(Durrande et al. 2013, https://doi.org/10.1016/j.jmva.2012.08.016). With the variance of the labels' noise there are 40
 parameters (v_0 is fixed), which maximise the marginal likelihood times a log-normal prior, by which few evaluations
 change little.
 """
@@ -36,19 +36,21 @@ CONSTANT: Final = 10.0
 _ORDINAL: Final = (CHOICE_NAMES.index("e"), CHOICE_NAMES.index("l"))
 _N_CHOICES: Final = len(CHOICE_NAMES)
 #: Where the parts of the parameters end: a, r, s, v_1, v_2; the noise variance is last.
-_PARTS: Final = np.cumsum([_N_CHOICES, len(_ORDINAL), N_BLOCKS, 1, 1])
-#: The prior of the parameters' logarithms: means and standard deviations. The means are those that 500 random
-#: architectures of the CPU's task have under either family, and of two generated devices, which hardly differ.
-_MEANS: Final = np.log([0.2, 0.015, 0.085, 0.024, 0.17, 0.05, 0.65, 0.5, 0.6, 1.0, 1.4, 2.8, 2.2, 0.1, 0.01, 1e-3])
-_DEVIATIONS: Final = np.array([0.7] * (_N_CHOICES + len(_ORDINAL)) + [0.5] * N_BLOCKS + [0.7, 1.0, 3.0])
+_PARTS: Final = np.cumsum([N_BLOCKS * _N_CHOICES, len(_ORDINAL), N_BLOCKS, 1, 1])
+#: The prior of the parameters' logarithms: means and standard deviations. The means are about those that 500 random
+#: architectures of the CPU's task have under every family, and of two generated devices, which hardly differ.
+_MEANS: Final = np.log(
+    [0.2, 0.015, 0.085, 0.024] * N_BLOCKS + [0.17, 0.05, 0.65, 0.5, 0.6, 1.0, 1.4, 2.8, 2.2, 0.1, 0.01, 1e-3]
+)
+_DEVIATIONS: Final = np.array([0.7] * (N_BLOCKS * _N_CHOICES + len(_ORDINAL)) + [0.5] * N_BLOCKS + [0.7, 1.0, 3.0])
 #: Deviations that parameters may be from the means.
 _BOUND: Final = 3.0
 #: Added to the noise variance, so that matrices stay regular within the bounds of the parameters.
-_JITTER: Final = 1e-6
+_JITTER: Final = 1e-5
 
 
 def prior_mode() -> FloatArray:
-    """The mode of the prior: logarithms of the parameters, ``float64`` (16,)."""
+    """The mode of the prior: logarithms of the parameters, ``float64`` (40,)."""
     return _MEANS.copy()
 
 
@@ -59,7 +61,7 @@ def factors(parameters: FloatArray) -> tuple[FloatArray, ...]:
     for block in range(N_BLOCKS):
         columns = []
         for choice, polynomials in enumerate(_POLYNOMIALS[block]):
-            scale = np.sqrt(a[choice] * r[choice] ** np.arange(polynomials.shape[1]))
+            scale = np.sqrt(a[block, choice] * r[choice] ** np.arange(polynomials.shape[1]))
             columns.append(np.column_stack([np.ones(len(polynomials)), polynomials * scale]))
         # The first column is the product of the constants.
         found.append(np.sqrt(s[block]) * reduce(np.kron, columns)[:, 1:])
@@ -121,7 +123,7 @@ def loss(parameters: FloatArray, states: States, labels: FloatArray, hot: list[F
     """Negative logarithm of marginal likelihood times prior, and its gradient.
 
     Args:
-        parameters: Logarithms of the parameters, ``float64`` (16,).
+        parameters: Logarithms of the parameters, ``float64`` (40,).
         states: Block states, ``int64`` (n, 7).
         labels: ``float64`` (n,).
         hot: For every block, which state each row has, ``float64`` (n, states), ones and zeros.
@@ -141,20 +143,22 @@ def loss(parameters: FloatArray, states: States, labels: FloatArray, hot: list[F
     gradient[-3] = first * np.vdot(outer, sums)
     gradient[-2] = second * np.vdot(outer, pairs)
     gradient[-1] = np.exp(parameters[-1]) * np.trace(outer)
-    slopes = {size: _slopes(parameters, products) for size, products in _PRODUCTS.items()}
     for block, (matrix, rows) in enumerate(zip(matrices, hot, strict=True)):
         by_kernel = np.exp(parameters[_PARTS[1] + block]) * (
             rows.T @ (outer * (first + second * (sums - matrix))) @ rows
         )
-        unscaled, by = slopes[len(by_kernel)]
+        unscaled, by = _slopes(parameters, block)
         gradient[_PARTS[1] + block] = np.vdot(by_kernel, unscaled)
-        gradient[: _PARTS[1]] += np.tensordot(by, by_kernel)
+        of_choices = np.tensordot(by, by_kernel)
+        gradient[block * _N_CHOICES : (block + 1) * _N_CHOICES] = of_choices[:_N_CHOICES]
+        gradient[_PARTS[0] : _PARTS[1]] += of_choices[_N_CHOICES:]
     return float(value), gradient + deviates / _DEVIATIONS
 
 
 def _unpack(parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The parameters a and r of the four choices, and s of the blocks."""
+    """Parameters a, ``float64`` (7, 4), r of the four choices, (4,), and s of the blocks, (7,)."""
     a, ordinal, s, *_ = np.split(np.exp(parameters), _PARTS)
+    a = a.reshape(N_BLOCKS, _N_CHOICES)
     r = np.ones(_N_CHOICES)
     r[list(_ORDINAL)] = ordinal
     return a, r, s
@@ -172,21 +176,21 @@ def _sums(parameters: FloatArray, states: States) -> tuple[list[FloatArray], Flo
     return matrices, sums, pairs
 
 
-def _slopes(parameters: FloatArray, products: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Kernels k_b / s_b of blocks with the same options, and their derivatives by the logarithms of a and r.
+def _slopes(parameters: FloatArray, block: int) -> tuple[FloatArray, FloatArray]:
+    """Kernel k_b / s_b of a block, and its derivatives by the logarithms of a of its choices, and of r.
 
     Args:
         parameters: Logarithms of the parameters.
-        products: For every choice p_d p_d^T of all degrees d between states of the block.
+        block: The block.
 
     Returns:
         ``float64`` (states, states) and (6, states, states).
     """
     a, r, _ = _unpack(parameters)
     one_more, slopes, curves = [], [], []
-    for choice, of_degrees in enumerate(products):
+    for choice, of_degrees in enumerate(_PRODUCTS[int(SPACE.block_sizes[block])]):
         degrees = np.arange(len(of_degrees))
-        weights = a[choice] * r[choice] ** degrees
+        weights = a[block, choice] * r[choice] ** degrees
         slopes.append(np.tensordot(weights, of_degrees, axes=1))
         one_more.append(1.0 + slopes[-1])
         curves.append(np.tensordot(weights * degrees, of_degrees, axes=1))

@@ -54,7 +54,7 @@ def test_kernels_of_blocks_are_products_over_choices() -> None:
     """Plus 1, relative to equal states, they factor over the choices that differ."""
     parameters = _parameters()
     for b, factor in enumerate(kernel.factors(parameters)):
-        row = 1.0 + (factor @ factor.T)[0] / np.exp(parameters[6 + b])
+        row = 1.0 + (factor @ factor.T)[0] / np.exp(parameters[30 + b])
         ratios = row.reshape(3, 2, -1, 2) / row[0]
         product = ratios[:, :1, :1, :1] * ratios[:1, :, :1, :1] * ratios[:1, :1, :, :1] * ratios[:1, :1, :1, :]
         np.testing.assert_allclose(ratios, product, rtol=1e-10)
