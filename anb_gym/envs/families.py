@@ -234,6 +234,16 @@ _FAMILIES: Final = {
             problem="anb_gym.envs.probe:make_problem",
         ),
         Family(
+            "two_fidelity",
+            "Two fidelities",
+            _ids.TWO_FIDELITY,
+            env="anb_gym.envs.two_fidelity:TwoFidelityEnv",
+            vector_env="anb_gym.envs.two_fidelity:TwoFidelityVectorEnv",
+            problem="anb_gym.envs.two_fidelity:make_problem",
+            threshold=REWARD_THRESHOLD,
+            searched=True,
+        ),
+        Family(
             "edit",
             "Editing an architecture",
             _ids.FORMS["edit"],
