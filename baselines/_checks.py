@@ -28,6 +28,16 @@ def require_objectives(brief: Brief, controller: str, fewest: int, most: int | N
         raise ValueError(f"n_objectives of the problem must be at most {most} for {controller}, got {n}")
 
 
+def require_fidelities(brief: Brief, controller: str) -> None:
+    """Raises a ``ValueError`` if a problem has not several fidelities and one objective, for as many hours as given."""
+    require_objectives(brief, controller, 1, 1)
+    if len(brief.fidelities) < 2 or brief.hours is None:
+        found = ", ".join(fidelity.name for fidelity in brief.fidelities) or "one"
+        raise ValueError(
+            f"fidelities of the problem must be several, and its hours limited, for {controller}, got {found}"
+        )
+
+
 def told(choices: Any, objectives: Any, brief: Brief) -> FloatArray:
     """Returns what a controller was told as ``float64`` (n, n_objectives).
 

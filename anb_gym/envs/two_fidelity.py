@@ -176,9 +176,7 @@ def make_problem(
         of, family = TASKS[choose(task, TASKS, "task")], Benchmark(surrogate, world).surrogate
     proxy = Problem(of, make_reward(reward, of, target, weights), surrogate=family)
     judged = under_reference(of)
-    return TwoFidelityProblem(
-        judged, make_reward(reward, judged, target, weights), surrogate=family, proxy=proxy
-    )
+    return TwoFidelityProblem(judged, make_reward(reward, judged, target, weights), surrogate=family, proxy=proxy)
 
 
 def _checked(hours: Any) -> float:

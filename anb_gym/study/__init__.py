@@ -10,7 +10,7 @@ submission is a list of evaluated architectures, which :func:`validate_run` reco
 from typing import TYPE_CHECKING
 
 from anb_gym._lazy import submodules
-from anb_gym.study.protocol import Brief, Controller
+from anb_gym.study.protocol import Brief, Controller, Fidelity, FidelityController
 
 if TYPE_CHECKING:
     from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
@@ -23,6 +23,8 @@ __all__ = [
     "Brief",
     "Controller",
     "ControllerEntry",
+    "Fidelity",
+    "FidelityController",
     "Results",
     "ResultsError",
     "StudyConfig",

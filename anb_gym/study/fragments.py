@@ -27,9 +27,11 @@ import numpy as np
 
 from anb_gym._files import create, locked, read_object, remove_temporaries, write_atomically
 from anb_gym._types import FloatArray
+from anb_gym.problems import FIDELITIES
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
 from anb_gym.study.controllers import source_of
+from anb_gym.study.problems import has_fidelities
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, check_run, encode, pa, read, read_description
 from anb_gym.study.runs import Trajectory, recompute
 
@@ -167,6 +169,9 @@ def encode_run(run: Run, record: Trajectory) -> bytes:
         "seed": np.full(n, run.seed, dtype=np.uint64),
         "evaluation": np.arange(1, n + 1, dtype=np.int32),
         "index": record.index,
+        "fidelity": pa.array([None] * n if record.fidelity is None else record.fidelity.tolist(), pa.string()).cast(
+            SCHEMA.field("fidelity").type
+        ),
         "told": pa.nulls(n, pa.float64()) if record.told is None else record.told,
         "reward": pa.nulls(n, pa.float64()) if record.reward is None else record.reward,
         "hours": record.hours,
@@ -218,7 +223,11 @@ def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
     if table["index"].null_count or not ((columns["index"] >= 0) & (columns["index"] < SPACE.size)).all():
         yield f"an index is not in 0..{SPACE.size - 1}"
         return
-    for name, values in recompute(run, columns["index"]).items():
+    fidelity, several = np.array(table["fidelity"].to_pylist(), dtype=object), has_fidelities(run.task)
+    if any(name not in (FIDELITIES if several else (None,)) for name in set(fidelity.tolist())):
+        yield "its column 'fidelity' is not of names of fidelities" if several else "its task has one fidelity only"
+        return
+    for name, values in recompute(run, columns["index"], fidelity if several else None).items():
         if values is None:
             if table[name].null_count < n:
                 yield f"it has the column {name!r}, which vector rewards do not have"

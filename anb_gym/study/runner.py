@@ -15,6 +15,7 @@ from anb_gym._extras import require
 from anb_gym._files import InUseError
 from anb_gym._workers import check_workers
 from anb_gym.benchmark import Benchmark
+from anb_gym.problems import TwoFidelityProblem
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.controllers import is_agent, load_class
 from anb_gym.study.fragments import Folder
@@ -123,6 +124,8 @@ def describe(study: StudyConfig) -> dict[str, Any]:
     for bench, metrics in [
         (Benchmark(), ("train_time",)),  # the cost of all tasks
         *((problem.benchmark, problem.metrics) for problem in problems.values()),
+        *((p.proxy.benchmark, p.proxy.metrics) for p in problems.values() if isinstance(p, TwoFidelityProblem)),
+        *((Benchmark(), ("train_time/reference",)) for p in problems.values() if isinstance(p, TwoFidelityProblem)),
     ]:
         surrogates.setdefault(bench.surrogate, {}).update({name: bench.load(name).checksum for name in metrics})
     return {

@@ -98,9 +98,7 @@ class Measuring(Purposes):
         observations[:, [N_OPTION_CELLS, _LEFT]] = 1.0
         return observations
 
-    def advance(
-        self, step: int, builds: Measurements, observations: NDArray[Any], actions: Actions
-    ) -> FloatArray:
+    def advance(self, step: int, builds: Measurements, observations: NDArray[Any], actions: Actions) -> FloatArray:
         """As of :class:`Purposes`: minus the price of those that have measured now."""
         if step == 0:
             builds.purpose[:] = np.where(builds.measured == self.budget, SUBMIT, self.decided(actions))

@@ -10,6 +10,7 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
+from anb_gym.problems import TwoFidelityProblem
 from anb_gym.rewards import Bounded, Constrained
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
@@ -54,6 +55,7 @@ class TaskAnalysis:
             # Random architectures break the bound, so the unit of a constrained reward's regret is much larger.
             among = " of what meets it" if isinstance(self.judge.problem.reward, Bounded) else ""
             kind = f"{kind} under a bound{among}"
+        kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
         return f"{kind} with noise" if self.judge.noise else kind
 
     @property
@@ -137,8 +139,12 @@ def analyse(
 
 
 def analyse_task(name: str, rows: Any, judge: Judge, budgets: Sequence[int] = BUDGETS) -> TaskAnalysis:
-    """Measures all runs of one task, see :func:`anb_gym.study.analysis.anytime.anytime`."""
+    """Measures all runs of one task, see :func:`anb_gym.study.analysis.anytime.anytime`.
+
+    With two fidelities runs are compared at their end: a number of evaluations says nothing of what they cost.
+    """
     longest = int(rows["evaluation"].max())
+    budgets = () if isinstance(judge.problem, TwoFidelityProblem) else budgets
     budgets = sorted({budget for budget in budgets if budget < longest} | {longest})
     curves = {measure: anytime(rows, judge, measure) for measure in measures(judge)}
     verdicts = {family: anytime(rows, judge, measures(judge)[0], family, budgets) for family in judge.families}
