@@ -33,9 +33,7 @@ def require_fidelities(brief: Brief, controller: str) -> None:
     require_objectives(brief, controller, 1, 1)
     if len(brief.fidelities) < 2 or brief.hours is None:
         found = ", ".join(fidelity.name for fidelity in brief.fidelities) or "one"
-        raise ValueError(
-            f"fidelities of the problem must be several, and its hours limited, for {controller}, got {found}"
-        )
+        raise ValueError(f"fidelities of the problem must be several, in limited hours, for {controller}, got {found}")
 
 
 def told(choices: Any, objectives: Any, brief: Brief) -> FloatArray:

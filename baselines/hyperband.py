@@ -38,6 +38,11 @@ class Hyperband:
         costs = [fidelity.hours for fidelity in brief.fidelities]
         self._eta = costs[-1] / costs[-2] if eta is None else number("eta", eta, 2.0)
         self._brackets = cycle(self._order(len(costs)))
+        #: The present rung: its fidelity, what is to be evaluated, and what was.
+        self._at = 0
+        self._left: Choices
+        self._done: list[Choices]
+        self._values: list[FloatArray]
         self._begin()
 
     @staticmethod
@@ -83,8 +88,7 @@ class Hyperband:
 
     def _enter(self, at: int, rung: Choices) -> None:
         self._at, self._left = at, rung
-        self._done: list[Choices] = []
-        self._values: list[FloatArray] = []
+        self._done, self._values = [], []
 
 
 class SuccessiveHalving(Hyperband):

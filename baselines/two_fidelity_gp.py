@@ -126,7 +126,8 @@ class TwoFidelityGP:
             if not len(rows):
                 break
             places[rows], values[rows] = neighbours[rows, best[rows]], found[rows, best[rows]]
-        return places[values.argmax()]
+        found_best: Choices = places[values.argmax()]
+        return found_best
 
 
 def _equal(one: Choices, two: Choices) -> FloatArray:

@@ -78,6 +78,11 @@ def has_fidelities(task: TaskEntry) -> bool:
     return isinstance(problem_of(task.id, task.arguments), TwoFidelityProblem)
 
 
+def noisy_by_default(problem: Problem) -> bool:
+    """Whether controllers are told noisy measurements where nobody says: what is bought is one training."""
+    return isinstance(problem, TwoFidelityProblem)
+
+
 def check_reward(reward: Any) -> None:
     """Raises if a reward is to be found in a module: files that others wrote would say what code is run here."""
     name = reward.get("name") if isinstance(reward, Mapping) else reward

@@ -204,7 +204,7 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
     noise = noise_seed(run.task.noise, run.seed)
     if fidelity is not None:
-        return {"reward": problem.score(problem.measure(states)), **_recompute_at(problem, states, fidelity, noise)}
+        return {"reward": problem.score(problem.measure(states)), **told_at(problem, states, fidelity, noise)}
     told = reward = None
     if problem.n_objectives == 1:
         told = reward = problem.score(problem.measure(states)).ravel()
@@ -213,8 +213,15 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
     return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
 
 
-def _recompute_at(problem: Problem, states: States, fidelity: Names, noise: Any) -> dict[str, FloatArray]:
-    """``told`` and ``hours`` of evaluations at several fidelities."""
+def told_at(problem: Problem, states: States, fidelity: Names, noise: Any) -> dict[str, FloatArray]:
+    """``told`` and ``hours``, as of :class:`Trajectory`, of evaluations at several fidelities.
+
+    Args:
+        problem: What was evaluated.
+        states: Block states, ``int64`` (n, 7).
+        fidelity: The fidelity of each, (n,).
+        noise: See :func:`noise_seed`.
+    """
     told, cost = np.empty((2, len(states)))
     for name in set(fidelity.tolist()):
         rows = fidelity == name

@@ -31,11 +31,10 @@ import numpy as np
 
 from anb_gym._errors import choose, one_line
 from anb_gym._ids import TWO_FIDELITY
-from anb_gym.problems import TwoFidelityProblem
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import arguments_of, brief_of, choose_id, has_fidelities, problem_of
+from anb_gym.study.problems import arguments_of, brief_of, choose_id, has_fidelities, noisy_by_default, problem_of
 from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import assignment
 from anb_gym.study.yaml_nodes import Node, read
@@ -173,9 +172,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
     arguments = {key: value.data(key) for key, value in fields.items()}
     with node.located():
         problem = problem_of(id, arguments)
-    if noise is None:  # what is bought there is one training
-        noise = isinstance(problem, TwoFidelityProblem)
-    return TaskEntry(name, id, arguments, noise, only)
+    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only)
 
 
 def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ A JSON file::
             "metrics": {"accuracy": [61.2, ...]},                 without noise, one value per evaluation
             "reward": [0.31, ...],                                likewise, in unit scale
             "regret": {"100": 0.02}                               after so many evaluations
-          }
+          },
+          "fidelities": ["proxy", "reference", ...]               one per evaluation, just on a task that sells both
         }
       ]
     }
@@ -36,11 +37,13 @@ from anb_gym._errors import choose
 from anb_gym._extras import require
 from anb_gym._files import read_json, refusing
 from anb_gym._types import FloatArray
+from anb_gym.problems import FIDELITIES, TwoFidelityProblem
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.results import Results
+from anb_gym.study.runs import Names, noise_seed, told_at
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1
@@ -65,12 +68,14 @@ class SubmittedRun:
         seed: The seed of its noise.
         index: What was evaluated, ``int64`` (n,), in order.
         claims: What is said about it.
+        fidelity: Names of the fidelities of the evaluations, (n,); None on a task with one fidelity.
     """
 
     judge: Judge
     seed: int
     index: Indices
     claims: Mapping[str, Any] = field(default_factory=dict)
+    fidelity: Names | None = None
 
     def __str__(self) -> str:
         return f"{self.judge.id}{' with noise' if self.judge.noise else ''}, seed {self.seed}"
@@ -118,7 +123,8 @@ def submission_of(results: Results, controller: str) -> dict[str, Any]:
         description = results.tasks[task]
         claims = {} if description["kind"] == "vector" else {"claims": {"reward": run["reward"].tolist()}}
         entry = {"id": description["id"], "noise": description["noise"], **description["arguments"]}
-        runs.append({"task": entry, "seed": int(seed), "evaluations": run["index"].tolist(), **claims})
+        bought = {} if run["fidelity"].isna().all() else {"fidelities": run["fidelity"].tolist()}
+        runs.append({"task": entry, "seed": int(seed), "evaluations": run["index"].tolist(), **claims, **bought})
     return {"schema": SCHEMA_VERSION, "controller": controller, "runs": runs}
 
 
@@ -161,6 +167,10 @@ def _regret(run: SubmittedRun) -> list[float]:
     columns = {"controller": "", "seed": run.seed, "index": run.index, "hours": hours, "told": np.nan, "reward": np.nan}
     if judge.n_objectives == 1:
         columns |= {"told": judge.told(run.index, run.seed)[:, 0], "reward": judge.exact(run.index)[:, 0]}
+    if run.fidelity is not None:
+        noise = noise_seed(judge.noise, run.seed)
+        columns |= told_at(judge.problem, SPACE.index_to_states(run.index), run.fidelity, noise)
+        columns |= {"fidelity": run.fidelity}
     table = require("pandas", "study").DataFrame(columns, index=range(n))
     (curves,) = anytime(table, judge, measures(judge)[0]).values()
     values: list[float] = curves.values[0].tolist()
@@ -189,11 +199,12 @@ def _differences(what: str, claimed: Sequence[float], values: FloatArray, tolera
 
 
 def _run(run: Any, place: str) -> SubmittedRun:
-    _check_fields(run, place, ("task", "seed", "evaluations", "claims"), ("task", "seed", "evaluations"))
+    fields = ("task", "seed", "evaluations", "claims", "fidelities")
+    _check_fields(run, place, fields, ("task", "seed", "evaluations"))
     task = {"id": run["task"]} if isinstance(run["task"], str) else run["task"]
     _check_fields(task, f"{place}.task", None, ("id",))
-    noise, seed = task.get("noise", False), run["seed"]
-    if not isinstance(noise, bool):
+    noise, seed = task.get("noise"), run["seed"]
+    if noise is not None and not isinstance(noise, bool):
         raise ValueError(f"{place}.task.noise must be true or false, got {noise!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"{place}.seed must be an integer in 0..2**64-1, got {seed!r}")
@@ -204,9 +215,20 @@ def _run(run: Any, place: str) -> SubmittedRun:
     if not isinstance(run["evaluations"], list) or not run["evaluations"]:
         raise ValueError(f"{place}.evaluations must be a list of one architecture or more")
     index = [_index(value, f"{place}.evaluations[{i}]") for i, value in enumerate(run["evaluations"])]
-    submitted = SubmittedRun(judge, seed, np.array(index, dtype=np.int64), run.get("claims", {}))
+    fidelity = _fidelities(run.get("fidelities"), judge, len(index), f"{place}.fidelities")
+    submitted = SubmittedRun(judge, seed, np.array(index, dtype=np.int64), run.get("claims", {}), fidelity)
     _check_claims(submitted, f"{place}.claims")
     return submitted
+
+
+def _fidelities(names: Any, judge: Judge, n: int, place: str) -> Names | None:
+    if not isinstance(judge.problem, TwoFidelityProblem):
+        if names is not None:
+            raise ValueError(f"{place} must not be there: the task has one fidelity")
+        return None
+    if not isinstance(names, list) or len(names) != n:
+        raise ValueError(f"{place} must be {n} names, one per evaluation")
+    return np.array([choose(name, FIDELITIES, place) for name in names], dtype=object)
 
 
 def _index(value: Any, place: str) -> int:

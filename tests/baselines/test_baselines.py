@@ -11,7 +11,9 @@ from anb_gym.study.protocol import Brief
 
 PAIRS = [(name, m) for name, baseline in BASELINES.items() for m in (1, 2, 3) if baseline.suits(m)]
 every_pair = pytest.mark.parametrize(("name", "m"), PAIRS, ids=[f"{name}-{m}" for name, m in PAIRS])
-every_name = pytest.mark.parametrize("name", list(BASELINES))
+#: Those for tasks with one fidelity; for the others see ``test_two_fidelities.py``.
+NAMES = [name for name, baseline in BASELINES.items() if not baseline.fidelities]
+every_name = pytest.mark.parametrize("name", NAMES)
 
 #: Not a multiple of any batch size, and beyond the first generation of all.
 BUDGET = 123
@@ -69,7 +71,7 @@ def test_objectives_it_can_take(name: str) -> None:
                 _make(name, m)
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "random_search"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "random_search"])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -27,10 +27,10 @@ from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
 from anb_gym.tasks import get_task
 
-IDS = few_ids("vector_reward", "probe")
+IDS = few_ids("vector_reward", "probe", "two_fidelity")
 VCK190 = get_task("VCK190")
 #: One id of every form.
-FORMS = one_of_each("VCK190", "vector_reward", "edit", "probe")
+FORMS = one_of_each("VCK190", "vector_reward", "edit", "probe", "two_fidelity")
 TRANSFER = id_of("transfer")
 N = 3
 

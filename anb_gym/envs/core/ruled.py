@@ -8,6 +8,7 @@ import gymnasium
 from numpy.typing import NDArray
 
 from anb_gym.envs.core.rules import RENDER_MODES
+from anb_gym.problems import AnyProblem
 
 
 class RuledEnv(gymnasium.Env[NDArray[Any], Any]):
@@ -21,9 +22,10 @@ class RuledEnv(gymnasium.Env[NDArray[Any], Any]):
     rules: Any
 
     @property
-    def problem(self) -> Any:
+    def problem(self) -> AnyProblem:
         """The problem: the worth of complete architectures, and what an episode may ask for."""
-        return self.rules.problem
+        problem: AnyProblem = self.rules.problem
+        return problem
 
     @property
     def n_steps(self) -> int:

@@ -109,7 +109,8 @@ class SequenceEnv(RuledEnv):
             ResetNeeded: No episode has begun.
         """
         choices = None if self._step < 0 else self._shown()
-        shown = rendering.render(self.render_mode, self.task, self.problem.surrogate, choices, *(self._outcome or ()))
+        surrogate = self.problem.benchmark.surrogate
+        shown = rendering.render(self.render_mode, self.task, surrogate, choices, *(self._outcome or ()))
         return f"{shown}\n{self._caption()}" if isinstance(shown, str) else shown
 
     def _shown(self) -> list[int]:

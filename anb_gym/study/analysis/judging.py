@@ -13,7 +13,7 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration
 from anb_gym.space import SPACE, Indices
-from anb_gym.study.problems import choose_id, problem_of
+from anb_gym.study.problems import choose_id, noisy_by_default, problem_of
 from anb_gym.study.runs import noise_seed
 
 
@@ -26,7 +26,7 @@ class Judge:
     Args:
         id: Environment id of the task.
         arguments: Arguments of the environment that bear on scores, data as of JSON.
-        noise: Whether the searches were told noisy measurements.
+        noise: Whether the searches were told noisy measurements; None for what is usual on the task.
 
     Attributes:
         id: The environment id.
@@ -37,10 +37,10 @@ class Judge:
         ValueError: The id or an argument is unknown.
     """
 
-    def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
+    def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool | None = None) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
-        self.noise = noise
+        self.noise = noisy_by_default(self.problem) if noise is None else noise
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Judge:
