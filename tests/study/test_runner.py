@@ -46,9 +46,11 @@ def reference(study, tmp_path):
 def test_the_table_is_tidy_and_sorted(reference):
     config, results = reference
     table = results.table
-    assert list(table) == ["task", "controller", "seed", "evaluation", "index", "told", "reward", "hours", "seconds"]
+    key = ["task", "controller", "seed", "evaluation"]
+    assert list(table) == [*key, "index", "fidelity", "told", "reward", "hours", "seconds"]
+    assert table["fidelity"].isna().all()
     assert len(table) == 30 * len(config.runs()) == 30 * 2 * 3 * 2
-    keys = table[["task", "controller", "seed", "evaluation"]].astype({"task": str, "controller": str})
+    keys = table[key].astype({"task": str, "controller": str})
     pd.testing.assert_frame_equal(keys, keys.sort_values(list(keys)).reset_index(drop=True))
     assert not keys.duplicated().any()
     assert dict(table.dtypes.astype(str))["seed"] == "uint64"
@@ -336,7 +338,7 @@ def test_folders_of_earlier_versions_go_on(study, tmp_path):
     expected = Results.load(run_study(config, tmp_path / "out", workers=1).path)
     for run in config.runs():  # without a configuration, and with seeds as int32
         path = Folder(tmp_path / "out").fragment(run)
-        table = pq.read_table(path)
+        table = pq.read_table(path).drop_columns("fidelity")
         description = json.loads(table.schema.metadata[KEY])
         description = {"schema": 1, "run": description["run"]}
         table = table.set_column(table.schema.get_field_index("seed"), "seed", table["seed"].cast(pa.int32()))
