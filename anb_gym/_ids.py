@@ -25,6 +25,9 @@ GENERATED: Final = {
 PROBE: Final = "AccelNAS-Probe-v0"
 #: The id whose episodes buy evaluations at two fidelities.
 TWO_FIDELITY: Final = "AccelNAS-TwoFidelity-v0"
+#: The task and the id with bounds on several devices at once.
+BOUNDS_TASK: Final = "Bounds"
+BOUNDS: Final = FORMS["scalar"].format(task=BOUNDS_TASK, version=0)
 #: Tasks of a device: its label, for latency with a word.
 THROUGHPUT_TASK: Final = "{label}"
 LATENCY_TASK: Final = "{label}-Latency"
@@ -43,6 +46,7 @@ def is_word(label: str) -> bool:
         *GENERATED.values(),
         PROBE,
         TWO_FIDELITY,
+        BOUNDS,
         LATENCY_TASK,
         ACCURACY_TASK,
         ALL_TASK,

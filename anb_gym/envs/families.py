@@ -234,6 +234,16 @@ _FAMILIES: Final = {
             problem="anb_gym.envs.probe:make_problem",
         ),
         Family(
+            "bounds",
+            "Bounds on several devices",
+            _ids.BOUNDS,
+            env="anb_gym.envs.bounds:ManyBoundsBuildEnv",
+            vector_env="anb_gym.envs.bounds:ManyBoundsBuildVectorEnv",
+            problem="anb_gym.envs.bounds:make_problem",
+            threshold=REWARD_THRESHOLD,
+            searched=True,
+        ),
+        Family(
             "two_fidelity",
             "Two fidelities",
             _ids.TWO_FIDELITY,

@@ -34,6 +34,7 @@ from anb_gym.problems.evaluation import Evaluation
 from anb_gym.problems.fidelities import FIDELITIES, TwoFidelityProblem
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.generated import AskDesign, Designs, GeneratedProblem
+from anb_gym.problems.many_bounds import ManyBoundsProblem
 from anb_gym.problems.measured import AskMeasuredDesign, MeasuredProblem
 from anb_gym.problems.problem import Problem
 from anb_gym.problems.sets import AskProblem, ProblemSet, Selection
@@ -63,6 +64,7 @@ __all__ = [
     "GeneratedProblem",
     "KeptBounds",
     "Level",
+    "ManyBoundsProblem",
     "MeasuredProblem",
     "Nothing",
     "Problem",

@@ -37,8 +37,9 @@ def band_of(problem: Problem, measure: str) -> float:
     if isinstance(problem.reward, Constrained | Bounded):
         level = problem.gauge.at(None)
         return accuracy_band(problem.surrogate) / float(level.one - level.zero)
-    default = problem.reward == make_reward("product", problem.task)
-    return known.regret if default and known is not None else np.nan
+    if known is None:
+        return np.nan
+    return known.regret if problem.reward == make_reward("product", problem.task) else np.nan
 
 
 def accuracy_band(surrogate: str = FAMILIES[0]) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
 from anb_gym.problems import TwoFidelityProblem
-from anb_gym.rewards import Bounded, Constrained
+from anb_gym.rewards import Bounded, Constrained, ManyBounds
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -55,6 +55,8 @@ class TaskAnalysis:
             # Random architectures break the bound, so the unit of a constrained reward's regret is much larger.
             among = " of what meets it" if isinstance(self.judge.problem.reward, Bounded) else ""
             kind = f"{kind} under a bound{among}"
+        if isinstance(self.judge.problem.reward, ManyBounds):
+            kind = f"{kind} under several bounds"
         kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
         return f"{kind} with noise" if self.judge.noise else kind
 
