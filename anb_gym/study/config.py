@@ -35,6 +35,8 @@ class TaskEntry:
         arguments: Arguments of the environment that bear on scores, data as of JSON.
         noise: Whether controllers are told noisy measurements: those of the noisy world of the run's seed.
         controllers: Names of the controllers that run on it; None for all that can.
+        failures: The part of the architectures whose measurement fails, see :mod:`anb_gym.study.failures`; None for
+            none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TaskEntry:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     noise: bool = False
     controllers: tuple[str, ...] | None = None
+    failures: float | None = None
 
 
 @dataclass(frozen=True)

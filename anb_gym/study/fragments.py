@@ -200,7 +200,12 @@ def _configuration(run: Run) -> dict[str, Any]:
     """Conditions of a run beside the names and the seed, as data of JSON."""
     return {
         "controller": {"path": run.controller.path, "settings": dict(run.controller.settings)},
-        "task": {"id": run.task.id, "arguments": dict(run.task.arguments), "noise": run.task.noise},
+        "task": {
+            "id": run.task.id,
+            "arguments": dict(run.task.arguments),
+            "noise": run.task.noise,
+            "failures": run.task.failures,
+        },
         "evaluations": run.evaluations,
         "hours": run.hours,
     }

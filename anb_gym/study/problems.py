@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, number
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
@@ -81,6 +81,16 @@ def has_fidelities(task: TaskEntry) -> bool:
 def noisy_by_default(problem: Problem) -> bool:
     """Whether controllers are told noisy measurements where nobody says: what is bought is one training."""
     return isinstance(problem, TwoFidelityProblem)
+
+
+def check_failures(failures: Any, problem: Problem) -> None:
+    """Raises a ``ValueError`` if a part of the architectures cannot fail on a problem; None is no part."""
+    if failures is None:
+        return
+    if not 0.0 < number(failures, "failures") < 1.0:
+        raise ValueError(f"failures must be a part of all architectures, above 0 and below 1, got {failures!r}")
+    if problem.n_objectives > 1:
+        raise ValueError(f"failures need one objective, the task has {problem.n_objectives}, got {failures!r}")
 
 
 def check_reward(reward: Any) -> None:

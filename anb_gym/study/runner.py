@@ -141,6 +141,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
                 "arguments": dict(entry.arguments),
                 "surrogate": problem.surrogate,
                 "noise": entry.noise,
+                **({} if entry.failures is None else {"failures": entry.failures}),
             }
             for entry in study.tasks
         },

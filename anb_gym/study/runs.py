@@ -20,6 +20,7 @@ from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, TaskEntry, budget
 from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
 from anb_gym.study.cost import gpu_hours, longest_hours
+from anb_gym.study.failures import FAILED, fails
 from anb_gym.study.problems import brief_of, problem_of
 
 #: Names, an array of objects.
@@ -116,7 +117,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
             spent = np.cumsum(np.append(hours, cost))[1:]
             states, hours = states[: np.searchsorted(spent, run.hours, side="right")], spent[-1]
         start = perf_counter()
-        reward = _told(problem, states, fidelity, noise)
+        reward = failing(_told(problem, states, fidelity, noise), states, run.task.failures, run.seed)
         benchmark_seconds += perf_counter() - start
         turns.append(_Turn(states, reward, cost[: len(states)], fidelity, watch.seconds))
         if len(states) < n:
@@ -133,7 +134,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
     told = None if problem.n_objectives > 1 else np.concatenate([turn.reward.ravel() for turn in turns])
     numbers = [len(turn.states) for turn in turns]
     fidelities = np.repeat(np.array([turn.fidelity for turn in turns], dtype=object), numbers)
-    exact = noise is None and not isinstance(problem, TwoFidelityProblem)
+    exact = noise is None and run.task.failures is None and not isinstance(problem, TwoFidelityProblem)
     return Trajectory(
         index=SPACE.states_to_index(states),
         told=told,
@@ -204,12 +205,15 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
     noise = noise_seed(run.task.noise, run.seed)
     if fidelity is not None:
-        return {"reward": problem.score(problem.measure(states)), **told_at(problem, states, fidelity, noise)}
-    told = reward = None
-    if problem.n_objectives == 1:
-        told = reward = problem.score(problem.measure(states)).ravel()
-        if noise is not None:
-            told = problem.score(problem.measure(states, noise)).ravel()
+        at = told_at(problem, states, fidelity, noise)
+        told = failing(at["told"], states, run.task.failures, run.seed)
+        return {"told": told, "reward": problem.score(problem.measure(states)), "hours": at["hours"]}
+    if problem.n_objectives > 1:
+        return {"told": None, "reward": None, "hours": np.cumsum(gpu_hours(states))}
+    told = reward = problem.score(problem.measure(states)).ravel()
+    if noise is not None:
+        told = problem.score(problem.measure(states, noise)).ravel()
+    told = failing(told, states, run.task.failures, run.seed)
     return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
 
 
@@ -228,6 +232,21 @@ def told_at(problem: Problem, states: States, fidelity: Names, noise: Any) -> di
         told[rows] = _told(problem, states[rows], name, noise)
         cost[rows] = gpu_hours(states[rows], name)
     return {"told": told, "hours": np.cumsum(cost)}
+
+
+def failing(told: FloatArray, states: States, failures: float | None, seed: int) -> FloatArray:
+    """What is told where measurements can fail.
+
+    Args:
+        told: What is told of those that do not, ``float64`` (n,) or (n, 1).
+        states: Block states, ``int64`` (n, 7).
+        failures: The part that fails, see :mod:`anb_gym.study.failures`; None for none.
+        seed: That of the run.
+    """
+    if failures is None:
+        return told
+    failed: FloatArray = np.where(fails(states, failures, seed).reshape(-1, *[1] * (told.ndim - 1)), FAILED, told)
+    return failed
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,15 @@ from anb_gym._ids import TWO_FIDELITY
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import arguments_of, brief_of, choose_id, has_fidelities, noisy_by_default, problem_of
+from anb_gym.study.problems import (
+    arguments_of,
+    brief_of,
+    check_failures,
+    choose_id,
+    has_fidelities,
+    noisy_by_default,
+    problem_of,
+)
 from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import assignment
 from anb_gym.study.yaml_nodes import Node, read
@@ -159,6 +167,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
         id = choose_id(where.text("id"))
     name = name_of(fields.pop("name")) if "name" in fields else id
     noise = fields.pop("noise").boolean("noise") if "noise" in fields else None
+    failures = fields.pop("failures").number("failures", 0.0) if "failures" in fields else None
     only = None
     if "controllers" in fields:
         listed = fields.pop("controllers").items("controllers")
@@ -168,11 +177,16 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
         only = tuple(str(item.plain()) for item in listed)
     for key, value in fields.items():
         with value.located():
-            choose(key, (*arguments_of(id), "name", "id", "noise", "controllers"), f"a field of the task {name!r}")
+            choose(
+                key,
+                (*arguments_of(id), "name", "id", "noise", "failures", "controllers"),
+                f"a field of the task {name!r}",
+            )
     arguments = {key: value.data(key) for key, value in fields.items()}
     with node.located():
         problem = problem_of(id, arguments)
-    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only)
+        check_failures(failures, problem)
+    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only, failures)
 
 
 def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
@@ -262,6 +276,8 @@ def _refusal_of_agent(entry: ControllerEntry, task: TaskEntry, budget: int) -> s
     Raises:
         ValueError: It cannot be made for another reason.
     """
+    if task.failures is not None:
+        return "its measurements can fail, which only controllers are told"
     if has_fidelities(task):
         return "its evaluations are bought at fidelities, which only controllers do"
     try:

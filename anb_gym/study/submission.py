@@ -42,8 +42,9 @@ from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
+from anb_gym.study.problems import check_failures
 from anb_gym.study.results import Results
-from anb_gym.study.runs import Names, noise_seed, told_at
+from anb_gym.study.runs import Names, failing, noise_seed, told_at
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1
@@ -78,7 +79,8 @@ class SubmittedRun:
     fidelity: Names | None = None
 
     def __str__(self) -> str:
-        return f"{self.judge.id}{' with noise' if self.judge.noise else ''}, seed {self.seed}"
+        failures = f" with {self.judge.failures:g} failures" if self.judge.failures else ""
+        return f"{self.judge.id}{' with noise' if self.judge.noise else ''}{failures}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def submission_of(results: Results, controller: str) -> dict[str, Any]:
         description = results.tasks[task]
         claims = {} if description["kind"] == "vector" else {"claims": {"reward": run["reward"].tolist()}}
         entry = {"id": description["id"], "noise": description["noise"], **description["arguments"]}
+        entry |= {"failures": description["failures"]} if "failures" in description else {}
         bought = {} if run["fidelity"].isna().all() else {"fidelities": run["fidelity"].tolist()}
         runs.append({"task": entry, "seed": int(seed), "evaluations": run["index"].tolist(), **claims, **bought})
     return {"schema": SCHEMA_VERSION, "controller": controller, "runs": runs}
@@ -169,7 +172,9 @@ def _regret(run: SubmittedRun) -> list[float]:
         columns |= {"told": judge.told(run.index, run.seed)[:, 0], "reward": judge.exact(run.index)[:, 0]}
     if run.fidelity is not None:
         noise = noise_seed(judge.noise, run.seed)
-        columns |= told_at(judge.problem, SPACE.index_to_states(run.index), run.fidelity, noise)
+        states = SPACE.index_to_states(run.index)
+        at = told_at(judge.problem, states, run.fidelity, noise)
+        columns |= at | {"told": failing(at["told"], states, judge.failures, run.seed)}
         columns |= {"fidelity": run.fidelity}
     table = require("pandas", "study").DataFrame(columns, index=range(n))
     (curves,) = anytime(table, judge, measures(judge)[0]).values()
@@ -209,7 +214,10 @@ def _run(run: Any, place: str) -> SubmittedRun:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"{place}.seed must be an integer in 0..2**64-1, got {seed!r}")
     try:
-        judge = Judge(task["id"], {k: v for k, v in task.items() if k not in ("id", "noise")}, noise)
+        arguments = {k: v for k, v in task.items() if k not in ("id", "noise", "failures")}
+        failures: Any = task.get("failures")
+        judge = Judge(task["id"], arguments, noise, failures)
+        check_failures(judge.failures, judge.problem)
     except ValueError as error:
         raise ValueError(f"{place}.task: {error}") from error
     if not isinstance(run["evaluations"], list) or not run["evaluations"]:

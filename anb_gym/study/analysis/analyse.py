@@ -58,6 +58,7 @@ class TaskAnalysis:
         if isinstance(self.judge.problem.reward, ManyBounds):
             kind = f"{kind} under several bounds"
         kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
+        kind = f"{kind} with failures" if self.judge.failures is not None else kind
         return f"{kind} with noise" if self.judge.noise else kind
 
     @property

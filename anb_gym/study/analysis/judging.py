@@ -14,7 +14,7 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.problems import choose_id, noisy_by_default, problem_of
-from anb_gym.study.runs import noise_seed
+from anb_gym.study.runs import failing, noise_seed
 
 
 class Judge:
@@ -27,25 +27,35 @@ class Judge:
         id: Environment id of the task.
         arguments: Arguments of the environment that bear on scores, data as of JSON.
         noise: Whether the searches were told noisy measurements; None for what is usual on the task.
+        failures: The part of the architectures whose measurement failed; None for none.
 
     Attributes:
         id: The environment id.
         problem: What was searched.
         noise: Whether they were told noisy measurements.
+        failures: The part of the architectures whose measurement failed; None for none.
 
     Raises:
         ValueError: The id or an argument is unknown.
     """
 
-    def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        arguments: Mapping[str, Any] | None = None,
+        noise: bool | None = None,
+        failures: float | None = None,
+    ) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
         self.noise = noisy_by_default(self.problem) if noise is None else noise
+        self.failures = failures
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Judge:
-        """The judge of a task as a study's results describe it: ``id``, ``arguments`` and ``noise``."""
-        return cls(description["id"], description.get("arguments") or {}, bool(description.get("noise", False)))
+        """The judge of a task as a study's results describe it: ``id``, ``arguments``, ``noise``, ``failures``."""
+        noise, failures = bool(description.get("noise", False)), description.get("failures")
+        return cls(description["id"], description.get("arguments") or {}, noise, failures)
 
     @property
     def n_objectives(self) -> int:
@@ -92,8 +102,9 @@ class Judge:
     def told(self, index: Indices, seed: int) -> FloatArray:
         """The objectives as the search with a seed was told them, ``float64`` (n, n_objectives)."""
         noise = noise_seed(self.noise, seed)
-        metrics = self.problem.measure(SPACE.index_to_states(index), noise)
-        return self.problem.score(metrics).reshape(len(index), -1)
+        states = SPACE.index_to_states(index)
+        told = self.problem.score(self.problem.measure(states, noise)).reshape(len(index), -1)
+        return failing(told, states, self.failures, seed)
 
     def values(self, index: Indices) -> FloatArray:
         """The task's metrics without noise in their own units, ``float64`` (n, metrics)."""
