@@ -61,7 +61,7 @@ def test_query_prints_every_metric(capsys):
         (["calibrate", "--device", "CPU"], "got 'CPU'; did you mean 'cpu'"),
         (
             ["study", "quik"],
-            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'leaderboard', 'quick'",
+            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'hard', 'leaderboard', 'quick'",
         ),
         (
             ["study", "studies/quick.yaml"],
