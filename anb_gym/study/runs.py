@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from reprlib import repr as shorten
 from time import perf_counter
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
@@ -20,11 +19,8 @@ from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, TaskEntry, budget
 from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
 from anb_gym.study.cost import gpu_hours, longest_hours
-from anb_gym.study.failures import FAILED, fails
 from anb_gym.study.problems import brief_of, problem_of
-
-#: Names, an array of objects.
-Names: TypeAlias = NDArray[np.object_]
+from anb_gym.study.telling import Names, failing, told_at, told_of
 
 
 class ControllerError(ValueError):
@@ -117,7 +113,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
             spent = np.cumsum(np.append(hours, cost))[1:]
             states, hours = states[: np.searchsorted(spent, run.hours, side="right")], spent[-1]
         start = perf_counter()
-        reward = failing(_told(problem, states, fidelity, noise), states, run.task.failures, run.seed)
+        reward = failing(told_of(problem, states, fidelity, noise), states, run.task.failures, run.seed)
         benchmark_seconds += perf_counter() - start
         turns.append(_Turn(states, reward, cost[: len(states)], fidelity, watch.seconds))
         if len(states) < n:
@@ -217,38 +213,6 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
     return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
 
 
-def told_at(problem: Problem, states: States, fidelity: Names, noise: Any) -> dict[str, FloatArray]:
-    """``told`` and ``hours``, as of :class:`Trajectory`, of evaluations at several fidelities.
-
-    Args:
-        problem: What was evaluated.
-        states: Block states, ``int64`` (n, 7).
-        fidelity: The fidelity of each, (n,).
-        noise: See :func:`noise_seed`.
-    """
-    told, cost = np.empty((2, len(states)))
-    for name in set(fidelity.tolist()):
-        rows = fidelity == name
-        told[rows] = _told(problem, states[rows], name, noise)
-        cost[rows] = gpu_hours(states[rows], name)
-    return {"told": told, "hours": np.cumsum(cost)}
-
-
-def failing(told: FloatArray, states: States, failures: float | None, seed: int) -> FloatArray:
-    """What is told where measurements can fail.
-
-    Args:
-        told: What is told of those that do not, ``float64`` (n,) or (n, 1).
-        states: Block states, ``int64`` (n, 7).
-        failures: The part that fails, see :mod:`anb_gym.study.failures`; None for none.
-        seed: That of the run.
-    """
-    if failures is None:
-        return told
-    failed: FloatArray = np.where(fails(states, failures, seed).reshape(-1, *[1] * (told.ndim - 1)), FAILED, told)
-    return failed
-
-
 @dataclass(frozen=True, eq=False)
 class _Turn:
     """Evaluations that were asked for together: their states, rewards, hours and fidelity, and the seconds so far."""
@@ -272,13 +236,6 @@ def _with_fidelity(answer: Any, problem: Problem, run: Run, done: int) -> tuple[
         return answer[0], choose(answer[1], FIDELITIES, "fidelity")
     except ValueError as error:
         raise ControllerError(run, done + 1, error) from None
-
-
-def _told(problem: Problem, states: States, fidelity: str | None, noise: Any) -> FloatArray:
-    """What a controller is told of architectures."""
-    if isinstance(problem, TwoFidelityProblem) and fidelity is not None:
-        return problem.told(states, fidelity, noise)
-    return problem.score(problem.measure(states, noise))
 
 
 class _Watch:

@@ -44,7 +44,8 @@ from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.problems import check_failures
 from anb_gym.study.results import Results
-from anb_gym.study.runs import Names, failing, noise_seed, told_at
+from anb_gym.study.runs import noise_seed
+from anb_gym.study.telling import Names, failing, told_at
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1

@@ -69,6 +69,14 @@ def assert_same_episodes(ours: VecEnv, theirs: VecEnv, episodes: int = 2) -> int
     return steps
 
 
+def test_campaigns() -> None:
+    """Episodes of different lengths, whose hours are spent at different steps."""
+    ours, theirs = both(id_of("two_fidelity"), hours=40, granularity="network")
+    for envs in (ours, theirs):
+        envs.seed(4)
+    assert assert_same_episodes(ours, theirs, 4) > 8
+
+
 @pytest.mark.parametrize("env_id", IDS)
 def test_every_id(env_id: str) -> None:
     ours, theirs = both(env_id, noise=True)

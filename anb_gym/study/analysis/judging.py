@@ -14,7 +14,8 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.problems import choose_id, noisy_by_default, problem_of
-from anb_gym.study.runs import failing, noise_seed
+from anb_gym.study.runs import noise_seed
+from anb_gym.study.telling import failing
 
 
 class Judge:
