@@ -32,7 +32,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer, is_integer
 from anb_gym._extras import require
 from anb_gym._files import read_json, refusing
 from anb_gym._types import FloatArray
@@ -195,8 +195,7 @@ def _run(run: Any, place: str) -> SubmittedRun:
     noise, seed = task.get("noise", False), run["seed"]
     if not isinstance(noise, bool):
         raise ValueError(f"{place}.task.noise must be true or false, got {noise!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
-        raise ValueError(f"{place}.seed must be an integer in 0..2**64-1, got {seed!r}")
+    seed = integer(seed, 0, f"{place}.seed", 2**64 - 1)
     try:
         judge = Judge(task["id"], {k: v for k, v in task.items() if k not in ("id", "noise")}, noise)
     except ValueError as error:
@@ -213,11 +212,11 @@ def _index(value: Any, place: str) -> int:
     try:
         if isinstance(value, str):
             return Architecture.parse(value).index
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < SPACE.size:
+        if not is_integer(value) or not 0 <= int(value) < SPACE.size:
             raise ValueError(f"an architecture must be text or an index in 0..{SPACE.size - 1}, got {value!r}")
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
-    return value
+    return int(value)
 
 
 def _check_claims(run: SubmittedRun, place: str) -> None:

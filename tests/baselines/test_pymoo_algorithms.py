@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymoo.algorithms.moo.ctaea import CTAEA
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.algorithms.moo.rvea import RVEA
 from pymoo.algorithms.soo.nonconvex.ga import GA
 
 from anb_gym import SPACE
@@ -50,6 +53,17 @@ def test_any_algorithm_of_pymoo(search: Any, accuracy: Any) -> None:
     controller = PymooController(Brief(1, 600), rng, algorithm=GA(pop_size=30, **operators(30, rng)), batch_size=30)
     _, scores = search(controller, accuracy, 600)
     assert scores[-30:].mean() > scores[:30].mean() + 0.4
+
+
+@pytest.mark.parametrize("algorithm", [RVEA, NSGA3, CTAEA])
+@pytest.mark.parametrize("budget", [7, 90])
+def test_algorithms_of_reference_directions(algorithm: Any, budget: int, search: Any, toy: Any) -> None:
+    """Their population is as large as the directions are many; RVEA goes by how far the search is."""
+    rng = np.random.default_rng(0)
+    directions = reference_directions(2, 20)
+    made = algorithm(ref_dirs=directions, **operators(len(directions), rng))
+    choices, _ = search(PymooController(Brief(2, budget), rng, algorithm=made), toy(2), budget)
+    assert len(np.unique(choices, axis=0)) > budget // 2
 
 
 def test_generations_may_be_asked_for_in_parts(search: Any, toy: Any) -> None:
