@@ -36,7 +36,7 @@ def test_integers_of_numpy_are_integers(kind: Any) -> None:
 )
 def test_what_is_no_integer_is_named_in_one_short_line(value: Any, limits: tuple[int, ...], message: str) -> None:
     minimum, *maximum = limits
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="^n must be an integer ") as error:
         integer(value, minimum, "n", *maximum)
     assert str(error.value).startswith(message)
     assert len(str(error.value)) < 150

@@ -135,14 +135,19 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
 
 
 def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is tuned: agents that ship, and what has settings of its own."""
+    """What is tuned: agents that ship, what has settings of its own, and perhaps what does not ship."""
     own = [name for name, entry in controllers.items() if entry["settings"]]
-    agents = any(entry["path"].startswith("anb_gym.agents.") for entry in controllers.values())
-    if not own and not agents:
+    agents = [name for name, entry in controllers.items() if entry["path"].startswith("anb_gym.agents.")]
+    foreign = [
+        name for name, entry in controllers.items() if not entry["path"].startswith("anb_gym.") and name not in own
+    ]
+    if not own and not agents and not foreign:
         return ["Nothing here is tuned: controllers have their default settings, mostly their papers'."]
     lines = ["Agents have the settings that they ship with, tuned on the CPU's task."] if agents else []
     lines += [f"With settings of the study's own: {', '.join(map(code, own))}."] if own else []
-    return [*lines, "All other controllers have their default settings, mostly their papers'."]
+    lines += [f"Not the package's own, and tuned for all it knows: {', '.join(map(code, foreign))}."] if foreign else []
+    rest = set(controllers).difference(own, foreign, agents)
+    return [*lines, *(["All other controllers have their default settings, mostly their papers'."] if rest else [])]
 
 
 def _runs(results: Results) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import Problem
@@ -53,6 +53,12 @@ def problem_of(id: str, arguments: Mapping[str, Any]) -> Problem:
         choose(name, known, f"an argument of {id}")
     check_reward(arguments.get("reward"))
     return _problem_of(id, json.dumps(arguments, sort_keys=True))
+
+
+def described(id: str, noise: bool, arguments: Mapping[str, Any]) -> str:
+    """A task of a study in one line: its id, its noise and its arguments."""
+    parts = [f", {name}={json.dumps(value)}" for name, value in arguments.items()]
+    return one_line(f"{id}{' with noise' if noise else ''}{''.join(parts)}")
 
 
 def check_reward(reward: Any) -> None:

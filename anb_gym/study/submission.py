@@ -40,6 +40,7 @@ from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
+from anb_gym.study.problems import described
 from anb_gym.study.results import Results
 
 #: Version of the files; others are refused.
@@ -73,7 +74,7 @@ class SubmittedRun:
     claims: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.judge.id}{' with noise' if self.judge.noise else ''}, seed {self.seed}"
+        return f"{described(self.judge.id, self.judge.noise, self.judge.arguments)}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,10 @@ def load_submission(path: Path | str) -> Submission:
         if not isinstance(content["runs"], list) or not content["runs"]:
             raise ValueError("runs must be a list with one run or more")
         runs = [_run(run, f"runs[{i}]") for i, run in enumerate(content["runs"])]
+        first: dict[Any, int] = {}
+        for i, run in enumerate(runs):
+            if (j := first.setdefault((run.judge.problem, run.judge.noise, run.seed), i)) < i:
+                raise ValueError(f"runs[{i}] must be of another task or seed than runs[{j}], both are {run}")
     return Submission(content["controller"], runs)
 
 

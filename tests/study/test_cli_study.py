@@ -29,6 +29,7 @@ def test_a_study_from_start_to_end(write, tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "skipped: local_search on AccelNAS-VCK190-MO-v0: " in out
     assert "small: 10 runs of up to 30 evaluations" in out
+    assert "task AccelNAS-VCK190-MO-v0: AccelNAS-VCK190-MO-v0\n" in out
     assert not (tmp_path / "runs").exists()
 
     assert main(arguments) == 1
@@ -40,6 +41,12 @@ def test_a_study_from_start_to_end(write, tmp_path, monkeypatch, capsys):
     )
     assert "evaluation 21: RuntimeError: out of ideas" in last
     assert len(Results.load(tmp_path / "runs" / "studies" / "small").table) == 6 * 30
+
+    assert main([*arguments, "--collect"]) == 0
+    *_, found, one, two, three, four = capsys.readouterr().out.splitlines()
+    assert found == "finished runs in runs/studies/small/results.parquet: 6 of 10"
+    assert one.startswith("failed: controller 'Flaky' on task 'AccelNAS-VCK190-v0' with seed 0, evaluation 21: Runtime")
+    assert all(line.startswith("failed: controller 'Flaky'") for line in (two, three, four))
 
     monkeypatch.setenv("TOY_MENDED", "1")
     assert main(arguments) == 0

@@ -11,7 +11,8 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import Calibration
+from anb_gym.calibration import Calibration, calibration
+from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.problems import choose_id, problem_of
 from anb_gym.study.runs import noise_seed
@@ -31,6 +32,7 @@ class Judge:
     Attributes:
         id: The environment id.
         problem: What was searched.
+        arguments: As given.
         noise: Whether they were told noisy measurements.
 
     Raises:
@@ -40,6 +42,7 @@ class Judge:
     def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
+        self.arguments = dict(arguments or {})
         self.noise = noise
 
     @classmethod
@@ -69,9 +72,13 @@ class Judge:
 
     @property
     def calibration(self) -> Calibration | None:
-        """Unit scale of a scalar reward; None for a vector reward."""
-        gauge = None if self.problem.is_vector else self.problem.gauge
-        assert gauge is None or isinstance(gauge, Calibration)
+        """Unit scale of a reward with one objective; None with several."""
+        if self.n_objectives > 1:
+            return None
+        if self.problem.is_vector:  # of accuracy alone
+            return calibration(Accuracy(self.metrics[0]), self.problem.surrogate)
+        gauge = self.problem.gauge
+        assert isinstance(gauge, Calibration)
         return gauge
 
     @cached_property

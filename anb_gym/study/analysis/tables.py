@@ -46,7 +46,7 @@ def summary_table(curves: Mapping[str, Curves], budgets: Sequence[int], rng: np.
 
 
 def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
-    """Difference of each pair of controllers after each budget, over the seeds that both of them ran.
+    """Difference of each pair of controllers after each budget, over the seeds that both of them ran, if there are any.
 
     Args:
         curves: By controller, of one measure on one task.
@@ -60,6 +60,8 @@ def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
     for budget in budgets:
         tests = []
         for one, two in combinations(curves, 2):
+            if not np.isin(curves[one].seeds, curves[two].seeds).any():
+                continue
             _, values = scores({one: curves[one], two: curves[two]}, budget)
             tests.append((one, two, paired_test(values[one], values[two])))
         corrected = holm([test.p_value for _, _, test in tests])
