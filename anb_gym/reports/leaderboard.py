@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
 from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
-from anb_gym.study.analysis.tables import aggregate_table
+from anb_gym.study.analysis.comparing import LEVEL, alike, pairs_of
+from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
 from anb_gym.study.results import Results, check_tables
 
@@ -183,20 +185,24 @@ def _tables(
     rng: np.random.Generator,
 ) -> list[str]:
     """Both tables of a group and a measure, after the band of each of its tasks."""
-    bands = {task.name: band_of(task.judge.problem, measure) * _unit(task) for task in tasks}
+    bands = {task.name: band_of(task.judge.problem, measure) * task.unit for task in tasks}
     line = ties_line(bands)
-    overall = _overall(tasks, matrices, float(np.mean([*bands.values()])), rng)
+    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng)
     return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands)]
 
 
 def _overall(
-    tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, FloatArray]], band: float, rng: Any
+    tasks: list[TaskAnalysis],
+    measure: str,
+    matrices: Mapping[int, Mapping[str, FloatArray]],
+    band: float,
+    rng: np.random.Generator,
 ) -> list[str]:
-    """Interquartile means over all runs of a group's tasks.
+    """Interquartile means over all runs of a group's tasks, and which of them cannot be told apart.
 
     Their band is the mean of those of the tasks: accuracy, and so its error, is the same in all.
     """
-    scale = np.array([_unit(task) for task in tasks])
+    scale = np.array([task.unit for task in tasks])
     scaled = {budget: {name: m * scale for name, m in found.items()} for budget, found in matrices.items() if found}
     if not scaled:
         return []
@@ -204,14 +210,30 @@ def _overall(
     best = frame.groupby("evaluations")["iqm"].min()
     last = max(scaled)
     rows = []
-    for name in sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"])):
+    order = sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"]))
+    for name in order:
         cells = [frame.loc[(name, budget)] for budget in scaled]
         texts = [
             marked(number(cell["iqm"]), cell["iqm"], best[budget], band) + _range(cell["iqm_low"], cell["iqm_high"])
             for budget, cell in zip(scaled, cells, strict=True)
         ]
         rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
-    return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
+    lines = table(["controller", "runs", *map("{:,}".format, scaled)], rows)
+    return [*lines, *_groups(tasks, measure, order, last)]
+
+
+def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: int) -> list[str]:
+    """A line with the groups of controllers that cannot be told apart after a budget, if there are any."""
+    curves = [task.curves[measure] for task in tasks]
+    found = {}
+    for pair in pairs_of(order):
+        with suppress(ValueError):  # they have no seed in common
+            _, scores = paired_scores(curves, pair, budget)
+            one, two = (scores[name] * [task.unit for task in tasks] for name in pair)
+            found[pair] = one, two
+    groups = [", ".join(map(code, group)) for group in alike(order, found)]
+    about = f"After {budget:,} evaluations these cannot be told apart (Wilcoxon's signed-rank test over equal seeds, "
+    return ["", f"{about}p ≥ {LEVEL} after Holm's correction): {'; '.join(groups)}."] if groups else []
 
 
 def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float]) -> list[str]:
@@ -223,7 +245,7 @@ def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands
         frame = summary[(summary["task"] == task.name) & (summary["measure"] == measure)]
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
-            found = [known.get((name, budget), np.nan) * _unit(task) for name in names]
+            found = [known.get((name, budget), np.nan) * task.unit for name in names]
             cells = [marked(number(value), value, np.nanmin(found), bands[task.name]) for value in found]
             rows.append([plain(task.name) if budget == task.budgets[0] else "", f"{budget:,}", *cells])
     return table(["task", "evaluations", *map(code, names)], rows)
@@ -244,12 +266,6 @@ def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> lis
     texts = [f"{code(name)} on {', '.join(names)}" for name, names in found.items()]
     end = "At the end not clearly better than `random_search`, as 95 % intervals of interquartile means say: "
     return ["", f"{end}{'; '.join(texts)}."] if texts else []
-
-
-def _unit(task: TaskAnalysis) -> float:
-    """Unit of the tables of a task's group, as a factor: with a bound accuracy points."""
-    known = task.judge.calibration
-    return known.best - known.random_mean if known and task.bounded else 1.0
 
 
 def _range(low: float, high: float) -> str:

@@ -61,6 +61,12 @@ class TaskAnalysis:
         """Whether the reward is the accuracy subject to a bound."""
         return isinstance(self.judge.problem.reward, Constrained | Bounded)
 
+    @property
+    def unit(self) -> float:
+        """What tables of its group multiply regrets by: under a bound they are in accuracy points."""
+        known = self.judge.calibration
+        return known.best - known.random_mean if known and self.bounded else 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
