@@ -36,6 +36,7 @@ from anb_gym.cli import (
     reproduce,
     solve,
     study,
+    submit,
     train,
     validate,
 )
@@ -45,19 +46,8 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
     *(train, evaluate, design, enjoy, probes),
-    *(
-        study,
-        compare,
-        power,
-        policies,
-        validate,
-        reproduce,
-        leaderboard,
-        difficulty,
-        generalisation,
-        collect,
-        proxy_search,
-    ),
+    *(study, compare, power, policies, submit, validate, reproduce),
+    *(leaderboard, difficulty, generalisation, collect, proxy_search),
 )
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (

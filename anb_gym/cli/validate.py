@@ -12,7 +12,7 @@ from anb_gym._extras import needing
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     validate = commands.add_parser("validate", help="recompute a submission: a list of evaluated architectures")
-    validate.add_argument("submission", type=Path, help="a JSON file, see docs/studies.md")
+    validate.add_argument("submission", type=Path, help="a folder, or a JSON file, see docs/studies.md")
     validate.set_defaults(run=_run)
 
 
@@ -35,3 +35,5 @@ def _run(options: argparse.Namespace) -> None:
     if wrong:
         raise ValueError(f"{options.submission}: claims that are wrong: {wrong}")
     print("all claims agree" if claims else "nothing is claimed")
+    if options.submission.is_dir():
+        print("budget, seeds, ids and checksums of tables are in order")

@@ -16,7 +16,7 @@ from anb_gym.reports.markdown import code, number, table
 from anb_gym.reports.ties import band_of
 from anb_gym.study.analysis.analyse import TaskAnalysis
 from anb_gym.study.analysis.anytime import Curves, anytime, measures
-from anb_gym.study.analysis.comparing import LEVEL, Comparison, compare_scores, needed_seeds
+from anb_gym.study.analysis.comparing import LEVEL, Comparison, compare_scores, fewest_pairs, needed_seeds
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.analysis.statistics import Interval, holm, probability_of_improvement_interval
 from anb_gym.study.analysis.tables import paired_scores
@@ -160,10 +160,13 @@ def verdict(compared: Compared, first: str, second: str) -> str:
     if len(rows) > 1:
         overall = compared.improvement.get((first, second))
         chance = f"; a run of it beats one of the other's with probability {_chance(overall)} over all tasks"
-        return (
-            f"{two} is better than {one} on {better} of {len(rows)} suites, worse on {worse}, and cannot be told apart "
-            f"on {len(rows) - better - worse}{chance if overall else ''}."
+        found = (
+            f"is better than {one} on {better} of {len(rows)} suites, worse on {worse}, and cannot be told apart on "
+            f"{len(rows) - better - worse}"
+            if better or worse
+            else f"and {one} cannot be told apart on any of {len(rows)} suites"
         )
+        return f"{two} {found}{_too_few(compared, rows)}{chance if overall else ''}."
     (row,) = rows
     gain, corrected = row.found.gain, ", corrected" if len(compared.suites) > 1 else ""
     basis = (
@@ -175,7 +178,7 @@ def verdict(compared: Compared, first: str, second: str) -> str:
     if not row.sign:
         return (
             f"{two} and {one} cannot be told apart: the second's {row.suite} is smaller by "
-            f"{signed(gain.estimate)}{_ends(gain)}, and {chance} ({basis})."
+            f"{_minus(gain.estimate)}{_ends(gain)}, and {chance} ({basis}){_too_few(compared, rows)}."
         )
     tie = f", though nature could have differences below {number(row.band)} either way"
     word = "smaller" if row.sign > 0 else "larger"
@@ -291,7 +294,8 @@ def _pairs(first: Results, second: Results, controllers: tuple[str | None, str |
         names if name is None else [choose(name, names, f"the {role} controller")]
         for name, names, role in zip(controllers, known, _ROLES, strict=True)
     ]
-    return list(product(*chosen))
+    pairs = list(product(*chosen))
+    return [(one, two) for one, two in pairs if one != two] if first.table.equals(second.table) else pairs
 
 
 def _suites(
@@ -350,7 +354,17 @@ def _range(interval: Interval) -> str:
 def _ends(interval: Interval) -> str:
     if not np.isfinite(interval.low):
         return ""
-    return f" (95 % interval {signed(interval.low)} to {signed(interval.high)})"
+    return f" (95 % interval {_minus(interval.low)} to {_minus(interval.high)})"
+
+
+def _minus(value: float) -> str:
+    return signed(value).removeprefix("+")
+
+
+def _too_few(compared: Compared, rows: Sequence[SuiteComparison]) -> str:
+    """That there are too few runs to tell anything apart, where it is so."""
+    most, needed = max(row.found.runs * row.found.tasks for row in rows), fewest_pairs(len(compared.suites))
+    return f", which takes {needed} pairs of runs where there are {most}" if most < needed else ""
 
 
 def _chance(interval: Interval, ends: str = "(95 % interval {:.2f} to {:.2f})") -> str:

@@ -18,9 +18,10 @@ from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
 from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
-from anb_gym.study.analysis.comparing import LEVEL, alike, pairs_of
+from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_of
 from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
+from anb_gym.study.entries import SUBMITTED
 from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -108,7 +109,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         "# Leaderboard",
         "",
         "`anb-gym leaderboard` writes this page from the results of",
-        f"{code(f'anb-gym study {results.name}')}:",
+        f"{code(f'anb-gym study {results.name}')}{':' if SUBMITTED not in results.description else ''}",
+        *_submitted(results),
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         *_tuned(results.configuration["controllers"]),
         f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
@@ -134,6 +136,12 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         lines += _tables(tasks, analysis, tasks[0].main, analysis.matrices[group], rng)
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
+
+
+def _submitted(results: Results) -> list[str]:
+    """Which controllers were submitted."""
+    names = results.description.get(SUBMITTED, {})
+    return [f"and from submissions, which were validated, of {', '.join(map(code, names))}:"] if names else []
 
 
 def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -231,6 +239,11 @@ def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: i
             _, scores = paired_scores(curves, pair, budget)
             one, two = (scores[name] * [task.unit for task in tasks] for name in pair)
             found[pair] = one, two
+    if not found:
+        return []
+    most, needed = max(one.size for one, _ in found.values()), fewest_pairs(len(found))
+    if most < needed:
+        return ["", f"None of these are told apart: that takes {needed} pairs of runs, there are {most} at most."]
     groups = [", ".join(map(code, group)) for group in alike(order, found)]
     about = f"After {budget:,} evaluations these cannot be told apart (Wilcoxon's signed-rank test over equal seeds, "
     return ["", f"{about}p ≥ {LEVEL} after Holm's correction): {'; '.join(groups)}."] if groups else []

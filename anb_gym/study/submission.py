@@ -20,6 +20,11 @@ A JSON file::
     }
 
 An architecture that is evaluated twice counts twice: a controller that repeats itself spends its budget.
+
+A folder with such a file, ``submission.json``, and a ``README.md`` that says what the controller is can stand beside
+others on a leaderboard, see :mod:`anb_gym.study.entries`. There the file also has ``budget``, such as
+``{"evaluations": 200}`` or ``{"hours": 60}``, which every run spends, and ``versions`` with the checksums of the tables
+that it was made with; every task has the same seeds.
 """
 
 from __future__ import annotations
@@ -32,21 +37,27 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import choose, integer, is_integer
+from anb_gym._errors import choose, integer, is_integer, positive
 from anb_gym._extras import require
-from anb_gym._files import read_json, refusing
+from anb_gym._files import Fields, read_json, refusing
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Architecture, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.cost import gpu_hours
+from anb_gym.study.cost import gpu_hours, longest_hours
 from anb_gym.study.problems import described
-from anb_gym.study.results import Results
+from anb_gym.study.results import Results, check_checksums, check_tables
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1
 #: Claims may differ by so much: relatively for metrics, absolutely for rewards and regrets in unit scale.
 TOLERANCE: Final = 1e-6
+
+#: The files of a folder.
+FILE: Final = "submission.json"
+README: Final = "README.md"
+#: Digits of claims after the point.
+DIGITS: Final = 9
 
 #: Bytes that a file may have: some five million evaluations with a claim.
 _LIMIT: Final = 2**27
@@ -84,10 +95,14 @@ class Submission:
     Attributes:
         controller: Its name.
         runs: Its runs.
+        evaluations: Budget of every run; None for none that is stated.
+        hours: Budget of every run in simulated GPU-hours; None likewise.
     """
 
     controller: str
     runs: Sequence[SubmittedRun]
+    evaluations: int | None = None
+    hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,32 +122,58 @@ class Verdict:
 
 
 def submission_of(results: Results, controller: str) -> dict[str, Any]:
-    """All runs of a controller in a study as a submission, with its rewards as claims; data of JSON.
+    """All runs of a controller in a study as a submission, with rewards and regrets as claims; data of JSON.
 
     Raises:
         ValueError: The study has no such controller.
+        ResultsError: It was made with other tables than those that are loaded.
     """
+    check_tables(results)
     table = results.table
     rows = table[table["controller"] == choose(controller, sorted(set(table["controller"])), "controller")]
     runs = []
     for (task, seed), run in rows.groupby(["task", "seed"], observed=True):
         description = results.tasks[task]
-        claims = {} if description["kind"] == "vector" else {"claims": {"reward": run["reward"].tolist()}}
+        submitted = SubmittedRun(Judge.of(description), int(seed), run["index"].to_numpy(np.int64))
+        claims: dict[str, Any] = {}
+        if regret := validate_run(submitted).regret:
+            claims["regret"] = {str(budget): round(value, DIGITS) for budget, value in regret.items()}
+        if description["kind"] != "vector":
+            claims["reward"] = [round(value, DIGITS) for value in run["reward"].tolist()]
         entry = {"id": description["id"], "noise": description["noise"], **description["arguments"]}
-        runs.append({"task": entry, "seed": int(seed), "evaluations": run["index"].tolist(), **claims})
-    return {"schema": SCHEMA_VERSION, "controller": controller, "runs": runs}
+        made = {"task": entry, "seed": int(seed), "evaluations": submitted.index.tolist()}
+        runs.append(made | ({"claims": claims} if claims else {}))
+    given = {name: results.configuration.get(name) for name in ("evaluations", "hours")}
+    return {
+        "schema": SCHEMA_VERSION,
+        "controller": controller,
+        "budget": {name: value for name, value in given.items() if value is not None},
+        "versions": {key: v for key, v in results.versions.items() if key in ("anb_gym", "surrogates")},
+        "runs": runs,
+    }
 
 
 def load_submission(path: Path | str) -> Submission:
     """Reads a submission.
 
+    Args:
+        path: Its file, or its folder, in which everything that a leaderboard needs must be there.
+
     Raises:
         FileNotFoundError: There is no such file.
-        SubmissionError: It cannot be read, is not a submission, or names an unknown task, argument or architecture.
+        SubmissionError: It cannot be read, is not a submission, or names an unknown task, argument or architecture;
+            a run does not spend its budget, or it was made with other tables than those that are loaded.
     """
+    whole = Path(path).is_dir()
+    if whole:
+        path, folder = Path(path) / FILE, Path(path)
+        if not (folder / README).is_file():
+            raise SubmissionError(f"{folder} must have a {README} that says what the controller is, there is none")
     content = read_json(Path(path), SubmissionError, limit=_LIMIT, optional=True)
     with refusing(path, SubmissionError):
-        _check_fields(content, "the submission", ("schema", "controller", "runs"), ("schema", "controller", "runs"))
+        required = ("schema", "controller", "runs")
+        known = (*required, "budget", "versions")
+        _check_fields(content, "the submission", known, known if whole else required)
         if content["schema"] != SCHEMA_VERSION:
             raise ValueError(f"schema must be {SCHEMA_VERSION}, got {content['schema']!r}")
         if not isinstance(content["controller"], str) or not content["controller"]:
@@ -144,7 +185,47 @@ def load_submission(path: Path | str) -> Submission:
         for i, run in enumerate(runs):
             if (j := first.setdefault((run.judge.problem, run.judge.noise, run.seed), i)) < i:
                 raise ValueError(f"runs[{i}] must be of another task or seed than runs[{j}], both are {run}")
-    return Submission(content["controller"], runs)
+        budget = content.get("budget", {})
+        _check_fields(budget, "budget", ("evaluations", "hours"), ())
+        evaluations = integer(budget["evaluations"], 1, "budget.evaluations") if "evaluations" in budget else None
+        hours = positive(budget["hours"], "budget.hours") if "hours" in budget else None
+        if whole and not budget:
+            raise ValueError("budget must have 'evaluations' or 'hours', got none")
+        submission = Submission(content["controller"], runs, evaluations, hours)
+        _check_budget(submission)
+        surrogates = Fields({"surrogates": {}, **content.get("versions", {})}, path, SubmissionError)
+        check_checksums(surrogates.fields("surrogates"), f"{path}: its runs")
+        if whole:
+            _check_whole(submission, surrogates.content["surrogates"])
+    return submission
+
+
+def _check_budget(submission: Submission) -> None:
+    """Raises a ``ValueError`` if a run has more or fewer evaluations than the budget that is stated."""
+    most, hours = submission.evaluations, submission.hours
+    for i, run in enumerate(submission.runs):
+        n, spent = len(run.index), 0.0
+        if hours is not None:
+            spent = float(gpu_hours(SPACE.index_to_states(run.index)).sum())
+        if most is not None and (n > most or (hours is None and n < most)):
+            raise ValueError(f"runs[{i}].evaluations must be {most:,}, as the budget says, got {n:,}")
+        if hours is not None and spent > hours * (1.0 + TOLERANCE):
+            raise ValueError(f"runs[{i}] must take at most {hours:g} h, as the budget says, it takes {spent:.2f} h")
+        if hours is not None and spent + longest_hours() < hours and n != most:
+            raise ValueError(f"runs[{i}] must spend its {hours:g} h, it ends after {spent:.2f} h")
+
+
+def _check_whole(submission: Submission, surrogates: Mapping[str, Any]) -> None:
+    """Raises a ``ValueError`` if tasks have different seeds, or a table has no checksum."""
+    seeds: dict[Any, set[int]] = {}
+    for run in submission.runs:
+        problem = run.judge.problem
+        seeds.setdefault((problem, run.judge.noise), set()).add(run.seed)
+        for metric in problem.metrics:
+            if metric not in surrogates.get(problem.surrogate, {}):
+                raise ValueError(f"versions.surrogates.{problem.surrogate} lacks the checksum of {metric!r}")
+    if len({frozenset(of_task) for of_task in seeds.values()}) > 1:
+        raise ValueError("runs must have the same seeds on every task, those that are left out might be the worst")
 
 
 def validate_run(run: SubmittedRun) -> Verdict:

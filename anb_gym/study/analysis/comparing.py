@@ -109,6 +109,11 @@ def alike(
     return groups
 
 
+def fewest_pairs(comparisons: int, level: float = LEVEL) -> int:
+    """The fewest pairs of runs by which any of some comparisons can be told apart: fewer have no p-value so small."""
+    return 2 + int(np.log2(comparisons / level))
+
+
 def pairs_of(order: Sequence[str]) -> list[tuple[str, str]]:
     """All pairs of an order, as :func:`alike` takes them."""
     return list(combinations(order, 2))
