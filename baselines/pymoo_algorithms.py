@@ -7,6 +7,7 @@ on VCK190, and of 0.07 instead of 0.13 on A100 (ten seeds).
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import count
 from math import ceil, comb
 from typing import Any
@@ -46,8 +47,7 @@ class PymooController:
     Args:
         brief: How many objectives and evaluations there will be.
         rng: Source of randomness, and of the algorithm's seed.
-        algorithm: A pymoo algorithm whose operators make integers, such as those of :func:`operators`. Each
-            controller needs its own.
+        algorithm: A pymoo algorithm whose operators make integers, such as those of :func:`operators`; it is copied.
         batch_size: Proposals at a time. Best a divisor of the size of every generation; 1 always is.
     """
 
@@ -60,7 +60,8 @@ class PymooController:
         limits = SPACE.cardinalities - 1
         variables = PymooProblem(n_var=SPACE.n_choices, n_obj=brief.n_objectives, xl=0 * limits, xu=limits, vtype=int)
         end = _end(algorithm, brief.budget)
-        self._algorithm = algorithm.setup(variables, termination=end, seed=int(rng.integers(2**31)))
+        # A copy, since pymoo's algorithms share their default parts, of which some remember: SPEA2's survival does.
+        self._algorithm = deepcopy(algorithm).setup(variables, termination=end, seed=int(rng.integers(2**31)))
         self._generation: Any = Population.empty()
         self._objectives: list[FloatArray] = []
         self._n_asked = 0

@@ -155,7 +155,7 @@ def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return ["Nothing here is tuned: controllers have their default settings, mostly their papers'."]
     lines = ["Agents have the settings that they ship with, tuned on the CPU's task."] if agents else []
     lines += [f"With settings of the study's own: {', '.join(map(code, own))}."] if own else []
-    lines += [f"Not the package's own, and tuned for all it knows: {', '.join(map(code, foreign))}."] if foreign else []
+    lines += [f"Not the package's own, and perhaps tuned: {', '.join(map(code, foreign))}."] if foreign else []
     rest = set(controllers).difference(own, foreign, agents)
     return [*lines, *(["All other controllers have their default settings, mostly their papers'."] if rest else [])]
 
