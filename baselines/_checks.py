@@ -13,11 +13,11 @@ from anb_gym.study.protocol import Brief
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:
     """Returns a setting as a finite ``float`` in [low, high], or raises a ``ValueError`` that names it."""
-    fits = isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high
-    if not fits or not np.isfinite(float(value)):  # type: ignore[arg-type]
+    known = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    if not (low <= known <= high and np.isfinite(known)):
         upper = "" if high == np.inf else f" and at most {high}"
         raise ValueError(f"{name} must be a number of at least {low}{upper}, got {value!r}")
-    return float(value)
+    return known
 
 
 def require_objectives(brief: Brief, controller: str, fewest: int, most: int | None = None) -> None:

@@ -53,8 +53,8 @@ def _run(options: argparse.Namespace) -> None:
     limits += [f"{study.hours} h"] if study.hours else []
     print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(limits)}", flush=True)
     if options.dry_run:
-        for task in study.tasks:
-            print(f"task {task.name}: {described(task.id, task.noise, task.arguments)}")
+        for entry in study.tasks:
+            print(f"task {entry.name}: {described(entry.id, entry.noise, entry.arguments)}")
         return
     folder = options.out or STUDIES / study.name
     with output(folder):

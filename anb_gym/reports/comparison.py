@@ -25,8 +25,6 @@ from anb_gym.study.results import Results, ResultsError, check_tables
 
 #: What the rows of either folder are called while both are in one table.
 _ROLES: Final = ("first", "second")
-#: The suite of all tasks, whatever their measure.
-ALL: Final = "all tasks"
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,8 @@ def compare(
                     f"{pair[0]} and {pair[1]} must have a seed in common on all tasks of {suite}, there is none"
                 ) from None
             units = np.array([task.unit for task in members])
-            found = compare_scores(*(values[role] * units for role in _ROLES), rng)
+            one, two = (values[role] * units for role in _ROLES)
+            found = compare_scores(one, two, rng)
             matrices.append((seeds, values))
             bands = [band_of(task.judge.problem, task.main) for task in members]
             rows.append((pair, suite, budget, found, float(np.mean(bands * units))))
@@ -159,14 +158,16 @@ def verdict(compared: Compared, first: str, second: str) -> str:
     one, two = f"{code(first)} (first)", f"{code(second)} (second)"
     if len(rows) > 1:
         overall = compared.improvement.get((first, second))
-        chance = f"; a run of it beats one of the other's with probability {_chance(overall)} over all tasks"
+        chance = ""
+        if overall is not None:
+            chance = f"; a run of it beats one of the other's with probability {_chance(overall)} over all tasks"
         found = (
             f"is better than {one} on {better} of {len(rows)} suites, worse on {worse}, and cannot be told apart on "
             f"{len(rows) - better - worse}"
             if better or worse
             else f"and {one} cannot be told apart on any of {len(rows)} suites"
         )
-        return f"{two} {found}{_too_few(compared, rows)}{chance if overall else ''}."
+        return f"{two} {found}{_too_few(compared, rows)}{chance}."
     (row,) = rows
     gain, corrected = row.found.gain, ", corrected" if len(compared.suites) > 1 else ""
     basis = (

@@ -32,7 +32,7 @@ def contradictions(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def grown(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """A description of all that a study has had and now has; arguments as of :func:`contradictions`, with none."""
-    result = _union(old, json.loads(json.dumps(new)))
+    result: dict[str, Any] = _union(old, json.loads(json.dumps(new)))
     seeds = [d["configuration"]["seeds"] for d in (old, new) if "seeds" in d.get("configuration", {})]
     if seeds:
         result["configuration"]["seeds"] = list(dict.fromkeys(seed for some in seeds for seed in some))

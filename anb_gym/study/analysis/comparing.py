@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil
+from math import ceil, log2
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -73,8 +73,10 @@ def compare_scores(first: Any, second: Any, rng: np.random.Generator) -> Compari
     one, two = validate_scores(first, "first"), validate_scores(second, "second")
     if one.shape != two.shape:
         raise ValueError(f"first and second must be paired, got shapes {one.shape} and {two.shape}")
+    runs, tasks = one.shape
     return Comparison(
-        *one.shape,
+        runs,
+        tasks,
         gain=interquartile_mean_interval(one - two, rng),
         improvement=probability_of_improvement_interval(two, one, rng, paired=True),
         p_value=paired_test(one.ravel(), two.ravel()).p_value,
@@ -111,7 +113,7 @@ def alike(
 
 def fewest_pairs(comparisons: int, level: float = LEVEL) -> int:
     """The fewest pairs of runs by which any of some comparisons can be told apart: fewer have no p-value so small."""
-    return 2 + int(np.log2(comparisons / level))
+    return 2 + int(log2(comparisons / level))
 
 
 def pairs_of(order: Sequence[str]) -> list[tuple[str, str]]:
@@ -157,7 +159,9 @@ def needed_seeds(
     if not excess:
         raise ValueError(f"difference must be one that the spread does not hide, got {difference:g}")
     quantiles = NormalDist().inv_cdf(1.0 - level / 2.0) + NormalDist().inv_cdf(power)
-    return max(2, ceil(quantiles**2 / (3.0 * excess**2) / tasks))
+    pairs: float = quantiles**2 / (3.0 * excess**2)
+    seeds: int = max(2, ceil(pairs / tasks))
+    return seeds
 
 
 def _four_of(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
