@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anb_gym.reports.html_report import render
 from anb_gym.reports.leaderboard import page
 from anb_gym.reports.ties import band_of
 from anb_gym.study.analysis.analyse import analyse
@@ -63,6 +64,7 @@ def test_controllers_without_a_seed_in_common() -> None:
     analysis = analyse(two.table, two.tasks)
     assert len(analysis.pairwise) == 0
     assert len(analysis.improvement) == 2  # which needs no pairs
+    assert "probability of improvement" in render(two, analysis)
     assert "`b`" in "\n".join(page(two, analysis))
 
 
@@ -70,7 +72,8 @@ def test_no_controller_ran_all_tasks() -> None:
     results = _results([(id, name, 0, 20) for id, name in zip(IDS, "ab", strict=True)], evaluations=20)
     analysis = analyse(results.table, results.tasks)
     assert analysis.matrices == {"regret": {20: {}}}
-    assert "| AccelNAS-VCK190-v0 | 20 | **" in "\n".join(page(results, analysis))
+    assert "All tasks" not in render(results, analysis)
+    assert "| AccelNAS-VCK190-v0 | 20 | – | **" in "\n".join(page(results, analysis))
 
 
 def test_a_vector_of_accuracy_alone_is_judged_as_the_scalar_task() -> None:
