@@ -222,10 +222,12 @@ def power_lines(
                 continue
             scores, rng = values[_ROLES[0]] * [task.unit for task in members], np.random.default_rng(seed)
             spread = float(np.sqrt(scores.var(axis=0, ddof=1).mean()))
-            single = max(needed_seeds(scores[:, [task]], difference, rng, power) for task in range(scores.shape[1]))
+            singles = [needed_seeds(scores[:, [task]], difference, rng, power) for task in range(scores.shape[1])]
+            known = [n for n in singles if n is not None]
+            single = max(known) if len(known) == len(singles) else None
             together = needed_seeds(scores, difference, rng, power)
-            cells = [f"{budget:,}", str(len(runs)), number(spread), f"{single:,}"]
-            body.append([code(controller), suite, *cells, f"{together:,} on {scores.shape[1]}"])
+            cells = [f"{budget:,}", str(len(runs)), number(spread), _count(single)]
+            body.append([code(controller), suite, *cells, f"{_count(together)} on {scores.shape[1]}"])
     if not body:
         raise ValueError(f"{results.name} must have four runs of a controller with equal seeds on all tasks of a suite")
     head = ["controller", "suite", "evaluations", "runs", "deviation", "seeds, any one task", "seeds, tasks together"]
@@ -342,6 +344,10 @@ def _overall(matrices: Sequence[tuple[Any, Mapping[str, FloatArray]]], rng: np.r
         np.hstack([values[role][np.isin(seeds, list(common))] for seeds, values in matrices]) for role in _ROLES
     )
     return probability_of_improvement_interval(two, one, rng, paired=True)
+
+
+def _count(seeds: int | None) -> str:
+    return "–" if seeds is None else f"{seeds:,}"
 
 
 def _negated(interval: Interval) -> Interval:

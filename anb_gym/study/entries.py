@@ -78,13 +78,14 @@ def with_submissions(results: Results, folders: Sequence[Path]) -> Results:
         _check(submission, folder, results, set(controllers), tasks)
         controllers[submission.controller] = {"path": f"{SUBMITTED}:{folder.name}", "settings": {}}
         submitted[submission.controller] = folder.name
-        for run in submission.runs:
-            if (task := tasks.get((run.judge.problem, run.judge.noise))) is not None:
+        found = [(tasks.get((run.judge.problem, run.judge.noise)), run) for run in submission.runs]
+        for task, run in sorted(found, key=lambda pair: (pair[0] or "", pair[1].seed)):
+            if task is not None:
                 tables.append(_table(run, task, submission.controller))
                 runs.append(_record(tables[-1]))
-    table = pd.concat([part.astype({"task": str, "controller": str}) for part in tables], ignore_index=True)
-    order = ["task", "controller", "seed", "evaluation"]
-    table = table.sort_values(order, ignore_index=True).astype({"task": "category", "controller": "category"})
+    names = {"task": list(results.tasks), "controller": list(controllers)}
+    categories = {column: pd.CategoricalDtype(sorted(known)) for column, known in names.items()}
+    table = pd.concat([part.astype(categories) for part in tables], ignore_index=True)
     configuration = {**results.configuration, "controllers": controllers}
     return Results(table, {**results.description, "configuration": configuration, "runs": runs, SUBMITTED: submitted})
 

@@ -123,7 +123,7 @@ def pairs_of(order: Sequence[str]) -> list[tuple[str, str]]:
 
 def needed_seeds(
     scores: Any, difference: float, rng: np.random.Generator, power: float = POWER, level: float = LEVEL
-) -> int:
+) -> int | None:
     """How many seeds tell a controller from another one that is better by a difference and has the same spread.
 
     Noether 1987 (https://doi.org/10.1080/01621459.1987.10478478) for the Wilcoxon signed-rank test, two-sided:
@@ -138,7 +138,7 @@ def needed_seeds(
         level: The chance that one is found where there is none.
 
     Returns:
-        Seeds of each of the tasks, at least 2.
+        Seeds of each of the tasks, at least 2; None if the difference is too small for these runs to say.
 
     Raises:
         ValueError: An argument has the wrong shape or values.
@@ -157,7 +157,7 @@ def needed_seeds(
     # Differences are symmetric: their sum exceeds minus twice the shift as often as it is below twice the shift.
     excess = 0.5 * float((sums < 2.0 * difference).mean()) + 0.25 * float((sums == 2.0 * difference).mean())
     if not excess:
-        raise ValueError(f"difference must be one that the spread does not hide, got {difference:g}")
+        return None
     quantiles = NormalDist().inv_cdf(1.0 - level / 2.0) + NormalDist().inv_cdf(power)
     pairs: float = quantiles**2 / (3.0 * excess**2)
     seeds: int = max(2, ceil(pairs / tasks))
