@@ -22,7 +22,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
-        from anb_gym.reports.comparison import compare, comparison_lines
+        from anb_gym.reports.comparison import compare
+        from anb_gym.reports.verdicts import comparison_lines
         from anb_gym.study.results import Results
     compared = compare(
         Results.load(options.first),

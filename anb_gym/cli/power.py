@@ -20,7 +20,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
-        from anb_gym.reports.comparison import power_lines
+        from anb_gym.reports.verdicts import power_lines
         from anb_gym.study.results import Results
     results = Results.load(options.results)
     for line in power_lines(results, options.difference, power=options.power, evaluations=options.evaluations):

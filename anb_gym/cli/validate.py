@@ -18,7 +18,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
-        from anb_gym.study.submission import load_submission, validate_run
+        from anb_gym.study.recomputing import validate_run
+        from anb_gym.study.submission import load_submission
     submission = load_submission(options.submission)
     print(f"{one_line(submission.controller)}: {len(submission.runs)} runs")
     wrong, claims = 0, 0

@@ -12,11 +12,10 @@ import numpy as np
 from anb_gym._errors import choose, integer
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
-from anb_gym.reports.markdown import code, number, table
 from anb_gym.reports.ties import band_of
 from anb_gym.study.analysis.analyse import TaskAnalysis
 from anb_gym.study.analysis.anytime import Curves, anytime, measures
-from anb_gym.study.analysis.comparing import LEVEL, Comparison, compare_scores, fewest_pairs, needed_seeds
+from anb_gym.study.analysis.comparing import LEVEL, Comparison, compare_scores
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.analysis.statistics import Interval, holm, probability_of_improvement_interval
 from anb_gym.study.analysis.tables import paired_scores
@@ -24,7 +23,7 @@ from anb_gym.study.problems import described
 from anb_gym.study.results import Results, ResultsError, check_tables
 
 #: What the rows of either folder are called while both are in one table.
-_ROLES: Final = ("first", "second")
+ROLES: Final = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -102,18 +101,18 @@ def compare(
     rows: list[tuple[tuple[str, str], str, int, Comparison, float]] = []
     improvement = {}
     for pair in _pairs(first, second, controllers):
-        suites = _suites((first, second), pair, tasks)
+        suites = suites_of((first, second), pair, tasks)
         matrices = []
         for suite, members in suites.items():
-            budget = _budget(members, evaluations)
+            budget = common_budget(members, evaluations)
             try:
-                seeds, values = paired_scores(_curves(members, budget), _ROLES, budget)
+                seeds, values = paired_scores(curves_at(members, budget), ROLES, budget)
             except ValueError:
                 raise ValueError(
                     f"{pair[0]} and {pair[1]} must have a seed in common on all tasks of {suite}, there is none"
                 ) from None
             units = np.array([task.unit for task in members])
-            one, two = (values[role] * units for role in _ROLES)
+            one, two = (values[role] * units for role in ROLES)
             found = compare_scores(one, two, rng)
             matrices.append((seeds, values))
             bands = [band_of(task.judge.problem, task.main) for task in members]
@@ -128,115 +127,6 @@ def compare(
         for (pair, suite, budget, found, band), p in zip(rows, p_values, strict=True)
     ]
     return Compared(made, improvement, left_out)
-
-
-def comparison_lines(compared: Compared) -> list[str]:
-    """Lines of Markdown: a table of all comparisons, and a verdict in one sentence for each pair of controllers."""
-    head = ["first", "second", "suite", "evaluations", "tasks", "seeds", "second's gain", "improvement", "p (Holm)"]
-    body = [
-        [
-            code(row.first),
-            code(row.second),
-            row.suite,
-            f"{row.evaluations:,}",
-            f"{row.found.tasks}",
-            f"{row.found.runs}",
-            f"{signed(row.found.gain.estimate)} {_range(row.found.gain)}",
-            _chance(row.found.improvement, "[{:.2f}, {:.2f}]"),
-            f"{row.p_holm:.2g}",
-        ]
-        for row in compared.suites
-    ]
-    pairs = dict.fromkeys((row.first, row.second) for row in compared.suites)
-    return [*table(head, body, numbers=False), "", *(verdict(compared, *pair) for pair in pairs)]
-
-
-def verdict(compared: Compared, first: str, second: str) -> str:
-    """The verdict on two controllers, in one sentence with its uncertainty."""
-    rows = [row for row in compared.suites if (row.first, row.second) == (first, second)]
-    better, worse = (sum(row.sign == sign for row in rows) for sign in (1, -1))
-    one, two = f"{code(first)} (first)", f"{code(second)} (second)"
-    if len(rows) > 1:
-        overall = compared.improvement.get((first, second))
-        chance = ""
-        if overall is not None:
-            chance = f"; a run of it beats one of the other's with probability {_chance(overall)} over all tasks"
-        found = (
-            f"is better than {one} on {better} of {len(rows)} suites, worse on {worse}, and cannot be told apart on "
-            f"{len(rows) - better - worse}"
-            if better or worse
-            else f"and {one} cannot be told apart on any of {len(rows)} suites"
-        )
-        return f"{two} {found}{_too_few(compared, rows)}{chance}."
-    (row,) = rows
-    gain, corrected = row.found.gain, ", corrected" if len(compared.suites) > 1 else ""
-    basis = (
-        f"{row.found.tasks} task{'s' if row.found.tasks > 1 else ''}, {row.found.runs} seeds, "
-        f"{row.evaluations:,} evaluations, p = {row.p_holm:.2g}{corrected}"
-    )
-    size = f"{number(abs(gain.estimate))}{_ends(gain if gain.estimate >= 0 else _negated(gain))}"
-    chance = f"one of its runs beats one of the other's with probability {_chance(row.found.improvement)}"
-    if not row.sign:
-        return (
-            f"{two} and {one} cannot be told apart: the second's {row.suite} is smaller by "
-            f"{_minus(gain.estimate)}{_ends(gain)}, and {chance} ({basis}){_too_few(compared, rows)}."
-        )
-    tie = f", though nature could have differences below {number(row.band)} either way"
-    word = "smaller" if row.sign > 0 else "larger"
-    return (
-        f"{two} is {'better' if row.sign > 0 else 'worse'} than {one}: its {row.suite} is {word} by {size}, and "
-        f"{chance} ({basis}){tie if abs(gain.estimate) < row.band else ''}."
-    )
-
-
-def power_lines(
-    results: Results, difference: float, *, power: float, evaluations: int | None = None, seed: int = 0
-) -> list[str]:
-    """Lines of a Markdown table: how many seeds tell each controller from one that is better by a difference.
-
-    Args:
-        results: Results whose runs say how much scores spread.
-        difference: By how much the other is better, in the suite's measure.
-        power: The chance that the difference is found.
-        evaluations: After how many evaluations; by default as many as all runs have.
-        seed: Seed of the drawn pairs.
-
-    Raises:
-        ResultsError: They were made with other tables than those that are loaded.
-        ValueError: No controller has four runs of every task of a suite, or an argument is out of range.
-        ModuleNotFoundError: The extra ``study`` or ``pareto`` is not installed.
-    """
-    check_tables(results)
-    judges = {name: Judge.of(description) for name, description in results.tasks.items()}
-    body = []
-    for controller in sorted(set(results.table["controller"])):
-        for suite, members in _suites(
-            [results], [controller], [(judge, name) for name, judge in judges.items()]
-        ).items():
-            budget = _budget(members, evaluations)
-            try:
-                runs, values = paired_scores(_curves(members, budget), _ROLES[:1], budget)
-            except ValueError:  # no seed that all tasks have
-                continue
-            if len(runs) < 4:
-                continue
-            scores, rng = values[_ROLES[0]] * [task.unit for task in members], np.random.default_rng(seed)
-            spread = float(np.sqrt(scores.var(axis=0, ddof=1).mean()))
-            singles = [needed_seeds(scores[:, [task]], difference, rng, power) for task in range(scores.shape[1])]
-            known = [n for n in singles if n is not None]
-            single = max(known) if len(known) == len(singles) else None
-            together = needed_seeds(scores, difference, rng, power)
-            cells = [f"{budget:,}", str(len(runs)), number(spread), _count(single)]
-            body.append([code(controller), suite, *cells, f"{_count(together)} on {scores.shape[1]}"])
-    if not body:
-        raise ValueError(f"{results.name} must have four runs of a controller with equal seeds on all tasks of a suite")
-    head = ["controller", "suite", "evaluations", "runs", "deviation", "seeds, any one task", "seeds, tasks together"]
-    return table(head, body, numbers=False)
-
-
-def signed(value: float) -> str:
-    """A number with its sign."""
-    return f"{'−' if value < 0 else '+' if value > 0 else ''}{number(abs(value))}"
 
 
 def _check_same_tables(first: Results, second: Results) -> None:
@@ -295,16 +185,16 @@ def _pairs(first: Results, second: Results, controllers: tuple[str | None, str |
         return [(name, name) for name in both]
     chosen = [
         names if name is None else [choose(name, names, f"the {role} controller")]
-        for name, names, role in zip(controllers, known, _ROLES, strict=True)
+        for name, names, role in zip(controllers, known, ROLES, strict=True)
     ]
     pairs = list(product(*chosen))
     return [(one, two) for one, two in pairs if one != two] if first.table.equals(second.table) else pairs
 
 
-def _suites(
+def suites_of(
     given: Sequence[Results], controllers: Sequence[str], tasks: Iterable[tuple[Any, ...]]
 ) -> dict[str, list[TaskAnalysis]]:
-    """By suite its tasks that all controllers ran, with their rows, in which controllers are called :data:`_ROLES`.
+    """By suite its tasks that all controllers ran, with their rows, in which controllers are called :data:`ROLES`.
 
     Args:
         given: Results.
@@ -315,7 +205,7 @@ def _suites(
     suites: dict[str, list[TaskAnalysis]] = {}
     for judge, *names in tasks:
         parts = []
-        for results, controller, task, role in zip(given, controllers, names, _ROLES, strict=False):
+        for results, controller, task, role in zip(given, controllers, names, ROLES, strict=False):
             rows = results.table
             rows = rows[(rows["task"] == task) & (rows["controller"] == controller)]
             parts.append(rows.assign(controller=role))
@@ -326,13 +216,14 @@ def _suites(
     return suites
 
 
-def _budget(tasks: Sequence[TaskAnalysis], wanted: int | None) -> int:
+def common_budget(tasks: Sequence[TaskAnalysis], wanted: int | None) -> int:
     """The evaluations that the longest run of every controller has on every task, or as many as are wanted."""
     most = min(int(task.table.groupby("controller")["evaluation"].max().min()) for task in tasks)
     return most if wanted is None else integer(wanted, 1, "evaluations", most)
 
 
-def _curves(tasks: Sequence[TaskAnalysis], budget: int) -> list[dict[str, Curves]]:
+def curves_at(tasks: Sequence[TaskAnalysis], budget: int) -> list[dict[str, Curves]]:
+    """The curves of every task's main measure, which are measured after one number of evaluations alone."""
     return [anytime(task.table, task.judge, task.main, at=[budget]) for task in tasks]
 
 
@@ -340,40 +231,5 @@ def _overall(matrices: Sequence[tuple[Any, Mapping[str, FloatArray]]], rng: np.r
     common = set.intersection(*(set(seeds.tolist()) for seeds, _ in matrices))
     if not common:
         return None
-    one, two = (
-        np.hstack([values[role][np.isin(seeds, list(common))] for seeds, values in matrices]) for role in _ROLES
-    )
+    one, two = (np.hstack([values[role][np.isin(seeds, list(common))] for seeds, values in matrices]) for role in ROLES)
     return probability_of_improvement_interval(two, one, rng, paired=True)
-
-
-def _count(seeds: int | None) -> str:
-    return "–" if seeds is None else f"{seeds:,}"
-
-
-def _negated(interval: Interval) -> Interval:
-    return Interval(-interval.estimate, -interval.high, -interval.low)
-
-
-def _range(interval: Interval) -> str:
-    return f"[{signed(interval.low)}, {signed(interval.high)}]" if np.isfinite(interval.low) else ""
-
-
-def _ends(interval: Interval) -> str:
-    if not np.isfinite(interval.low):
-        return ""
-    return f" (95 % interval {_minus(interval.low)} to {_minus(interval.high)})"
-
-
-def _minus(value: float) -> str:
-    return signed(value).removeprefix("+")
-
-
-def _too_few(compared: Compared, rows: Sequence[SuiteComparison]) -> str:
-    """That there are too few runs to tell anything apart, where it is so."""
-    most, needed = max(row.found.runs * row.found.tasks for row in rows), fewest_pairs(len(compared.suites))
-    return f", which takes {needed} pairs of runs where there are {most}" if most < needed else ""
-
-
-def _chance(interval: Interval, ends: str = "(95 % interval {:.2f} to {:.2f})") -> str:
-    known = f" {ends.format(interval.low, interval.high)}" if np.isfinite(interval.low) else ""
-    return f"{interval.estimate:.2f}{known}"

@@ -16,16 +16,15 @@ from anb_gym.space import SPACE
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours
 from anb_gym.study.problems import described
+from anb_gym.study.recomputing import SubmittedRun, validate_run
 from anb_gym.study.results import Results
 from anb_gym.study.submission import (
     FILE,
     README,
     Submission,
     SubmissionError,
-    SubmittedRun,
     load_submission,
     submission_of,
-    validate_run,
 )
 
 #: Where the description of results says that controllers were submitted.

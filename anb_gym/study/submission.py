@@ -30,29 +30,23 @@ that it was made with; every task has the same seeds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from anb_gym._errors import choose, integer, is_integer, positive
-from anb_gym._extras import require
 from anb_gym._files import Fields, read_json, refusing
-from anb_gym._types import FloatArray
-from anb_gym.space import SPACE, Architecture, Indices
-from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
+from anb_gym.space import SPACE, Architecture
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import gpu_hours, longest_hours
-from anb_gym.study.problems import described
+from anb_gym.study.recomputing import TOLERANCE, SubmittedRun, validate_run
 from anb_gym.study.results import Results, check_checksums, check_tables
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1
-#: Claims may differ by so much: relatively for metrics, absolutely for rewards and regrets in unit scale.
-TOLERANCE: Final = 1e-6
-
 #: The files of a folder.
 FILE: Final = "submission.json"
 README: Final = "README.md"
@@ -66,26 +60,6 @@ _CLAIMS: Final = ("metrics", "reward", "regret")
 
 class SubmissionError(ValueError):
     """A file is not a submission; the message says where."""
-
-
-@dataclass(frozen=True, eq=False)
-class SubmittedRun:
-    """One run of a submission.
-
-    Attributes:
-        judge: Judges its task.
-        seed: The seed of its noise.
-        index: What was evaluated, ``int64`` (n,), in order.
-        claims: What is said about it.
-    """
-
-    judge: Judge
-    seed: int
-    index: Indices
-    claims: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{described(self.judge.id, self.judge.noise, self.judge.arguments)}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -103,22 +77,6 @@ class Submission:
     runs: Sequence[SubmittedRun]
     evaluations: int | None = None
     hours: float | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Verdict on a run that was recomputed.
-
-    Attributes:
-        regret: Regret (hypervolume regret with two objectives) after numbers of evaluations; empty with more
-            objectives, for which no exact front is known.
-        repeated: How many evaluations were of architectures evaluated before.
-        mismatches: Claims that are wrong.
-    """
-
-    regret: Mapping[int, float]
-    repeated: int
-    mismatches: Sequence[str]
 
 
 def submission_of(results: Results, controller: str) -> dict[str, Any]:
@@ -226,52 +184,6 @@ def _check_whole(submission: Submission, surrogates: Mapping[str, Any]) -> None:
                 raise ValueError(f"versions.surrogates.{problem.surrogate} lacks the checksum of {metric!r}")
     if len({frozenset(of_task) for of_task in seeds.values()}) > 1:
         raise ValueError("runs must have the same seeds on every task, those that are left out might be the worst")
-
-
-def validate_run(run: SubmittedRun) -> Verdict:
-    """Recomputes a run and compares it with what it claims."""
-    regret = _regret(run)
-    return Verdict(
-        {budget: regret[budget - 1] for budget in sorted({*BUDGETS, len(regret)}) if 0 < budget <= len(regret)},
-        len(run.index) - len(np.unique(run.index)),
-        list(_mismatches(run, regret)),
-    )
-
-
-def _regret(run: SubmittedRun) -> list[float]:
-    """After each evaluation; empty where no exact front is known."""
-    judge, n = run.judge, len(run.index)
-    if judge.n_objectives > 2:
-        return []
-    hours = np.cumsum(gpu_hours(SPACE.index_to_states(run.index)))
-    columns = {"controller": "", "seed": run.seed, "index": run.index, "hours": hours, "told": np.nan, "reward": np.nan}
-    if judge.n_objectives == 1:
-        columns |= {"told": judge.told(run.index, run.seed)[:, 0], "reward": judge.exact(run.index)[:, 0]}
-    table = require("pandas", "study").DataFrame(columns, index=range(n))
-    (curves,) = anytime(table, judge, measures(judge)[0]).values()
-    values: list[float] = curves.values[0].tolist()
-    return values
-
-
-def _mismatches(run: SubmittedRun, regret: Sequence[float]) -> Iterator[str]:
-    claims = run.claims
-    for name, claimed in claims.get("metrics", {}).items():
-        values = run.judge.problem.benchmark.query(run.index, name)[name]
-        yield from _differences(f"the {name} of evaluation", claimed, values, TOLERANCE * np.abs(values))
-    if "reward" in claims:
-        values = run.judge.exact(run.index)[:, 0]
-        yield from _differences("the reward of evaluation", claims["reward"], values, np.full(len(values), TOLERANCE))
-    for budget, claimed in claims.get("regret", {}).items():
-        if abs(claimed - regret[int(budget) - 1]) > TOLERANCE:
-            yield f"the regret after {budget} evaluations is {regret[int(budget) - 1]:.9g}, claimed is {claimed:.9g}"
-
-
-def _differences(what: str, claimed: Sequence[float], values: FloatArray, tolerance: FloatArray) -> Iterator[str]:
-    wrong = np.flatnonzero(~(np.abs(np.asarray(claimed) - values) <= tolerance))
-    if len(wrong):
-        row = wrong[0]
-        more = f"; {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
-        yield f"{what} {row + 1} is {values[row]:.9g}, claimed is {claimed[row]:.9g}{more}"
 
 
 def _run(run: Any, place: str) -> SubmittedRun:

@@ -13,7 +13,8 @@ import pytest
 
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
-from anb_gym.reports.comparison import compare, comparison_lines, signed
+from anb_gym.reports.comparison import compare
+from anb_gym.reports.verdicts import comparison_lines, signed
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry

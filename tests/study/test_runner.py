@@ -19,10 +19,11 @@ import pytest
 from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.controllers import source_of
 from anb_gym.study.fragments import Folder
+from anb_gym.study.recomputing import validate_run
 from anb_gym.study.results import KEY, Results, ResultsError, read
 from anb_gym.study.runner import collect, run_study
 from anb_gym.study.study_file import load_study
-from anb_gym.study.submission import load_submission, submission_of, validate_run
+from anb_gym.study.submission import load_submission, submission_of
 from anb_gym.study.workers import attempts
 
 from .conftest import TOYS

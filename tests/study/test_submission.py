@@ -9,9 +9,10 @@ import pytest
 
 from anb_gym import SPACE, Architecture, Benchmark
 from anb_gym.cli import main
+from anb_gym.study.recomputing import validate_run
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
-from anb_gym.study.submission import SubmissionError, load_submission, submission_of, validate_run
+from anb_gym.study.submission import SubmissionError, load_submission, submission_of
 
 TASKS = "AccelNAS-VCK190-v0, {name: noisy, id: AccelNAS-VCK190-v0, noise: true}, AccelNAS-VCK190-MO-v0"
 
