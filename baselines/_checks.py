@@ -12,11 +12,12 @@ from anb_gym.study.protocol import Brief
 
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:
-    """Returns a setting as a ``float`` in [low, high], or raises a ``ValueError`` that names it."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+    """Returns a setting as a finite ``float`` in [low, high], or raises a ``ValueError`` that names it."""
+    known = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    if not (low <= known <= high and np.isfinite(known)):
         upper = "" if high == np.inf else f" and at most {high}"
         raise ValueError(f"{name} must be a number of at least {low}{upper}, got {value!r}")
-    return float(value)
+    return known
 
 
 def require_objectives(brief: Brief, controller: str, fewest: int, most: int | None = None) -> None:

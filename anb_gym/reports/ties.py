@@ -37,9 +37,8 @@ def band_of(problem: Problem, measure: str) -> float:
     if isinstance(problem.reward, Constrained | Bounded):
         level = problem.gauge.at(None)
         return accuracy_band(problem.surrogate) / float(level.one - level.zero)
-    if known is None:
-        return np.nan
-    return known.regret if problem.reward == make_reward("product", problem.task) else np.nan
+    default = problem.is_vector or problem.reward == make_reward("product", problem.task)  # a vector of accuracy alone
+    return known.regret if default and known is not None else np.nan
 
 
 def accuracy_band(surrogate: str = FAMILIES[0]) -> float:

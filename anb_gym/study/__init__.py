@@ -14,10 +14,11 @@ from anb_gym.study.protocol import Brief, Controller, Fidelity, FidelityControll
 
 if TYPE_CHECKING:
     from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
+    from anb_gym.study.recomputing import validate_run
     from anb_gym.study.results import Results, ResultsError
     from anb_gym.study.runner import collect, run_study
     from anb_gym.study.study_file import load_study
-    from anb_gym.study.submission import SubmissionError, load_submission, submission_of, validate_run
+    from anb_gym.study.submission import SubmissionError, load_submission, submission_of
 
 __all__ = [
     "Brief",
@@ -40,9 +41,10 @@ __all__ = [
 
 _NAMES = {
     "config": ("ControllerEntry", "StudyConfig", "TaskEntry"),
+    "recomputing": ("validate_run",),
     "results": ("Results", "ResultsError"),
     "runner": ("collect", "run_study"),
     "study_file": ("load_study",),
-    "submission": ("SubmissionError", "load_submission", "submission_of", "validate_run"),
+    "submission": ("SubmissionError", "load_submission", "submission_of"),
 }
 __getattr__, __dir__ = submodules(__name__, "study", names=_NAMES)

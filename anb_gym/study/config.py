@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from anb_gym.study.controllers import place_of
 from anb_gym.study.cost import most_evaluations
 
 
@@ -119,4 +120,5 @@ def file_name(name: str) -> str:
 
 
 def _without_name(entry: ControllerEntry | TaskEntry) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}
+    values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}
+    return {**values, "path": place_of(entry.path)} if isinstance(entry, ControllerEntry) else values

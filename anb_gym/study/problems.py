@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from anb_gym._errors import choose, number
+from anb_gym._errors import choose, number, one_line
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
@@ -91,6 +91,13 @@ def check_failures(failures: Any, problem: Problem) -> None:
         raise ValueError(f"failures must be a part of all architectures, above 0 and below 1, got {failures!r}")
     if problem.n_objectives > 1:
         raise ValueError(f"failures need one objective, the task has {problem.n_objectives}, got {failures!r}")
+
+
+def described(id: str, noise: bool, arguments: Mapping[str, Any], failures: float | None = None) -> str:
+    """A task of a study in one line: its id, its noise and its arguments."""
+    given = {**arguments, **({} if failures is None else {"failures": failures})}
+    parts = [f", {name}={json.dumps(value)}" for name, value in given.items()]
+    return one_line(f"{id}{' with noise' if noise else ''}{''.join(parts)}")
 
 
 def check_reward(reward: Any) -> None:

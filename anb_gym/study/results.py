@@ -191,13 +191,27 @@ def check_tables(results: Results) -> None:
         ResultsError: Their checksums differ; the message names the surrogate, the metric and both.
     """
     made_with = Fields({"surrogates": {}, **results.versions}, results.name, ResultsError).fields("surrogates")
-    for surrogate in made_with.content:
-        of_surrogate = made_with.fields(surrogate)
+    check_checksums(made_with, f"results of {results.name}")
+
+
+def check_checksums(surrogates: Fields, what: str) -> None:
+    """Refuses what was made with other tables than those that are loaded.
+
+    Args:
+        surrogates: SHA-256 of tables, by surrogate and metric.
+        what: What was made with them.
+
+    Raises:
+        Exception: Of the class of the fields' errors: a checksum differs; the message names the surrogate, the metric
+            and both.
+    """
+    for surrogate in surrogates.content:
+        of_surrogate = surrogates.fields(surrogate)
         for metric in of_surrogate.content:
             theirs, loaded = of_surrogate.get(metric, str), shipped_checksum(surrogate, metric)
             if theirs != loaded:
-                raise ResultsError(
-                    f"results of {results.name} were made with other tables of {metric!r} by {surrogate!r} than are "
+                raise surrogates.error(
+                    f"{what} were made with other tables of {metric!r} by {surrogate!r} than are "
                     f"loaded, with the SHA-256 {shown(theirs)} and not {loaded}: versions must not mix"
                 )
 

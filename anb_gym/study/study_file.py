@@ -4,7 +4,7 @@ Such as ``configs/studies/quick.yaml``::
 
     name: quick
     evaluations: 200              # budget of every run; `hours`, in simulated GPU-hours, is another
-    seeds: 3                      # 0, 1 and 2; or a list such as [7, 8]
+    seeds: 3                      # 0, 1 and 2; or a list such as [7, 8], or {start: 10, count: 20}
     controllers:
       - random_search             # a baseline,
       - {name: small, controller: regularized_evolution, population_size: 20}   # with settings,
@@ -203,9 +203,14 @@ def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
 
 
 def seeds_of(node: Node) -> tuple[int, ...]:
-    """Seeds: a list of them, or their number."""
+    """Seeds: a list of them, their number, or ``{start: 10, count: 20}`` for 10 to 29."""
     if isinstance(node.plain(), int):
         return tuple(range(node.integer("seeds, as a number of seeds,", 1, _MOST_SEEDS)))
+    if isinstance(node.plain(), dict):
+        fields = node.fields(("start", "count"), required=("start", "count"))
+        count = fields["count"].integer("count of seeds", 1, _MOST_SEEDS)
+        start = fields["start"].integer("start of seeds", 0, _LARGEST_SEED + 1 - count)
+        return tuple(range(start, start + count))
     seeds = tuple(item.integer("seeds", 0, _LARGEST_SEED) for item in node.items("seeds"))
     if len(set(seeds)) < len(seeds):
         raise node.error(f"seeds must differ from each other, got {list(seeds)}")

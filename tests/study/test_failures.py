@@ -53,7 +53,7 @@ def test_what_fails_is_told_so_costs_hours_and_is_never_chosen(study, tmp_path) 
     path = tmp_path / "submission.json"
     path.write_text(json.dumps(submission_of(results, "Toy")))
     submitted = load_submission(path).runs[0]
-    assert str(submitted) == "AccelNAS-VCK190-v0 with noise with 0.3 failures, seed 0"
+    assert str(submitted) == "AccelNAS-VCK190-v0 with noise, failures=0.3, seed 0"
     verdict = validate_run(submitted)
     assert verdict.mismatches == []
     assert verdict.regret[len(rows)] == pytest.approx(max(0.0, 1.0 - best))

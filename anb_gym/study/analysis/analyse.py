@@ -66,6 +66,12 @@ class TaskAnalysis:
         """Whether the reward is the accuracy subject to a bound."""
         return isinstance(self.judge.problem.reward, Constrained | Bounded)
 
+    @property
+    def unit(self) -> float:
+        """What tables of its group multiply regrets by: under a bound they are in accuracy points."""
+        known = self.judge.calibration
+        return known.best - known.random_mean if known and self.bounded else 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
@@ -162,10 +168,14 @@ def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, Fl
 
 
 def group_matrices(tasks: Sequence[TaskAnalysis], measure: str) -> dict[int, dict[str, FloatArray]]:
-    """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller."""
+    """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller.
+
+    Tasks that have no budget in common, as in a short study that is limited by hours, are compared where the first of
+    them ends.
+    """
+    common = set.intersection(*(set(task.budgets) for task in tasks)) or {min(task.budgets[-1] for task in tasks)}
     return {
-        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget)
-        for budget in sorted(set.intersection(*(set(task.budgets) for task in tasks)))
+        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget) for budget in sorted(common)
     }
 
 

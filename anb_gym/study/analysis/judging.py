@@ -11,9 +11,10 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import Calibration
+from anb_gym.calibration import Calibration, calibration
+from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE, Indices
-from anb_gym.study.problems import choose_id, noisy_by_default, problem_of
+from anb_gym.study.problems import choose_id, described, noisy_by_default, problem_of
 from anb_gym.study.runs import noise_seed
 from anb_gym.study.telling import failing
 
@@ -33,6 +34,7 @@ class Judge:
     Attributes:
         id: The environment id.
         problem: What was searched.
+        arguments: As given.
         noise: Whether they were told noisy measurements.
         failures: The part of the architectures whose measurement failed; None for none.
 
@@ -49,14 +51,23 @@ class Judge:
     ) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
+        self.arguments = dict(arguments or {})
         self.noise = noisy_by_default(self.problem) if noise is None else noise
         self.failures = failures
+
+    def __str__(self) -> str:
+        return described(self.id, self.noise, self.arguments, self.failures)
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Judge:
         """The judge of a task as a study's results describe it: ``id``, ``arguments``, ``noise``, ``failures``."""
         noise, failures = bool(description.get("noise", False)), description.get("failures")
         return cls(description["id"], description.get("arguments") or {}, noise, failures)
+
+    @property
+    def conditions(self) -> tuple[Any, ...]:
+        """What two tasks have in common that are one and the same: hashable."""
+        return self.problem, self.noise, self.failures
 
     @property
     def n_objectives(self) -> int:
@@ -80,9 +91,13 @@ class Judge:
 
     @property
     def calibration(self) -> Calibration | None:
-        """Unit scale of a scalar reward; None for a vector reward."""
-        gauge = None if self.problem.is_vector else self.problem.gauge
-        assert gauge is None or isinstance(gauge, Calibration)
+        """Unit scale of a reward with one objective; None with several."""
+        if self.n_objectives > 1:
+            return None
+        if self.problem.is_vector:  # of accuracy alone
+            return calibration(Accuracy(self.metrics[0]), self.problem.surrogate)
+        gauge = self.problem.gauge
+        assert isinstance(gauge, Calibration)
         return gauge
 
     @cached_property
