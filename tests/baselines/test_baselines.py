@@ -11,7 +11,9 @@ from anb_gym.study.protocol import Brief
 
 PAIRS = [(name, m) for name, baseline in BASELINES.items() for m in (1, 2, 3) if baseline.suits(m)]
 every_pair = pytest.mark.parametrize(("name", "m"), PAIRS, ids=[f"{name}-{m}" for name, m in PAIRS])
-every_name = pytest.mark.parametrize("name", list(BASELINES))
+#: Those for tasks with one fidelity; for the others see ``test_two_fidelities.py``.
+NAMES = [name for name, baseline in BASELINES.items() if not baseline.fidelities]
+every_name = pytest.mark.parametrize("name", NAMES)
 
 #: Not a multiple of any batch size, and beyond the first generation of all.
 BUDGET = 123
@@ -69,7 +71,7 @@ def test_objectives_it_can_take(name: str) -> None:
                 _make(name, m)
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "random_search"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "random_search"])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -93,7 +95,10 @@ def test_told_nonsense(name: str, wrong: Any, message: str) -> None:
         ("random_search", {"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ("regularized_evolution", {"population_size": 2.5}, "population_size must be an integer .*, got 2.5"),
         ("regularized_evolution", {"sample_size": True}, "sample_size must be an integer of at least 1, got True"),
-        ("reinforce", {"learning_rate": -1}, "learning_rate must be a number of at least 0.0, got -1"),
+        ("reinforce", {"learning_rate": -1}, "learning_rate must be positive and finite, got -1"),
+        ("reinforce", {"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
+        ("reinforce", {"learning_rate": float("inf")}, "learning_rate must be positive and finite, got inf"),
+        ("reinforce", {"entropy_weight": float("inf")}, "entropy_weight must be a number of at least 0.0, got inf"),
         ("reinforce", {"baseline_decay": 1.5}, "baseline_decay must be a number .* at most 1.0, got 1.5"),
         ("reinforce", {"entropy_weight": float("nan")}, "entropy_weight must be a number of at least 0.0, got nan"),
         ("block_gp", {"n_initial": 0}, "n_initial must be an integer of at least 1, got 0"),
