@@ -19,7 +19,7 @@ from anb_gym._types import FloatArray
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface, Rules
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
-from anb_gym.problems import AnyProblem, MeasuredProblem, Request
+from anb_gym.problems import AnyProblem, MeasuredProblem, Request, TwoFidelityProblem
 from anb_gym.space import SPACE, Choices, Indices
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Assignment:
         object.__setattr__(self, "arguments", dict(self.arguments))
         if isinstance(self.problem, MeasuredProblem):
             raise ValueError(f"id must be of an environment whose episodes do not measure first, got {self.id!r}")
+        if isinstance(self.problem, TwoFidelityProblem):
+            raise ValueError(f"id must be of an environment whose episodes do not buy evaluations, got {self.id!r}")
         _ = self.rules
 
     @cached_property

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import TypeGuard
 
 
 def choose(value: object, options: Collection[str], argument: str, short: Collection[str] = ()) -> str:
@@ -28,14 +29,27 @@ def choose(value: object, options: Collection[str], argument: str, short: Collec
     raise ValueError(f"{argument} must be one of {', '.join(map(repr, options))}, got {value!r}{hint}")
 
 
-def integer(value: object, minimum: int, argument: str) -> int:
-    """Returns ``value`` as an ``int`` if it is an integer of at least ``minimum``.
+def is_integer(value: object) -> TypeGuard[Integral]:
+    """Whether it is an integer, such as one of numpy's, and not true or false."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def integer(value: object, minimum: int, argument: str, maximum: int | None = None) -> int:
+    """Returns ``value`` as an ``int`` if it is an integer in a range; integers of numpy are.
+
+    Args:
+        value: What was given.
+        minimum: The smallest that it may be.
+        argument: What it is called.
+        maximum: The largest that it may be; None for any.
 
     Raises:
         ValueError: It is not; the message names the argument.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(f"{argument} must be an integer of at least {minimum}, got {value!r}")
+    if not is_integer(value) or int(value) < minimum or (maximum is not None and int(value) > maximum):
+        largest = "2**64-1" if maximum == 2**64 - 1 else maximum
+        known = f"of at least {minimum}" if maximum is None else f"in {minimum}..{largest}"
+        raise ValueError(f"{argument} must be an integer {known}, got {shown(value)}")
     return int(value)
 
 

@@ -23,6 +23,11 @@ GENERATED: Final = {
 }
 #: The id whose device is measured in the episode.
 PROBE: Final = "AccelNAS-Probe-v0"
+#: The id whose episodes buy evaluations at two fidelities.
+TWO_FIDELITY: Final = "AccelNAS-TwoFidelity-v0"
+#: The task and the id with bounds on several devices at once.
+BOUNDS_TASK: Final = "Bounds"
+BOUNDS: Final = FORMS["scalar"].format(task=BOUNDS_TASK, version=0)
 #: Tasks of a device: its label, for latency with a word.
 THROUGHPUT_TASK: Final = "{label}"
 LATENCY_TASK: Final = "{label}-Latency"
@@ -32,9 +37,6 @@ ALL_TASK: Final = "All"
 #: A task with accuracy under the reference scheme.
 REFERENCE_TASK: Final = "Reference-{task}"
 
-#: Kept for ids to come.
-_PLANNED: Final = ("TwoFidelity",)
-
 
 def is_word(label: str) -> bool:
     """Whether ids are made of a word, in whatever case: as a device's label it could lead to an id twice."""
@@ -43,11 +45,12 @@ def is_word(label: str) -> bool:
         TRANSFER,
         *GENERATED.values(),
         PROBE,
+        TWO_FIDELITY,
+        BOUNDS,
         LATENCY_TASK,
         ACCURACY_TASK,
         ALL_TASK,
         REFERENCE_TASK,
-        *_PLANNED,
     )
     words = {word.lower() for text in texts for word in text.split("-") if "{" not in word}
     return label.lower() in words or re.fullmatch("v[0-9]+", label.lower()) is not None

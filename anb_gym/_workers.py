@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from numbers import Integral
 from typing import Any, Final
 
 #: How often a worker looks whether it is still needed, in seconds.
@@ -17,7 +18,7 @@ _INTERVAL: Final = 0.5
 
 def check_workers(workers: object) -> None:
     """Raises a ``ValueError`` unless it is how many workers there are to be: at least 1, or -1 for as many as suit."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or (workers < 1 and workers != -1):
+    if isinstance(workers, bool) or not isinstance(workers, Integral) or not (workers == -1 or int(workers) >= 1):
         raise ValueError(f"workers must be an integer of at least 1, or -1, got {workers!r}")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anb_gym import devices
-from anb_gym._errors import shown
+from anb_gym._errors import integer, shown
 from anb_gym._types import FloatArray
 from anb_gym.space import Indices
 
@@ -50,10 +50,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         for name in ("seed", "repeat"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
-                raise ValueError(f"noise {name} must be an integer in 0..2**64-1, got {shown(value)}")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, integer(getattr(self, name), 0, f"noise {name}", 2**64 - 1))
 
 
 def perturb(metric: str, values: FloatArray, index: Indices, noise: Noise | NDArray[np.uint64]) -> FloatArray:

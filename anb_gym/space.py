@@ -32,7 +32,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import shown
+from anb_gym._errors import integer, is_integer, shown
 from anb_gym._extras import require
 
 Choices: TypeAlias = NDArray[np.int8]
@@ -241,8 +241,7 @@ class SearchSpace:
         Returns:
             Choices, ``int8`` (n, 28).
         """
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise ValueError(f"n must be a non-negative integer, got {n!r}")
+        n = integer(n, 0, "n")
         if not isinstance(rng, np.random.Generator):
             raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
         choices: Choices = rng.integers(self.cardinalities, size=(n, self.n_choices), dtype=np.int64).astype(np.int8)
@@ -454,7 +453,7 @@ class SearchSpace:
             architecture = int(text)
         if isinstance(architecture, Architecture):
             return architecture.states[None]
-        if isinstance(architecture, bool | np.bool_) or not isinstance(architecture, int | np.integer):
+        if not is_integer(architecture):
             raise ValueError(f"{name} must be an Architecture, its string or its index, got {shorten(architecture)}")
         return self._index_to_states(self.validate_index(architecture, name))
 

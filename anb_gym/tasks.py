@@ -102,7 +102,7 @@ TASKS: Final[Mapping[str, Task]] = MappingProxyType(
 )
 
 
-def _under_reference(task: Task) -> Task:
+def under_reference(task: Task) -> Task:
     """A task with accuracy under the reference scheme, on the first tables."""
     name, metrics = _ids.REFERENCE_TASK.format(task=task.name), (ACCURACIES["reference"], *task.metrics[1:])
     return replace(task, name=name, metrics=metrics, surrogates=FAMILIES[:1])
@@ -110,7 +110,7 @@ def _under_reference(task: Task) -> Task:
 
 #: The same with accuracy under the reference scheme, by name.
 REFERENCE_TASKS: Final[Mapping[str, Task]] = MappingProxyType(
-    {task.name: task for task in map(_under_reference, TASKS.values())}
+    {task.name: task for task in map(under_reference, TASKS.values())}
 )
 
 #: Accuracy against every device metric of the dataset at once; it has a vector reward only.

@@ -1,4 +1,4 @@
-"""Controllers to compare with: random search, evolution, policy gradients, local search, Bayesian optimisation."""
+"""Controllers to compare with: random and local search, evolution, policy gradients, Bayesian, those of libraries."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ class Baseline:
         target: ``"module:Class"``. The class documents the settings and holds their defaults.
         fewest: The fewest objectives that it can take.
         most: The most objectives that it can take, None for any number.
+        fidelities: Whether it needs a task with several fidelities, and buys evaluations at them.
     """
 
     target: str
     fewest: int = 1
     most: int | None = None
+    fidelities: bool = False
 
     def suits(self, n_objectives: int) -> bool:
-        """Whether it can take so many objectives."""
-        return self.fewest <= n_objectives and (self.most is None or n_objectives <= self.most)
+        """Whether it can take so many objectives, on a task with one fidelity."""
+        return not self.fidelities and self.fewest <= n_objectives and (self.most is None or n_objectives <= self.most)
 
 
 #: All baselines by name. Their modules are imported when one is made.
@@ -44,6 +46,7 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "reinforce": Baseline(f"{__name__}.reinforce:Reinforce", most=1),
         "local_search": Baseline(f"{__name__}.local_search:LocalSearch", most=1),
         "tpe": Baseline(f"{__name__}.optuna_samplers:TPE", most=1),
+        "block_gp": Baseline(f"{__name__}.block_gp:BlockGP", most=1),
         "nsga2": Baseline(f"{__name__}.pymoo_algorithms:NSGA2Controller", fewest=2),
         "moead": Baseline(f"{__name__}.pymoo_algorithms:MOEADController", fewest=2),
         "sms_emoa": Baseline(f"{__name__}.pymoo_algorithms:SMSEMOAController", fewest=2, most=5),
@@ -53,6 +56,10 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "botorch": Baseline(f"{__name__}.botorch_processes:BoTorch", most=4),
         "parego": Baseline(f"{__name__}.botorch_processes:ParEGO", fewest=2),
         "archive_evolution": Baseline(f"{__name__}.archive_evolution:ArchiveEvolution", fewest=2),
+        "proxy_local_search": Baseline(f"{__name__}.proxy_local_search:ProxyLocalSearch", most=1, fidelities=True),
+        "successive_halving": Baseline(f"{__name__}.hyperband:SuccessiveHalving", most=1, fidelities=True),
+        "hyperband": Baseline(f"{__name__}.hyperband:Hyperband", most=1, fidelities=True),
+        "two_fidelity_gp": Baseline(f"{__name__}.two_fidelity_gp:TwoFidelityGP", most=1, fidelities=True),
     }
 )
 

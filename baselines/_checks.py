@@ -12,11 +12,12 @@ from anb_gym.study.protocol import Brief
 
 
 def number(name: str, value: object, low: float, high: float = np.inf) -> float:
-    """Returns a setting as a ``float`` in [low, high], or raises a ``ValueError`` that names it."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+    """Returns a setting as a finite ``float`` in [low, high], or raises a ``ValueError`` that names it."""
+    known = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    if not (low <= known <= high and np.isfinite(known)):
         upper = "" if high == np.inf else f" and at most {high}"
         raise ValueError(f"{name} must be a number of at least {low}{upper}, got {value!r}")
-    return float(value)
+    return known
 
 
 def require_objectives(brief: Brief, controller: str, fewest: int, most: int | None = None) -> None:
@@ -26,6 +27,14 @@ def require_objectives(brief: Brief, controller: str, fewest: int, most: int | N
         raise ValueError(f"n_objectives of the problem must be at least {fewest} for {controller}, got {n}")
     if most is not None and n > most:
         raise ValueError(f"n_objectives of the problem must be at most {most} for {controller}, got {n}")
+
+
+def require_fidelities(brief: Brief, controller: str) -> None:
+    """Raises a ``ValueError`` if a problem has not several fidelities and one objective, for as many hours as given."""
+    require_objectives(brief, controller, 1, 1)
+    if len(brief.fidelities) < 2 or brief.hours is None:
+        found = ", ".join(fidelity.name for fidelity in brief.fidelities) or "one"
+        raise ValueError(f"fidelities of the problem must be several, in limited hours, for {controller}, got {found}")
 
 
 def told(choices: Any, objectives: Any, brief: Brief) -> FloatArray:

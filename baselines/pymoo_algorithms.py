@@ -7,8 +7,9 @@ on VCK190, and of 0.07 instead of 0.13 on A100 (ten seeds).
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import count
-from math import comb
+from math import ceil, comb
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ._checks import number, require_objectives, told
 with needing("study"):
     from pymoo.algorithms.moo.moead import MOEAD
     from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.algorithms.moo.rvea import RVEA
     from pymoo.algorithms.moo.sms import SMSEMOA
     from pymoo.core.individual import Individual
     from pymoo.core.mutation import Mutation
@@ -31,6 +33,7 @@ with needing("study"):
     from pymoo.core.problem import Problem as PymooProblem
     from pymoo.core.termination import NoTermination
     from pymoo.operators.crossover.ux import UX
+    from pymoo.termination.max_gen import MaximumGenerationTermination
     from pymoo.util.ref_dirs import get_reference_directions
 
 
@@ -44,8 +47,7 @@ class PymooController:
     Args:
         brief: How many objectives and evaluations there will be.
         rng: Source of randomness, and of the algorithm's seed.
-        algorithm: A pymoo algorithm whose operators make integers, such as those of :func:`operators`. Each
-            controller needs its own.
+        algorithm: A pymoo algorithm whose operators make integers, such as those of :func:`operators`; it is copied.
         batch_size: Proposals at a time. Best a divisor of the size of every generation; 1 always is.
     """
 
@@ -57,8 +59,9 @@ class PymooController:
         self._rng = rng
         limits = SPACE.cardinalities - 1
         variables = PymooProblem(n_var=SPACE.n_choices, n_obj=brief.n_objectives, xl=0 * limits, xu=limits, vtype=int)
-        # The runner decides when to stop; criteria of pymoo's would stop early and take time.
-        self._algorithm = algorithm.setup(variables, termination=NoTermination(), seed=int(rng.integers(2**31)))
+        end = _end(algorithm, brief.budget)
+        # A copy, since pymoo's algorithms share their default parts, of which some remember: SPEA2's survival does.
+        self._algorithm = deepcopy(algorithm).setup(variables, termination=end, seed=int(rng.integers(2**31)))
         self._generation: Any = Population.empty()
         self._objectives: list[FloatArray] = []
         self._n_asked = 0
@@ -97,6 +100,16 @@ class PymooController:
         self._generation = Population.create(asked) if self._single else asked
         self._objectives.clear()
         self._n_asked = 0
+
+
+def _end(algorithm: Any, budget: int) -> Any:
+    """When pymoo is told that the search ends: never, but to algorithms that go by how far it is.
+
+    The runner decides when to stop; criteria of pymoo's would stop early and take time.
+    """
+    if not isinstance(algorithm, RVEA):
+        return NoTermination()
+    return MaximumGenerationTermination(max(1, ceil(budget / algorithm.n_offsprings)))
 
 
 class NSGA2Controller(PymooController):

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from anb_gym._errors import integer
+from anb_gym._errors import integer, positive
 from anb_gym._extras import needing
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Choices
@@ -71,7 +71,7 @@ class Reinforce:
         self.batch_size = integer(batch_size, 1, "batch_size")
         self._decay = number("baseline_decay", baseline_decay, 0.0, 1.0)
         self._entropy_weight = number("entropy_weight", entropy_weight, 0.0)
-        learning_rate = number("learning_rate", learning_rate, 0.0)
+        learning_rate = positive(learning_rate, "learning_rate")
         self._brief = brief
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         sizes = integer(hidden_size, 1, "hidden_size"), integer(embedding_size, 1, "embedding_size")

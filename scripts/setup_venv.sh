@@ -24,10 +24,15 @@ fi
 pip() {
     "$venv/bin/python" -m pip --disable-pip-version-check "$@" -qq
 }
-# torch first and with what its own build needs: the other packages would take any torch, such as a larger one.
-echo "Installing torch"
-pip install --constraint constraints.txt torch
-echo "Installing the other pinned packages"
-pip install --no-deps --requirement constraints.txt
+# Two at a time: torch is as large as all the others. --no-deps, because others would take any torch, such as a larger one.
+echo "Installing the pinned packages"
+others=$(mktemp)
+trap 'rm -f "$others"' EXIT
+grep -v '^torch==' constraints.txt >"$others"
+pip install --no-deps --constraint constraints.txt torch &
+torch=$!
+pip install --no-deps --requirement "$others"
+wait "$torch"
+pip install --constraint constraints.txt torch  # what its own build needs beside, such as CUDA
 pip install --no-deps --no-build-isolation --editable .
 echo "$current" >"$stamp"

@@ -61,7 +61,7 @@ def test_query_prints_every_metric(capsys):
         (["calibrate", "--device", "CPU"], "got 'CPU'; did you mean 'cpu'"),
         (
             ["study", "quik"],
-            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'leaderboard', 'quick'",
+            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'hard', 'leaderboard', 'quick'",
         ),
         (
             ["study", "studies/quick.yaml"],
@@ -149,7 +149,7 @@ def test_help_has_no_markup():
 
 def test_commands_that_write_say_where_to():
     """Each has an option for it, or names a file."""
-    silent = {"query", "devices", "validate", "collect status", "evaluate", "design"}
+    silent = {"query", "devices", "validate", "collect status", "evaluate", "design", "compare", "power"}
     for parser in parsers(_parser()):
         name = parser.prog.removeprefix("anb-gym").strip()
         if name and name != "collect" and name not in silent:
@@ -314,6 +314,9 @@ def test_commands_name_the_extra_that_is_missing_and_leave_nothing(tmp_path):
         "reproduce table1": "pareto",
         "reproduce figure4": "study",
         "leaderboard results.parquet": "study",
+        "compare one two": "study",
+        "power results --difference 0.1": "study",
+        "submit results mine --out folder": "study",
         "difficulty": "study",
         "calibrate --out scales": "pareto",
         "calibrate --resolution --out scales": "pareto",

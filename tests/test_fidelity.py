@@ -12,7 +12,7 @@ from anb_gym.benchmark import METRICS, REFERENCE
 from anb_gym.cli import main
 from anb_gym.envs.families import FAMILIES, ids
 from anb_gym.fronts.store import front_key, front_metrics
-from anb_gym.rewards import Accuracy, Product, make_reward
+from anb_gym.rewards import Accuracy, Bounded, Product, make_reward
 from anb_gym.surrogates.store import ARTEFACTS, SURROGATES, artefact_path, load, peers, save, shipped_path
 from anb_gym.tasks import REFERENCE_TASKS, TASKS, get_task, select_tasks
 
@@ -101,10 +101,10 @@ def test_rewards_name_their_accuracy() -> None:
     assert make_reward("accuracy", task) == Accuracy("accuracy/reference")
     with pytest.raises(ValueError, match="accuracy must be one of 'accuracy', 'accuracy/reference', got 'train_time'"):
         Product("vck190", 3000.0, accuracy="train_time")
-    for name in ("bounded", "constrained"):
-        message = f"reward '{name}' needs a task with 'accuracy', 'Reference-VCK190' has 'accuracy/reference'"
-        with pytest.raises(ValueError, match=message):
-            make_reward(name, task)
+    assert make_reward("bounded", task) == Bounded("vck190", 3000.0, accuracy="accuracy/reference")
+    message = "reward 'constrained' needs a task with 'accuracy', 'Reference-VCK190' has 'accuracy/reference'"
+    with pytest.raises(ValueError, match=message):
+        make_reward("constrained", task)
 
 
 def test_ids_of_corrected_labels_have_a_version_of_their_own() -> None:

@@ -190,7 +190,7 @@ def test_one_architectures_choices_are_not_taken_for_indices(dtype: type) -> Non
 
 @pytest.mark.parametrize("n", [-1, 1.5, "3"])
 def test_sample_needs_a_count(n: Any) -> None:
-    with pytest.raises(ValueError, match="n must be a non-negative integer"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 0, got"):
         SPACE.sample(n, np.random.default_rng(0))
 
 

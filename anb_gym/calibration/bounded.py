@@ -53,7 +53,7 @@ class BoundedCalibration(Calibration):
         return BoundedLevel(self.random_mean, self.best)
 
 
-def bounded_level(surrogate: str, metric: str, bounds: FloatArray) -> BoundedLevel:
+def bounded_level(surrogate: str, metric: str, bounds: FloatArray, accuracy: str = "accuracy") -> BoundedLevel:
     """The level under bounds of a device metric, arrays as these.
 
     1 is the certified best accuracy under the bound, and 0 the mean accuracy of random architectures that meet it,
@@ -63,16 +63,18 @@ def bounded_level(surrogate: str, metric: str, bounds: FloatArray) -> BoundedLev
         surrogate: Family of the surrogates.
         metric: The device metric.
         bounds: In its unit, ``float64`` (n,).
+        accuracy: The accuracy; ``"accuracy/reference"`` for that under the reference scheme.
 
     Raises:
         ValueError: No architecture meets a bound.
         NoFrontError: There is no exact front for this surrogate.
     """
     try:
-        best = Benchmark(surrogate).front(metric).best_under(bounds).accuracy
+        best = Benchmark(surrogate).front_of((accuracy, metric)).best_under(bounds).accuracy
     except NoFrontError as error:
         raise NoFrontError(f'reward_scale="unit" under a bound needs the exact front: {error}') from None
-    return BoundedLevel(np.minimum(tail_sample(surrogate, metric).mean_accuracy(bounds), best - LEAST), best)
+    mean = tail_sample(surrogate, metric, accuracy).mean_accuracy(bounds)
+    return BoundedLevel(np.minimum(mean, best - LEAST), best)
 
 
 @lru_cache(maxsize=256)
@@ -84,9 +86,9 @@ def bounded_calibration(reward: Bounded, surrogate: str) -> BoundedCalibration:
         NoFrontError: There is no exact front for this surrogate.
     """
     bounds = np.array([reward.bound])
-    (zero,), (one,) = bounded_level(surrogate, reward.performance, bounds)
+    (zero,), (one,) = bounded_level(surrogate, reward.performance, bounds, reward.accuracy)
     (share,) = tail_sample(surrogate, reward.performance).share(bounds)
-    front = Benchmark(surrogate).front(reward.performance)
+    front = Benchmark(surrogate).front_of(reward.metrics)
     architecture = Architecture.from_index(int(front.best_under(bounds).indices[0]))
     how = f"best on the exact front of {' and '.join(front.metrics)} that meets the bound"
     return BoundedCalibration(float(zero), float(one), str(architecture), how, certified=True, share=float(share))

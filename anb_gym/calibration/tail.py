@@ -104,16 +104,16 @@ class MeanAccuracy:
 
 
 @lru_cache(maxsize=32)
-def tail_sample(surrogate: str, metric: str) -> TailSample:
-    """The sample of a surrogate and a device metric; remembered for the process.
+def tail_sample(surrogate: str, metric: str, accuracy: str = "accuracy") -> TailSample:
+    """The sample of a surrogate, a device metric and an accuracy; remembered for the process.
 
     Raises:
         NoFrontError: There is no exact front, which tells when the best metric is reached.
     """
     bench = Benchmark(surrogate)
-    ideal = bench.front(metric).ideal[1]
+    ideal = bench.front_of((accuracy, metric)).ideal[1]
     with said_if_long(MEASURING):
-        names = (metric, "accuracy")
+        names = (metric, accuracy)
         known = tuple(random_metrics(surrogate, names).values())
         return sample_tail(metric, ideal, known, *(partial(_query, bench, name) for name in names))
 

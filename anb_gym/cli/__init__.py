@@ -17,6 +17,7 @@ from anb_gym._lazy import submodules
 from anb_gym.cli import (
     calibrate,
     collect,
+    compare,
     design,
     device,
     devices,
@@ -28,12 +29,14 @@ from anb_gym.cli import (
     generalisation,
     leaderboard,
     policies,
+    power,
     probes,
     proxy_search,
     query,
     reproduce,
     solve,
     study,
+    submit,
     train,
     validate,
 )
@@ -43,7 +46,8 @@ from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 _COMMANDS: Final = (
     *(query, fit, solve, front, calibrate, devices, device),
     *(train, evaluate, design, enjoy, probes),
-    *(study, policies, validate, reproduce, leaderboard, difficulty, generalisation, collect, proxy_search),
+    *(study, compare, power, policies, submit, validate, reproduce),
+    *(leaderboard, difficulty, generalisation, collect, proxy_search),
 )
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (

@@ -15,13 +15,20 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     leaderboard.add_argument("results", type=Path, help="a study's folder, or its results.parquet")
     add_pages(leaderboard)
     leaderboard.add_argument("--name", default="leaderboard", help="of the page's files, by default leaderboard")
+    leaderboard.add_argument(
+        "--with", dest="submissions", type=Path, action="append", default=[], metavar="FOLDER", help="a submission's"
+    )
     leaderboard.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.reports.leaderboard import write_leaderboard
+        from anb_gym.study.entries import with_submissions
         from anb_gym.study.results import Results
     with output(options.out):
-        for path in write_leaderboard(Results.load(options.results), options.out, name=options.name, progress=True):
+        results = Results.load(options.results)
+        if options.submissions:
+            results = with_submissions(results, options.submissions)
+        for path in write_leaderboard(results, options.out, name=options.name, progress=True):
             print(path)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anb_gym import configs
-from anb_gym._errors import choose
+from anb_gym._errors import choose, one_line
 from anb_gym._extras import needing, require
 from anb_gym.cli._options import output
 from anb_gym.cli._studies import STUDIES, load_study
+
+if TYPE_CHECKING:
+    from anb_gym.study.config import StudyConfig
 
 _BACKENDS = ("loky", "threading", "dask")
 
@@ -37,6 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.study import runner
+        from anb_gym.study.problems import described
     study = load_study(options.file, "STUDY")
     skipped: dict[tuple[str, str], list[str]] = {}
     for (task, controller), reason in study.skipped.items():
@@ -49,14 +53,18 @@ def _run(options: argparse.Namespace) -> None:
     limits += [f"{study.hours} h"] if study.hours else []
     print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(limits)}", flush=True)
     if options.dry_run:
+        for entry in study.tasks:
+            print(f"task {entry.name}: {described(entry.id, entry.noise, entry.arguments, entry.failures)}")
         return
     folder = options.out or STUDIES / study.name
     with output(folder):
         if options.collect:
-            print(f"finished runs in {runner.collect(study, folder)}")
+            _collect(study, folder)
             return
         with _backend(options.backend, options.scheduler):
             outcome = runner.run_study(study, folder, options.workers, progress=True)
+    for reason in outcome.damaged:
+        print(f"was damaged and is made again: {one_line(reason)}")
     finished = outcome.n_runs - len(outcome.failures)
     print(f"{finished:,} of {outcome.n_runs:,} runs finished, {outcome.n_found:,} of them earlier: {outcome.path}")
     if options.report and finished:
@@ -64,6 +72,18 @@ def _run(options: argparse.Namespace) -> None:
     if outcome.failures:
         first = outcome.failures[0]["error"]
         raise ValueError(f"{len(outcome.failures)} runs failed, listed in {folder / 'runs'}; the first: {first}")
+
+
+def _collect(study: StudyConfig, folder: Path) -> None:
+    """Writes the table of the runs that are finished, and says which failed."""
+    with needing("study"):
+        from anb_gym.study.results import Results
+        from anb_gym.study.runner import collect
+    path = collect(study, folder)
+    results = Results.load(path)
+    print(f"finished runs in {path}: {len(results.runs):,} of {len(study.runs()):,}")
+    for failure in results.description["failed"]:
+        print(f"failed: {one_line(failure['error'])}")
 
 
 def _report(path: Path) -> None:

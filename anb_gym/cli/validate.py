@@ -12,13 +12,14 @@ from anb_gym._extras import needing
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     validate = commands.add_parser("validate", help="recompute a submission: a list of evaluated architectures")
-    validate.add_argument("submission", type=Path, help="a JSON file, see docs/studies.md")
+    validate.add_argument("submission", type=Path, help="a folder, or a JSON file, see docs/studies.md")
     validate.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
-        from anb_gym.study.submission import load_submission, validate_run
+        from anb_gym.study.recomputing import validate_run
+        from anb_gym.study.submission import load_submission
     submission = load_submission(options.submission)
     print(f"{one_line(submission.controller)}: {len(submission.runs)} runs")
     wrong, claims = 0, 0
@@ -35,3 +36,5 @@ def _run(options: argparse.Namespace) -> None:
     if wrong:
         raise ValueError(f"{options.submission}: claims that are wrong: {wrong}")
     print("all claims agree" if claims else "nothing is claimed")
+    if options.submission.is_dir():
+        print("budget, seeds, ids and checksums of tables are in order")

@@ -23,7 +23,7 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any, Final
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer
 from anb_gym._extras import require
 
 
@@ -48,8 +48,7 @@ def open_executor(kind: str = "local", workers: int = 1, **options: Any) -> Abst
         ModuleNotFoundError: A package that the kind needs is not installed.
     """
     make = KINDS[choose(kind, KINDS, "executor")]
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers must be a positive integer, got {workers!r}")
+    workers = integer(workers, 1, "workers")
     parameters = inspect.signature(make).parameters.values()
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in options:

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer
 from anb_gym._extras import needing
 from anb_gym.construction.schemes import Scheme
 from anb_gym.construction.units import Trained, Unit
@@ -45,8 +45,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         choose(str(self.data).partition(":")[0], ("digits", "imagenet"), "data")
-        if isinstance(self.processes, bool) or not isinstance(self.processes, int) or self.processes < 1:
-            raise ValueError(f"processes must be a positive integer, got {self.processes!r}")
+        object.__setattr__(self, "processes", integer(self.processes, 1, "processes"))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Trainer:

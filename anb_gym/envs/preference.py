@@ -73,6 +73,7 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym.fronts import NoFrontError, load_front
+from anb_gym.fronts.store import front_key
 from anb_gym.problems import Ask, AskBound, AskKeptBound, AskWeights
 from anb_gym.rewards import Reward, find_reward, front_extent, make_reward, reward_names
 from anb_gym.tasks import Task
@@ -110,7 +111,7 @@ def sampled_preference(reward: Any, task: Task, surrogate: str) -> tuple[Reward,
 def sampled_bound(task: Task, surrogate: str) -> AskKeptBound:
     """The bounds between nadir and ideal of the surrogate's exact front, or where it has none of the default's."""
     try:
-        front = load_front(surrogate, task.metrics[1])
+        front = load_front(surrogate, *front_key(task.metrics))
         ideal, nadir = front.ideal, front.nadir
     except NoFrontError:  # raw rewards and costs need none
         ideal, nadir = front_extent(task)

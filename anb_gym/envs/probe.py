@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
-
-import gymnasium
-import numpy as np
-from gymnasium.error import ResetNeeded
-from numpy.typing import NDArray
+from typing import Final
 
 from anb_gym._errors import integer, non_negative
-from anb_gym._types import Rows
 from anb_gym.benchmark import Benchmark
-from anb_gym.envs import rendering
-from anb_gym.envs.core.copies import CopiesVectorEnv
-from anb_gym.envs.core.infos import Columns, first_row
-from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, Actions, check_options, parse_actions
-from anb_gym.envs.core.measuring import MEASURE, SUBMIT, Builds, Measuring
-from anb_gym.envs.core.rules import RENDER_MODES, Interface
+from anb_gym.envs.core.measuring import Measuring
+from anb_gym.envs.core.rules import Interface
+from anb_gym.envs.core.sequence import SequenceEnv, SequenceVectorEnv
 from anb_gym.problems import MeasuredProblem
 
 #: Networks that an episode may measure, and what each costs, by default.
 BUDGET: Final = 10
 PRICE: Final = 0.01
 
-_Observation = NDArray[Any]
-_Info = dict[str, Any]
 
-
-class ProbeEnv(gymnasium.Env[_Observation, Any]):
+class ProbeEnv(SequenceEnv):
     """Measures networks on a device never seen, each at a price, and then designs the most accurate under a bound.
 
     ## Description
@@ -135,7 +123,7 @@ class ProbeEnv(gymnasium.Env[_Observation, Any]):
     * v0: First version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
+    rules: Measuring
 
     def __init__(
         self,
@@ -150,122 +138,16 @@ class ProbeEnv(gymnasium.Env[_Observation, Any]):
         granularity: str = "network",
         render_mode: str | None = None,
     ) -> None:
-        #: All that decides an episode.
-        self.rules = Measuring(
+        rules = Measuring(
             make_problem(kind, devices, leave_out, probe_noise, surrogate, certified),
             Interface(granularity, render_mode=render_mode).granularity,
             integer(budget, 1, "budget"),
             non_negative(price, "price"),
         )
-        self.render_mode = render_mode
-        self.action_space = self.rules.action_space()
-        self.observation_space = self.rules.observation_space()
-        #: Steps made of the present build, -1 before the first reset, those of a build when the episode is over.
-        self._step = -1
-        self._builds = self.rules.blank(1)
-        self._observations = self.rules.first(1)
-        self.task = self.problem.task_of(self._builds.request)
-        #: Metrics and reward of the design, for ``render``.
-        self._outcome: tuple[dict[str, float], float] | None = None
+        super().__init__(rules, render_mode)
 
-    @property
-    def problem(self) -> MeasuredProblem:
-        """The problem: what a design is worth, and how long networks take."""
-        return self.rules.problem
-
-    @property
-    def n_steps(self) -> int:
-        """Steps of an episode, at most."""
-        return self.rules.n_steps
-
-    @property
-    def reset_options(self) -> tuple[str, ...]:
-        """Names of the options of ``reset``."""
-        return self.problem.ask.options
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[_Observation, _Info]:
-        """Starts an episode.
-
-        Args:
-            seed: Seeds the generator of devices, bounds and noise.
-            options: ``"device"``, a seed or a name, and ``"preference"``, a bound in the metric's unit.
-
-        Returns:
-            The first observation, and an info with the action mask.
-
-        Raises:
-            ValueError: An option is unknown or has an impossible value.
-        """
-        options = check_options(options, self.reset_options)
-        super().reset(seed=seed)
-        self._builds = self.rules.blank(1)
-        self._builds.request = self.problem.ask.draw(self.np_random, options)
-        self._observations = self.rules.first(1)
-        self.task = self.problem.task_of(self._builds.request)
-        self._step, self._outcome = 0, None
-        return self._observations[0].copy(), self._info()
-
-    def step(self, action: Any) -> tuple[_Observation, float, bool, bool, _Info]:
-        """Goes on with the network that is being built; measures or submits it when it is complete.
-
-        Args:
-            action: An action of the action space.
-
-        Returns:
-            Observation, reward, whether a network was submitted, False, and an info.
-
-        Raises:
-            ResetNeeded: The episode is over or was never started.
-            ValueError: The action is outside the action space.
-        """
-        rules = self.rules
-        if self._step < 0 or self._step == rules.n_build:
-            raise ResetNeeded(f"call reset() before step(): {NOT_BEGUN if self._step < 0 else OVER}")
-        reward = float(rules.advance(self._step, self._builds, self._observations, rules.parse_one(action))[0])
-        self._step += 1
-        observation = self._observations[0].copy()
-        if self._step == rules.n_build and self._builds.purpose[0] == SUBMIT:
-            reward, info = self._evaluate()
-            return observation, reward, True, False, info
-        self._step %= rules.n_build
-        return observation, reward, False, False, self._info()
-
-    def take_over(self, step: int, builds: Builds) -> None:
-        """Takes over an episode from a vector environment, to ``render`` it; the arrays are batches of one."""
-        self._step, self._builds, self._outcome = step, builds, None
-        self.task = self.problem.task_of(builds.request)
-        if step == self.rules.n_build:
-            self._evaluate()
-
-    def action_masks(self) -> NDArray[np.bool_]:
-        """Mask of valid actions, ``bool``: none before the first reset and after the end of an episode."""
-        return self._mask().astype(np.bool_)
-
-    def render(self) -> str | NDArray[np.uint8] | None:
-        """The network that is being built, as ``render_mode`` says: a table, at the end with metrics, or a picture.
-
-        Raises:
-            ResetNeeded: No episode has begun.
-        """
-        choices = None if self._step < 0 else self._builds.choices[0, : self.rules.n_choices(self._step)].tolist()
-        shown = rendering.render(self.render_mode, self.task, self.problem.surrogate, choices, *(self._outcome or ()))
-        return (
-            f"{shown}\nmeasured: {self._builds.measured[0]} of {self.rules.budget}" if isinstance(shown, str) else shown
-        )
-
-    def _mask(self) -> NDArray[np.int8]:
-        mask: NDArray[np.int8] = self.rules.masks(np.array([self._step]), self._builds.measured)[0]
-        return mask
-
-    def _info(self) -> _Info:
-        return {"action_mask": self._mask(), "cost": 0.0}
-
-    def _evaluate(self) -> tuple[float, _Info]:
-        """Reward and info of the design."""
-        (ending,) = self.rules.submit(self._builds)
-        info = first_row(ending.info)
-        self._outcome = (info["metrics"], float(ending.rewards[0]))
-        return self._outcome[1], info
+    def _caption(self) -> str:
+        return f"measured: {self._builds.measured[0]} of {self.rules.budget}"
 
 
 def make_problem(
@@ -291,68 +173,7 @@ def make_problem(
     )
 
 
-class ProbeVectorEnv(CopiesVectorEnv):
-    """Copies of :class:`ProbeEnv`: those at the same step of a build advance together, whatever they have measured."""
+class ProbeVectorEnv(SequenceVectorEnv):
+    """Copies of :class:`ProbeEnv`."""
 
-    env_type: ClassVar[type[ProbeEnv]] = ProbeEnv
-    single_env: ProbeEnv
-
-    def _make_room(self) -> None:
-        self.rules = self.single_env.rules
-        self._builds = self.rules.blank(self.num_envs)
-        # Steps are counted from the beginning of the present build.
-        self._over = self.rules.n_build
-
-    @property
-    def problem(self) -> MeasuredProblem:
-        """The problem: what a design is worth, and how long networks take."""
-        return self.rules.problem
-
-    def action_masks(self) -> NDArray[np.bool_]:
-        masks: NDArray[np.bool_] = self.rules.masks(self._steps, self._builds.measured).astype(np.bool_)
-        return masks
-
-    def single(self, row: int) -> ProbeEnv:
-        self.single_env.take_over(int(self._steps[row]), self._builds[np.array([row])])
-        return self.single_env
-
-    def _parse(self, actions: Any) -> Actions:
-        limits = self.rules.action_limits
-        return parse_actions(actions, (self.num_envs, *limits.shape), limits)
-
-    def _start(self, rows: Rows, options: dict[str, Any]) -> None:
-        for row in self._numbers[rows].tolist():
-            self._builds.request[row : row + 1] = self.problem.ask.draw(self._generator(row), options)
-        if self.noise_seed is not None:
-            self._builds.request.noise[rows] = self.noise_seed
-        self._builds.measured[rows] = 0
-        self._observations[rows] = self.rules.first(len(self._numbers[rows]))
-
-    def _info(self, step: int, rows: Rows) -> Columns:
-        numbers = self._numbers[rows]
-        mask = self.rules.masks(np.full(len(numbers), step), self._builds.measured[numbers])
-        return {"action_mask": mask, "cost": np.zeros(1)}
-
-    def _advance(self, step: int, rows: Rows, actions: Actions, rewards: NDArray[Any]) -> None:
-        builds, observations = self._builds[rows], self._observations[rows]
-        rewards[rows] = self.rules.advance(step, builds, observations, actions)
-        if not isinstance(rows, slice):  # then they are copies
-            self._builds[rows], self._observations[rows] = builds, observations
-
-    def _next(self, step: int, rows: Rows) -> list[tuple[int, Rows]]:
-        if step + 1 < self._over:
-            return super()._next(step, rows)
-        numbers = self._numbers[rows]
-        of = {after: numbers[self._builds.purpose[numbers] == p] for after, p in ((0, MEASURE), (self._over, SUBMIT))}
-        return [(after, chosen) for after, chosen in of.items() if len(chosen)]
-
-    def _finish(self, rows: Rows, rewards: NDArray[Any]) -> list[tuple[NDArray[np.int64], Columns]]:
-        ended = []
-        for ending in self.rules.submit(self._builds[rows]):
-            numbers = self._numbers[rows][ending.rows]
-            rewards[numbers] = ending.rewards
-            if self.observer is not None:
-                regret = ending.info.get("regret")
-                self.observer(ending.info["index"], ending.rewards, regret, np.empty((len(numbers), 0)))
-            ended.append((numbers, ending.info))
-        return ended
+    env_type = ProbeEnv

@@ -10,7 +10,7 @@ environment id::
 A problem may let every episode ask for something of its own, such as weights or a bound: its :class:`Ask`, and what a
 batch of episodes asks for, a :class:`Request`. A :class:`ProblemSet` asks for one of several problems, and a
 :class:`GeneratedProblem` for a design for a device that does not exist. A :class:`MeasuredProblem` tells nothing of the
-device but by measuring.
+device but by measuring. A :class:`TwoFidelityProblem` sells evaluations under two schemes, and judges under one.
 """
 
 from typing import TypeAlias
@@ -31,8 +31,10 @@ from anb_gym.problems.asks import (
     joined,
 )
 from anb_gym.problems.evaluation import Evaluation
+from anb_gym.problems.fidelities import FIDELITIES, TwoFidelityProblem
 from anb_gym.problems.gauges import SCALES, Gauge
 from anb_gym.problems.generated import AskDesign, Designs, GeneratedProblem
+from anb_gym.problems.many_bounds import ManyBoundsProblem
 from anb_gym.problems.measured import AskMeasuredDesign, MeasuredProblem
 from anb_gym.problems.problem import Problem
 from anb_gym.problems.sets import AskProblem, ProblemSet, Selection
@@ -42,6 +44,7 @@ from anb_gym.problems.target_devices import DeviceFront, TargetDevice
 AnyProblem: TypeAlias = Problem | ProblemSet | GeneratedProblem
 
 __all__ = [
+    "FIDELITIES",
     "SCALES",
     "AnyProblem",
     "Ask",
@@ -61,6 +64,7 @@ __all__ = [
     "GeneratedProblem",
     "KeptBounds",
     "Level",
+    "ManyBoundsProblem",
     "MeasuredProblem",
     "Nothing",
     "Problem",
@@ -68,6 +72,7 @@ __all__ = [
     "Request",
     "Selection",
     "TargetDevice",
+    "TwoFidelityProblem",
     "Weights",
     "joined",
 ]

@@ -124,7 +124,7 @@ class BoundGauge:
 
     def at(self, request: Any = None) -> Level:
         bounds = np.array([self.limit.bound]) if self.ask == NOTHING else self.ask.parameters(request)["bound"]
-        level = bounded_level(self.surrogate, self.limit.performance, bounds)
+        level = bounded_level(self.surrogate, self.limit.performance, bounds, self.limit.accuracy)
         return level if self.limited else Level(*level)
 
 

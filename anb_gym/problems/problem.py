@@ -376,7 +376,7 @@ class Problem:
     def _best_accuracy(self) -> float | None:
         """The best accuracy under the limit."""
         optimum = self.optimum
-        return None if optimum is None else float(optimum.metrics["accuracy"])
+        return None if optimum is None else float(optimum.metrics[self.metrics[0]])
 
     def _best_accuracies(self, request: Any) -> FloatArray | float | None:
         """The best accuracies under the limits of episodes."""
@@ -415,7 +415,7 @@ class Problem:
             if best is None or violation is None:
                 return None
             missed = np.inf if isinstance(self.limit, Bounded) else best
-            return np.where(violation > 0.0, missed, np.maximum(0.0, best - exact["accuracy"]))
+            return np.where(violation > 0.0, missed, np.maximum(0.0, best - exact[self.metrics[0]]))
         if self.is_vector or level is None or self._gauge is None or not self._gauge.certified:
             return None
         return level.regret(raw)

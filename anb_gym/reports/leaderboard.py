@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,10 @@ from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
 from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
-from anb_gym.study.analysis.tables import aggregate_table
+from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_of
+from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
+from anb_gym.study.entries import SUBMITTED
 from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -106,7 +109,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         "# Leaderboard",
         "",
         "`anb-gym leaderboard` writes this page from the results of",
-        f"{code(f'anb-gym study {results.name}')}:",
+        f"{code(f'anb-gym study {results.name}')}{':' if SUBMITTED not in results.description else ''}",
+        *_submitted(results),
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         *_tuned(results.configuration["controllers"]),
         f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
@@ -134,15 +138,26 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
     return [*lines, ""]
 
 
+def _submitted(results: Results) -> list[str]:
+    """Which controllers were submitted."""
+    names = results.description.get(SUBMITTED, {})
+    return [f"and from submissions, which were validated, of {', '.join(map(code, names))}:"] if names else []
+
+
 def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is tuned: agents that ship, and what has settings of its own."""
+    """What is tuned: agents that ship, what has settings of its own, and perhaps what does not ship."""
     own = [name for name, entry in controllers.items() if entry["settings"]]
-    agents = any(entry["path"].startswith("anb_gym.agents.") for entry in controllers.values())
-    if not own and not agents:
+    agents = [name for name, entry in controllers.items() if entry["path"].startswith("anb_gym.agents.")]
+    foreign = [
+        name for name, entry in controllers.items() if not entry["path"].startswith("anb_gym.") and name not in own
+    ]
+    if not own and not agents and not foreign:
         return ["Nothing here is tuned: controllers have their default settings, mostly their papers'."]
     lines = ["Agents have the settings that they ship with, tuned on the CPU's task."] if agents else []
     lines += [f"With settings of the study's own: {', '.join(map(code, own))}."] if own else []
-    return [*lines, "All other controllers have their default settings, mostly their papers'."]
+    lines += [f"Not the package's own, and perhaps tuned: {', '.join(map(code, foreign))}."] if foreign else []
+    rest = set(controllers).difference(own, foreign, agents)
+    return [*lines, *(["All other controllers have their default settings, mostly their papers'."] if rest else [])]
 
 
 def _runs(results: Results) -> list[str]:
@@ -178,20 +193,24 @@ def _tables(
     rng: np.random.Generator,
 ) -> list[str]:
     """Both tables of a group and a measure, after the band of each of its tasks."""
-    bands = {task.name: band_of(task.judge.problem, measure) * _unit(task) for task in tasks}
+    bands = {task.name: band_of(task.judge.problem, measure) * task.unit for task in tasks}
     line = ties_line(bands)
-    overall = _overall(tasks, matrices, float(np.mean([*bands.values()])), rng)
+    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng)
     return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands)]
 
 
 def _overall(
-    tasks: list[TaskAnalysis], matrices: Mapping[int, Mapping[str, FloatArray]], band: float, rng: Any
+    tasks: list[TaskAnalysis],
+    measure: str,
+    matrices: Mapping[int, Mapping[str, FloatArray]],
+    band: float,
+    rng: np.random.Generator,
 ) -> list[str]:
-    """Interquartile means over all runs of a group's tasks.
+    """Interquartile means over all runs of a group's tasks, and which of them cannot be told apart.
 
     Their band is the mean of those of the tasks: accuracy, and so its error, is the same in all.
     """
-    scale = np.array([_unit(task) for task in tasks])
+    scale = np.array([task.unit for task in tasks])
     scaled = {budget: {name: m * scale for name, m in found.items()} for budget, found in matrices.items() if found}
     if not scaled:
         return []
@@ -199,14 +218,35 @@ def _overall(
     best = frame.groupby("evaluations")["iqm"].min()
     last = max(scaled)
     rows = []
-    for name in sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"])):
+    order = sorted(scaled[last], key=lambda name: float(frame.loc[(name, last), "iqm"]))
+    for name in order:
         cells = [frame.loc[(name, budget)] for budget in scaled]
         texts = [
             marked(number(cell["iqm"]), cell["iqm"], best[budget], band) + _range(cell["iqm_low"], cell["iqm_high"])
             for budget, cell in zip(scaled, cells, strict=True)
         ]
         rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
-    return table(["controller", "runs", *map("{:,}".format, scaled)], rows)
+    lines = table(["controller", "runs", *map("{:,}".format, scaled)], rows)
+    return [*lines, *_groups(tasks, measure, order, last)]
+
+
+def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: int) -> list[str]:
+    """A line with the groups of controllers that cannot be told apart after a budget, if there are any."""
+    curves = [task.curves[measure] for task in tasks]
+    found = {}
+    for pair in pairs_of(order):
+        with suppress(ValueError):  # they have no seed in common
+            _, scores = paired_scores(curves, pair, budget)
+            one, two = (scores[name] * [task.unit for task in tasks] for name in pair)
+            found[pair] = one, two
+    if not found:
+        return []
+    most, needed = max(one.size for one, _ in found.values()), fewest_pairs(len(found))
+    if most < needed:
+        return ["", f"None of these are told apart: that takes {needed} pairs of runs, there are {most} at most."]
+    groups = [", ".join(map(code, group)) for group in alike(order, found)]
+    about = f"After {budget:,} evaluations these cannot be told apart (Wilcoxon's signed-rank test over equal seeds, "
+    return ["", f"{about}p ≥ {LEVEL} after Holm's correction): {'; '.join(groups)}."] if groups else []
 
 
 def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float]) -> list[str]:
@@ -218,7 +258,7 @@ def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands
         frame = summary[(summary["task"] == task.name) & (summary["measure"] == measure)]
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
-            found = [known.get((name, budget), np.nan) * _unit(task) for name in names]
+            found = [known.get((name, budget), np.nan) * task.unit for name in names]
             cells = [marked(number(value), value, np.nanmin(found), bands[task.name]) for value in found]
             rows.append([plain(task.name) if budget == task.budgets[0] else "", f"{budget:,}", *cells])
     return table(["task", "evaluations", *map(code, names)], rows)
@@ -239,12 +279,6 @@ def _no_better_than_random(tasks: list[TaskAnalysis], analysis: Analysis) -> lis
     texts = [f"{code(name)} on {', '.join(names)}" for name, names in found.items()]
     end = "At the end not clearly better than `random_search`, as 95 % intervals of interquartile means say: "
     return ["", f"{end}{'; '.join(texts)}."] if texts else []
-
-
-def _unit(task: TaskAnalysis) -> float:
-    """Unit of the tables of a task's group, as a factor: with a bound accuracy points."""
-    known = task.judge.calibration
-    return known.best - known.random_mean if known and task.bounded else 1.0
 
 
 def _range(low: float, high: float) -> str:

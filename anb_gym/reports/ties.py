@@ -37,7 +37,7 @@ def band_of(problem: Problem, measure: str) -> float:
     if isinstance(problem.reward, Constrained | Bounded):
         level = problem.gauge.at(None)
         return accuracy_band(problem.surrogate) / float(level.one - level.zero)
-    default = problem.reward == make_reward("product", problem.task)
+    default = problem.is_vector or problem.reward == make_reward("product", problem.task)  # a vector of accuracy alone
     return known.regret if default and known is not None else np.nan
 
 

@@ -11,6 +11,7 @@ from anb_gym.rewards.base import Metrics, Reward, check_weights, front_extent
 from anb_gym.rewards.bounded import Bounded
 from anb_gym.rewards.constrained import PENALTY, Constrained
 from anb_gym.rewards.custom import Custom
+from anb_gym.rewards.many_bounds import ManyBounds
 from anb_gym.rewards.names import REWARDS, SCALARISATIONS, find_reward, make_reward, register_reward, reward_names
 from anb_gym.rewards.objectives import Objectives
 from anb_gym.rewards.product import Product
@@ -25,6 +26,7 @@ __all__ = [
     "Chebyshev",
     "Constrained",
     "Custom",
+    "ManyBounds",
     "Metrics",
     "Objectives",
     "Product",

@@ -62,7 +62,7 @@ def check_two_metrics(reward: Any, task: Task) -> tuple[str, ...]:
 
 
 def check_bounded(reward: Any, task: Task) -> str:
-    """The metric that a bound of a task is on.
+    """The metric that a bound of a task is on, for a reward of proxy accuracy.
 
     Raises:
         ValueError: The task has not two metrics, or another accuracy than that of the proxy scheme.

@@ -7,10 +7,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from anb_gym._errors import positive
+from anb_gym._errors import choose, positive
 from anb_gym._types import FloatArray
-from anb_gym.metrics import choose_metric, relative_violation
-from anb_gym.rewards.base import OTHERS, Metrics, check_bounded, keep, target_of
+from anb_gym.metrics import ACCURACIES, choose_metric, relative_violation
+from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
 from anb_gym.rewards.constrained import PENALTY, constrained
 from anb_gym.tasks import Task
 
@@ -30,15 +30,17 @@ class Bounded:
     Attributes:
         performance: The bounded metric; a device alone is its throughput.
         bound: Its bound, in its unit.
+        accuracy: The accuracy; ``"accuracy/reference"`` for that under the reference scheme.
 
     Raises:
-        ValueError: The metric is unknown, or the bound is not positive and finite.
+        ValueError: A metric is unknown, or the bound is not positive and finite.
     """
 
     monotone: ClassVar[bool] = True
 
     performance: str
     bound: float
+    accuracy: str = "accuracy"
     name: str = field(default="bounded", init=False, repr=False)
 
     @classmethod
@@ -48,19 +50,21 @@ class Bounded:
         Raises:
             ValueError: The task has another number of metrics, or the bound is not positive and finite.
         """
-        return cls(check_bounded(cls, task), target_of(cls, task, target))
+        accuracy, metric = check_two_metrics(cls, task)
+        return cls(metric, target_of(cls, task, target), accuracy)
 
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, OTHERS, "performance")
+        choose(self.accuracy, ACCURACIES.values(), "accuracy")
         keep(self, performance=performance, bound=positive(self.bound, "bound"))
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Accuracy and the bounded metric."""
-        return ("accuracy", self.performance)
+        return (self.accuracy, self.performance)
 
     def __call__(self, values: Metrics, bound: FloatArray | None = None) -> FloatArray:
         """The reward, as for every reward; with bounds ``float64`` (n,) a row may have its own."""
         bounds = self.bound if bound is None else bound
         violation = np.minimum(1.0, relative_violation(self.performance, values[self.performance], bounds))
-        return constrained(values["accuracy"], violation, PENALTY)
+        return constrained(values[self.accuracy], violation, PENALTY)

@@ -10,19 +10,22 @@ submission is a list of evaluated architectures, which :func:`validate_run` reco
 from typing import TYPE_CHECKING
 
 from anb_gym._lazy import submodules
-from anb_gym.study.protocol import Brief, Controller
+from anb_gym.study.protocol import Brief, Controller, Fidelity, FidelityController
 
 if TYPE_CHECKING:
     from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
+    from anb_gym.study.recomputing import validate_run
     from anb_gym.study.results import Results, ResultsError
     from anb_gym.study.runner import collect, run_study
     from anb_gym.study.study_file import load_study
-    from anb_gym.study.submission import SubmissionError, load_submission, submission_of, validate_run
+    from anb_gym.study.submission import SubmissionError, load_submission, submission_of
 
 __all__ = [
     "Brief",
     "Controller",
     "ControllerEntry",
+    "Fidelity",
+    "FidelityController",
     "Results",
     "ResultsError",
     "StudyConfig",
@@ -38,9 +41,10 @@ __all__ = [
 
 _NAMES = {
     "config": ("ControllerEntry", "StudyConfig", "TaskEntry"),
+    "recomputing": ("validate_run",),
     "results": ("Results", "ResultsError"),
     "runner": ("collect", "run_study"),
     "study_file": ("load_study",),
-    "submission": ("SubmissionError", "load_submission", "submission_of", "validate_run"),
+    "submission": ("SubmissionError", "load_submission", "submission_of"),
 }
 __getattr__, __dir__ = submodules(__name__, "study", names=_NAMES)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from anb_gym.study.controllers import place_of
 from anb_gym.study.cost import most_evaluations
 
 
@@ -35,6 +36,8 @@ class TaskEntry:
         arguments: Arguments of the environment that bear on scores, data as of JSON.
         noise: Whether controllers are told noisy measurements: those of the noisy world of the run's seed.
         controllers: Names of the controllers that run on it; None for all that can.
+        failures: The part of the architectures whose measurement fails, see :mod:`anb_gym.study.failures`; None for
+            none.
     """
 
     name: str
@@ -42,6 +45,7 @@ class TaskEntry:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     noise: bool = False
     controllers: tuple[str, ...] | None = None
+    failures: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,4 +120,5 @@ def file_name(name: str) -> str:
 
 
 def _without_name(entry: ControllerEntry | TaskEntry) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}
+    values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}
+    return {**values, "path": place_of(entry.path)} if isinstance(entry, ControllerEntry) else values

@@ -55,6 +55,18 @@ def source_of(path: str, argument: str = "controller") -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def place_of(path: str) -> str:
+    """Where a class is, for people: of a file without its folder, which says nothing of what the class does."""
+    place, _, name = path.rpartition(":")
+    return f"{Path(place).name}:{name}" if place.endswith(".py") else path
+
+
+def identity_of(path: str) -> str:
+    """What of a path makes runs others: a module and its class; of a file the class alone, :func:`source_of` is its."""
+    place, _, name = path.rpartition(":")
+    return f".py:{name}" if place.endswith(".py") else path
+
+
 def make_controller(path: str, brief: Brief, rng: np.random.Generator, settings: Mapping[str, Any]) -> Controller:
     """Makes a controller; what its class raises passes through."""
     controller: Controller = load_class(path)(brief, rng, **settings)

@@ -2,40 +2,51 @@
 
 A study's folder holds::
 
-    study.json                              what the study is: configuration, tasks and versions
+    study.json                              what the study is: configuration, tasks and versions, see .growth
     runs/<task>/<controller>/<seed>.parquet a finished run
     runs/<task>/<controller>/<seed>.json    a run whose controller failed: where, why, and the traceback
+    runs/<task>/<controller>/<seed>.damaged what was a finished run and is damaged: it is made again
     results.parquet                         all finished runs, see anb_gym.study.results
     .process                                while a process works on it: its number
+    .lock                                   what the process that works on it has locked
 
-One process works on it at a time, which holds a lock on ``study.json`` where the file system has locks. A finished
-run is kept only as long as it is what its study asks for, and its table is recomputed before it is merged.
+One process works on it at a time, which holds the lock where the file system has locks. A finished run is kept only as
+long as it is what its study asks for, and its table is recomputed before it counts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from reprlib import repr as shorten
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from anb_gym._files import create, locked, read_object, remove_temporaries, write_atomically
+from anb_gym._files import create, locked, read_object, refusing, remove_temporaries, write_atomically
 from anb_gym._types import FloatArray
+from anb_gym.problems import FIDELITIES
 from anb_gym.space import SPACE
 from anb_gym.study.config import Run, budget, file_name
-from anb_gym.study.controllers import source_of
+from anb_gym.study.controllers import place_of, source_of
+from anb_gym.study.growth import comparable_run, contradictions, grown, summary_of_differences
+from anb_gym.study.problems import has_fidelities
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, check_run, encode, pa, read, read_description
 from anb_gym.study.runs import Trajectory, recompute
 
 #: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
 _TOLERANCE: Final = 1e-9
-_AGAIN: Final = "delete it and start the study again"
+_AGAIN: Final = "start the study again, which makes it anew"
+
+#: The names of a run's task and controller, and its seed.
+Key: TypeAlias = tuple[str, str, int]
+
+
+class DamagedError(ResultsError):
+    """The file of a finished run is damaged, or not what the run has to have."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Folder:
     def open(self, description: Mapping[str, Any]) -> Iterator[None]:
         """Starts a study here or goes on with it, as the only process that does.
 
-        What a killed process left half-written is removed.
+        What a killed process left half-written is removed, and what the study has more than before is noted.
 
         Args:
             description: What the study is, data of JSON.
@@ -62,23 +73,38 @@ class Folder:
             InUseError: Another process works on it.
         """
         self.claim(description)
-        with locked(self.path / "study.json", "the study") as alone:
+        lock = self.path / ".lock"
+        create(lock, b"")
+        with locked(lock, "the study") as alone:
             if alone:
                 remove_temporaries(self.path)
+            present = self.claim(description)
+            if (more := grown(present, description)) != present:
+                write_atomically(self._study, _encode(more))
             yield
 
-    def claim(self, description: Mapping[str, Any]) -> None:
-        """Makes the folder that of a study.
+    def claim(self, description: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Makes the folder that of a study, or sees that it is one that has grown to it.
+
+        Returns:
+            What the folder says that the study is.
 
         Raises:
             ValueError: It is that of another study; the message says what differs.
         """
-        file = self.path / "study.json"
-        if create(file, (json.dumps(description, indent=2) + "\n").encode()):
-            return
-        present = read_object(file, ValueError, where=f"{file} is damaged, so its study cannot go on")
-        if differences := _summary_of_differences(present.content, description):
+        if create(self._study, _encode(description)):
+            return description
+        damaged = f"{self._study} is damaged, so its study cannot go on"
+        present = read_object(self._study, ValueError, where=damaged).content
+        with refusing(damaged, ValueError):
+            differences = contradictions(present, description)
+        if differences:
             raise ValueError(f"{self.path} holds another study: {differences}; choose another folder")
+        return present
+
+    @property
+    def _study(self) -> Path:
+        return self.path / "study.json"
 
     def fragment(self, run: Run) -> Path:
         """The file of a finished run."""
@@ -93,10 +119,38 @@ class Folder:
         """Whether a run is finished.
 
         Raises:
-            ResultsError: Its file is damaged, of another run, or made before the controller's file was edited:
-                versions must not mix.
+            DamagedError: Its file is damaged or of another run.
+            ResultsError: It was made under other conditions, or before the controller's file was edited: versions must
+                not mix.
         """
         return self.fragment(run).exists() and bool(self._record(run))
+
+    def check(self, run: Run) -> None:
+        """Checks a finished run: its table is recomputed.
+
+        Raises:
+            DamagedError: Its file is damaged or not what the run has to have.
+            ResultsError: As of :meth:`has`.
+        """
+        self._table(run, self._record(run))
+
+    def set_aside(self, run: Run) -> None:
+        """Renames the file of a finished run that is damaged, so that the run is made again."""
+        self.fragment(run).replace(self.fragment(run).with_suffix(".damaged"))
+
+    def failures(self, runs: Sequence[Run]) -> list[dict[str, Any]]:
+        """What is known, but for the traceback, of those runs that failed and have not been made since.
+
+        Raises:
+            ResultsError: A file of a failed run is damaged.
+        """
+        found = []
+        for run in runs:
+            if self.failure(run).exists() and not self.fragment(run).exists():
+                failure = read_object(self.failure(run), ResultsError)
+                failure.get("error", str)
+                found.append({key: value for key, value in failure.content.items() if key != "traceback"})
+        return found
 
     def save(self, run: Run, data: bytes) -> None:
         """Keeps a finished run, see :func:`encode_run`."""
@@ -107,12 +161,13 @@ class Folder:
         """Keeps why a run failed."""
         write_atomically(self.failure(run), (json.dumps(failure, indent=2) + "\n").encode())
 
-    def merge(self, runs: Sequence[Run], description: Mapping[str, Any]) -> Path:
+    def merge(self, runs: Sequence[Run], description: Mapping[str, Any], checked: Collection[Key] = ()) -> Path:
         """Writes the table of those runs that are finished.
 
         Args:
             runs: All runs of the study.
             description: Goes into the file's metadata beside the list of runs.
+            checked: :func:`key` of those that need not be checked again.
 
         Returns:
             The file.
@@ -120,23 +175,25 @@ class Folder:
         Raises:
             ResultsError: A finished run's file is damaged, or its table is not what the run has to have.
         """
-        runs = sorted(filter(self.has, runs), key=_order)
+        runs = sorted(filter(self.has, runs), key=key)
         records = [self._record(run) for run in runs]
         path = self.path / FILE
-        write_atomically(path, encode(self._tables(runs, records), {**description, "runs": records}))
+        tables = self._tables(runs, records, checked)
+        write_atomically(path, encode(tables, {**description, "runs": records}))
         return path
 
     def _record(self, run: Run) -> dict[str, Any]:
         """Description of a finished run in its file."""
         file = self.fragment(run)
-        description = read_description(file, ("run",))
-        record: dict[str, Any] = description["run"]
-        check_run(record, f"{file} is damaged, {_AGAIN}")
-        if (record["task"], record["controller"], record["seed"]) != _order(run):
-            raise ResultsError(f"{file} is not of {run}; {_AGAIN}")
-        # Runs of earlier versions do not have their configuration.
-        present = description.get("configuration", _configuration(run))
-        if differences := _summary_of_differences(present, _configuration(run)):
+        with _damage():
+            description = read_description(file, ("run",))
+            record: dict[str, Any] = description["run"]
+            check_run(record, f"{file} is damaged, {_AGAIN}")
+            if (record["task"], record["controller"], record["seed"]) != key(run):
+                raise ResultsError(f"{file} is not of {run}; {_AGAIN}")
+            # Runs of earlier versions do not have their configuration.
+            present = comparable_run(description.get("configuration", _configuration(run)))
+        if differences := summary_of_differences(present, comparable_run(_configuration(run))):
             raise ResultsError(f"{file} is of another study: {differences}; delete it or choose another folder")
         if record.get("source") != source_of(run.controller.path):
             raise ResultsError(
@@ -145,17 +202,21 @@ class Folder:
             )
         return record
 
-    def _tables(self, runs: Sequence[Run], records: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    def _tables(
+        self, runs: Sequence[Run], records: Sequence[Mapping[str, Any]], checked: Collection[Key]
+    ) -> Iterator[Any]:
         """One table per task and controller."""
-        for _, group in groupby(zip(runs, records, strict=True), key=lambda pair: _order(pair[0])[:2]):
-            yield pa.concat_tables([self._table(*pair) for pair in group], promote_options="permissive")
+        for _, group in groupby(zip(runs, records, strict=True), key=lambda pair: key(pair[0])[:2]):
+            tables = [self._table(*pair, checked=key(pair[0]) in checked) for pair in group]
+            yield pa.concat_tables(tables, promote_options="permissive")
 
-    def _table(self, run: Run, record: Mapping[str, Any]) -> Any:
-        """The table of a finished run, which is checked."""
-        table = read(self.fragment(run))
-        for what in _wrong(run, record, table):
-            raise ResultsError(f"{self.fragment(run)} is not what {run} has to have: {what}; {_AGAIN}")
-        return table
+    def _table(self, run: Run, record: Mapping[str, Any], checked: bool = False) -> Any:
+        """The table of a finished run, which is checked unless it has been."""
+        with _damage():
+            table = read(self.fragment(run))
+            for what in () if checked else _wrong(run, record, table):
+                raise ResultsError(f"{self.fragment(run)} is not what {run} has to have: {what}; {_AGAIN}")
+            return table
 
 
 def encode_run(run: Run, record: Trajectory) -> bytes:
@@ -167,12 +228,15 @@ def encode_run(run: Run, record: Trajectory) -> bytes:
         "seed": np.full(n, run.seed, dtype=np.uint64),
         "evaluation": np.arange(1, n + 1, dtype=np.int32),
         "index": record.index,
+        "fidelity": pa.array([None] * n if record.fidelity is None else record.fidelity.tolist(), pa.string()).cast(
+            SCHEMA.field("fidelity").type
+        ),
         "told": pa.nulls(n, pa.float64()) if record.told is None else record.told,
         "reward": pa.nulls(n, pa.float64()) if record.reward is None else record.reward,
         "hours": record.hours,
         "seconds": record.seconds,
     }
-    task, controller, seed = _order(run)
+    task, controller, seed = key(run)
     summary = {
         "task": task,
         "controller": controller,
@@ -187,15 +251,34 @@ def encode_run(run: Run, record: Trajectory) -> bytes:
     return encode([pa.table(columns, schema=SCHEMA)], {"run": summary, "configuration": _configuration(run)})
 
 
-def _order(run: Run) -> tuple[str, str, int]:
+def key(run: Run) -> Key:
+    """What no other run of its study has; runs of a table are sorted by it."""
     return run.task.name, run.controller.name, run.seed
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Turns an error of results into one of a damaged file."""
+    try:
+        yield
+    except ResultsError as error:
+        raise DamagedError(str(error)) from error
+
+
+def _encode(description: Mapping[str, Any]) -> bytes:
+    return (json.dumps(description, indent=2) + "\n").encode()
 
 
 def _configuration(run: Run) -> dict[str, Any]:
     """Conditions of a run beside the names and the seed, as data of JSON."""
     return {
-        "controller": {"path": run.controller.path, "settings": dict(run.controller.settings)},
-        "task": {"id": run.task.id, "arguments": dict(run.task.arguments), "noise": run.task.noise},
+        "controller": {"path": place_of(run.controller.path), "settings": dict(run.controller.settings)},
+        "task": {
+            "id": run.task.id,
+            "arguments": dict(run.task.arguments),
+            "noise": run.task.noise,
+            "failures": run.task.failures,
+        },
         "evaluations": run.evaluations,
         "hours": run.hours,
     }
@@ -218,7 +301,11 @@ def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
     if table["index"].null_count or not ((columns["index"] >= 0) & (columns["index"] < SPACE.size)).all():
         yield f"an index is not in 0..{SPACE.size - 1}"
         return
-    for name, values in recompute(run, columns["index"]).items():
+    fidelity, several = np.array(table["fidelity"].to_pylist(), dtype=object), has_fidelities(run.task)
+    if any(name not in (FIDELITIES if several else (None,)) for name in set(fidelity.tolist())):
+        yield "its column 'fidelity' is not of names of fidelities" if several else "its task has one fidelity only"
+        return
+    for name, values in recompute(run, columns["index"], fidelity if several else None).items():
         if values is None:
             if table[name].null_count < n:
                 yield f"it has the column {name!r}, which vector rewards do not have"
@@ -233,19 +320,3 @@ def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
 def _agree(found: Any, expected: FloatArray) -> bool:
     """Whether numbers are equal up to what other processors round otherwise; NaN is equal to nothing."""
     return found.dtype == np.float64 and bool((np.abs(found - expected) <= _TOLERANCE * (1 + np.abs(expected))).all())
-
-
-def _summary_of_differences(old: Any, new: Any) -> str:
-    """Difference of two values of JSON, in one line; empty if there is none."""
-    differences = list(_differences(old, json.loads(json.dumps(new))))
-    more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
-    return f"{'; '.join(differences[:3])}{more}"
-
-
-def _differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
-    """Differences of two values of JSON."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**old, **new}:
-            yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
-    elif old != new:
-        yield f"{place} is {shorten(old)} there and {shorten(new)} here"

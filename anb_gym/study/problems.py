@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, number, one_line
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
-from anb_gym.problems import Problem
+from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
 from anb_gym.rewards.names import VARIABLE
+from anb_gym.study.config import TaskEntry
+from anb_gym.study.cost import typical_hours
+from anb_gym.study.protocol import Brief, Fidelity
 
 
 def searched() -> dict[str, Family]:
@@ -24,7 +27,8 @@ def arguments_of(id: str) -> list[str]:
     """Names of the arguments that :func:`problem_of` takes for an id, such as ``surrogate`` and ``reward``."""
     parameters = inspect.signature(searched()[id].load("problem")).parameters
     # Controllers are always told the unit scale, of one problem.
-    return [name for name in parameters if name not in ("task", "reward_scale", "preference")]
+    told = ("reward_scale", "preference", *(("task",) if searched()[id].tasks else ()))
+    return [name for name in parameters if name not in told]
 
 
 def choose_id(id: object) -> str:
@@ -53,6 +57,47 @@ def problem_of(id: str, arguments: Mapping[str, Any]) -> Problem:
         choose(name, known, f"an argument of {id}")
     check_reward(arguments.get("reward"))
     return _problem_of(id, json.dumps(arguments, sort_keys=True))
+
+
+def brief_of(problem: Problem, evaluations: int, hours: float | None) -> Brief:
+    """The brief of a run on a problem.
+
+    Args:
+        problem: The problem.
+        evaluations: Its largest number of evaluations.
+        hours: Its simulated GPU-hours; None for no limit.
+    """
+    if not isinstance(problem, TwoFidelityProblem):
+        return Brief(problem.n_objectives, evaluations, hours)
+    fidelities = tuple(Fidelity(name, typical_hours(name)) for name in FIDELITIES)
+    return Brief(problem.n_objectives, evaluations, hours, fidelities)
+
+
+def has_fidelities(task: TaskEntry) -> bool:
+    """Whether a task of a study sells evaluations at several fidelities."""
+    return isinstance(problem_of(task.id, task.arguments), TwoFidelityProblem)
+
+
+def noisy_by_default(problem: Problem) -> bool:
+    """Whether controllers are told noisy measurements where nobody says: what is bought is one training."""
+    return isinstance(problem, TwoFidelityProblem)
+
+
+def check_failures(failures: Any, problem: Problem) -> None:
+    """Raises a ``ValueError`` if a part of the architectures cannot fail on a problem; None is no part."""
+    if failures is None:
+        return
+    if not 0.0 < number(failures, "failures") < 1.0:
+        raise ValueError(f"failures must be a part of all architectures, above 0 and below 1, got {failures!r}")
+    if problem.n_objectives > 1:
+        raise ValueError(f"failures need one objective, the task has {problem.n_objectives}, got {failures!r}")
+
+
+def described(id: str, noise: bool, arguments: Mapping[str, Any], failures: float | None = None) -> str:
+    """A task of a study in one line: its id, its noise and its arguments."""
+    given = {**arguments, **({} if failures is None else {"failures": failures})}
+    parts = [f", {name}={json.dumps(value)}" for name, value in given.items()]
+    return one_line(f"{id}{' with noise' if noise else ''}{''.join(parts)}")
 
 
 def check_reward(reward: Any) -> None:

@@ -11,16 +11,33 @@ from anb_gym.space import Choices, Indices
 
 
 @dataclass(frozen=True, slots=True)
+class Fidelity:
+    """A way to evaluate an architecture.
+
+    Attributes:
+        name: ``"proxy"`` or ``"reference"``: the scheme of the training.
+        hours: What it costs, in simulated GPU-hours: the mean of random architectures.
+    """
+
+    name: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """Facts about the problem that a controller may know before it starts.
 
     Attributes:
         n_objectives: How many objectives it will be told, 1 or more.
         budget: How many evaluations there will be at most.
+        hours: How many simulated GPU-hours they may cost; None for no limit.
+        fidelities: The ways to evaluate, the cheapest first; the last one judges. Empty where there is one way only.
     """
 
     n_objectives: int
     budget: int
+    hours: float | None = None
+    fidelities: tuple[Fidelity, ...] = ()
 
 
 class Controller(Protocol):
@@ -47,6 +64,35 @@ class Controller(Protocol):
         Args:
             choices: What the last ``ask`` proposed, ``int8`` (n, 28).
             objectives: ``float64`` (n, n_objectives), larger is better.
+        """
+
+
+class FidelityController(Protocol):
+    """Proposes architectures and says at which fidelity they are to be evaluated, in turns.
+
+    The runner asks and tells it as every :class:`Controller`. Evaluations are made in order until the next one would
+    exceed the hours that are left. What it finds is judged at the last fidelity of its brief: the architecture that
+    looked best there, or, until one was evaluated there, at the best fidelity so far. A plain controller on such a
+    task is evaluated at the last fidelity.
+
+    Attributes:
+        batch_size: How many evaluations it wants at a time, asked anew before every turn.
+    """
+
+    batch_size: int
+
+    def ask(self, n: int) -> tuple[Choices, str]:
+        """Proposes exactly ``n`` architectures, ``int8`` (n, 28), and the name of the fidelity of all of them."""
+
+    def tell(self, choices: Choices, objectives: FloatArray, fidelity: str, hours: FloatArray) -> None:
+        """Learns from evaluations.
+
+        Args:
+            choices: What the last ``ask`` proposed, ``int8`` (n, 28).
+            objectives: ``float64`` (n, 1), larger is better: at every fidelity random architectures have mean 0 and
+                the optimum has 1.
+            fidelity: The name of the fidelity that was asked for.
+            hours: What each evaluation cost, in simulated GPU-hours, ``float64`` (n,).
         """
 
 

@@ -8,9 +8,11 @@ Columns, one row per evaluation, sorted by (task, controller, seed, evaluation):
 ``seed``        uint64              seed of the run
 ``evaluation``  int32               number in the run, from 1
 ``index``       int64               the architecture, see :meth:`anb_gym.Architecture.from_index`
+``fidelity``    dictionary<string>  ``"proxy"`` or ``"reference"``: the scheme under which it was evaluated, where a
+                                    task sells both; else null
 ``told``        float64             scalar reward that the controller was told, with noise if there is any, in unit
                                     scale (random mean 0, optimum 1); null for vector rewards
-``reward``      float64             the same without noise
+``reward``      float64             the same without noise; with two fidelities that under the reference scheme
 ``hours``       float64             simulated GPU-hours of the run so far, see :mod:`anb_gym.study.cost`
 ``seconds``     float64             wall seconds of the controller in the run until it proposed the architecture
 ==============  ==================  ============================================================================
@@ -34,9 +36,10 @@ from anb_gym.surrogates.store import shipped_checksum
 
 pa, pq = require("pyarrow", "study"), require("pyarrow.parquet", "study")
 
-#: Version of the files. Those of version 1, which is the same with seeds as int32, are read too; others are refused.
-SCHEMA_VERSION: Final = 2
-_READABLE: Final = (1, SCHEMA_VERSION)
+#: Version of the files. Read are also those of version 2, which has no fidelities, and of version 1, which is the same
+#: with seeds as int32; others are refused.
+SCHEMA_VERSION: Final = 3
+_READABLE: Final = (1, 2, SCHEMA_VERSION)
 #: Key of the JSON in the schema's metadata.
 KEY: Final = b"anb_gym"
 #: The file in a study's folder.
@@ -50,13 +53,16 @@ SCHEMA: Final = pa.schema(
         "seed": pa.uint64(),
         "evaluation": pa.int32(),
         "index": pa.int64(),
+        "fidelity": pa.dictionary(pa.int32(), pa.string()),
         "told": pa.float64(),
         "reward": pa.float64(),
         "hours": pa.float64(),
         "seconds": pa.float64(),
     }
 )
-_SCHEMA_1: Final = SCHEMA.set(SCHEMA.get_field_index("seed"), pa.field("seed", pa.int32()))
+_PLACE: Final = SCHEMA.get_field_index("fidelity")
+_SCHEMA_2: Final = SCHEMA.remove(_PLACE)
+_SCHEMA_1: Final = _SCHEMA_2.set(_SCHEMA_2.get_field_index("seed"), pa.field("seed", pa.int32()))
 #: What the description of a study has, by type.
 FIELDS: Final[Mapping[str, type]] = {
     "study": str,
@@ -185,13 +191,27 @@ def check_tables(results: Results) -> None:
         ResultsError: Their checksums differ; the message names the surrogate, the metric and both.
     """
     made_with = Fields({"surrogates": {}, **results.versions}, results.name, ResultsError).fields("surrogates")
-    for surrogate in made_with.content:
-        of_surrogate = made_with.fields(surrogate)
+    check_checksums(made_with, f"results of {results.name}")
+
+
+def check_checksums(surrogates: Fields, what: str) -> None:
+    """Refuses what was made with other tables than those that are loaded.
+
+    Args:
+        surrogates: SHA-256 of tables, by surrogate and metric.
+        what: What was made with them.
+
+    Raises:
+        Exception: Of the class of the fields' errors: a checksum differs; the message names the surrogate, the metric
+            and both.
+    """
+    for surrogate in surrogates.content:
+        of_surrogate = surrogates.fields(surrogate)
         for metric in of_surrogate.content:
             theirs, loaded = of_surrogate.get(metric, str), shipped_checksum(surrogate, metric)
             if theirs != loaded:
-                raise ResultsError(
-                    f"results of {results.name} were made with other tables of {metric!r} by {surrogate!r} than are "
+                raise surrogates.error(
+                    f"{what} were made with other tables of {metric!r} by {surrogate!r} than are "
                     f"loaded, with the SHA-256 {shown(theirs)} and not {loaded}: versions must not mix"
                 )
 
@@ -224,12 +244,15 @@ def read(path: Path) -> Any:
     """
     with _parquet(path) as file:
         names = ", ".join(map(printable, file.schema_arrow.names[:20]))
-        if any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_1)):
+        if any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_2, _SCHEMA_1)):
             groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
             size = sum(group.total_byte_size for group in groups)
             if file.metadata.num_rows > _MOST_ROWS or size > _OVERHEAD * len(groups) + _ROW * file.metadata.num_rows:
                 raise ValueError(f"{file.metadata.num_rows:,} rows in {size:,} bytes are more than results can have")
-            return file.read().cast(SCHEMA)
+            table = file.read()
+            if "fidelity" not in table.column_names:
+                table = table.add_column(_PLACE, SCHEMA.field(_PLACE), pa.nulls(len(table), SCHEMA.field(_PLACE).type))
+            return table.cast(SCHEMA)
     raise ResultsError(f"{path} must have the columns {', '.join(SCHEMA.names)}, typed so; it has {names}")
 
 

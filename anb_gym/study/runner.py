@@ -15,9 +15,10 @@ from anb_gym._extras import require
 from anb_gym._files import InUseError
 from anb_gym._workers import check_workers
 from anb_gym.benchmark import Benchmark
-from anb_gym.study.config import StudyConfig
+from anb_gym.problems import TwoFidelityProblem
+from anb_gym.study.config import Run, StudyConfig
 from anb_gym.study.controllers import is_agent, load_class
-from anb_gym.study.fragments import Folder
+from anb_gym.study.fragments import DamagedError, Folder, Key, key
 from anb_gym.study.problems import problem_of
 from anb_gym.study.workers import attempts, check_backend, tidy
 
@@ -39,12 +40,14 @@ class Outcome:
         n_found: How many of them were there already.
         failures: What is known of each failed run: ``controller``, ``task``, ``seed``, ``evaluation``, ``error`` and
             ``traceback``.
+        damaged: What was wrong with each file of a finished run that was damaged and has been made again, one line.
     """
 
     path: Path
     n_runs: int
     n_found: int
     failures: Sequence[Mapping[str, Any]]
+    damaged: Sequence[str] = ()
 
 
 def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progress: bool = False) -> Outcome:
@@ -52,7 +55,9 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
 
     A run depends on its seed and the names of its controller and task only, not on the number of workers or their
     order. It is kept, whole, when it is finished: killed at any moment, a study goes on when it is started again.
-    A run whose controller fails is listed as failed; the others go on, and the next start tries it again.
+    A run whose controller fails is listed as failed; the others go on, and the next start tries it again. A study that
+    has more controllers, tasks or seeds than the folder has grown: what is new is run. Finished runs are checked before
+    work starts; one whose file is damaged is set aside and made again.
 
     Runs are spread by joblib. Inside ``joblib.parallel_config(backend=...)`` its other backends, such as those of Dask
     and Ray, do the same work; only this process touches the folder, and no other process may work on it meanwhile.
@@ -66,8 +71,7 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
     Raises:
         ValueError: ``workers`` is out of range, joblib's backend does not notice when a process dies, or the folder is
             that of another study or in use.
-        ResultsError: A file of a finished run is damaged or not what it claims, or its controller's file was edited
-            since.
+        ResultsError: A finished run was made under other conditions, or its controller's file was edited since.
         OSError: A file cannot be written, or a process that worked on a run died.
     """
     check_workers(workers)
@@ -75,8 +79,9 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
     home, description, runs = Folder(Path(folder)), describe(study), study.runs()
     failures: list[Mapping[str, Any]] = []
     with home.open(_identity(description)), tidy(home.path):
-        todo = [run for run in runs if not home.has(run)]
-        found = len(runs) - len(todo)
+        checked, damaged = _survey(home, runs, progress)
+        todo = [run for run in runs if key(run) not in checked]
+        found = len(checked)
         with (
             closing(attempts(todo, workers)) as results,
             tqdm.tqdm(total=len(runs), initial=found, unit="run", file=sys.stderr, disable=not progress) as bar,
@@ -90,7 +95,22 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
                     bar.set_postfix(failed=len(failures))
                 bar.update()
         listed = [{key: failure[key] for key in failure if key != "traceback"} for failure in failures]
-        return Outcome(home.merge(runs, {**description, "failed": listed}), len(runs), found, failures)
+        path = home.merge(runs, {**description, "failed": listed}, checked)
+        return Outcome(path, len(runs), found, failures, damaged)
+
+
+def _survey(home: Folder, runs: Sequence[Run], progress: bool) -> tuple[set[Key], list[str]]:
+    """Checks all finished runs and sets damaged ones aside: those that are good, and what was wrong with the others."""
+    there = [run for run in runs if home.fragment(run).exists()]
+    good, damaged = set(), []
+    for run in tqdm.tqdm(there, desc="checking", unit="run", file=sys.stderr, disable=not progress or not there):
+        try:
+            home.check(run)
+            good.add(key(run))
+        except DamagedError as error:
+            home.set_aside(run)
+            damaged.append(str(error))
+    return good, damaged
 
 
 def collect(study: StudyConfig, folder: Path | str) -> Path:
@@ -101,7 +121,7 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
         folder: Where it is kept.
 
     Returns:
-        The table.
+        The table; its description lists the runs that failed and have not been made since.
 
     Raises:
         ValueError: No run is finished, or the folder is that of another study.
@@ -113,7 +133,7 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
     with ExitStack() as stack:
         with suppress(InUseError):
             stack.enter_context(home.open(_identity(description)))
-        return home.merge(runs, {**description, "failed": []})
+        return home.merge(runs, {**description, "failed": home.failures(runs)})
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:
@@ -123,6 +143,8 @@ def describe(study: StudyConfig) -> dict[str, Any]:
     for bench, metrics in [
         (Benchmark(), ("train_time",)),  # the cost of all tasks
         *((problem.benchmark, problem.metrics) for problem in problems.values()),
+        *((p.proxy.benchmark, p.proxy.metrics) for p in problems.values() if isinstance(p, TwoFidelityProblem)),
+        *((Benchmark(), ("train_time/reference",)) for p in problems.values() if isinstance(p, TwoFidelityProblem)),
     ]:
         surrogates.setdefault(bench.surrogate, {}).update({name: bench.load(name).checksum for name in metrics})
     return {
@@ -138,6 +160,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
                 "arguments": dict(entry.arguments),
                 "surrogate": problem.surrogate,
                 "noise": entry.noise,
+                **({} if entry.failures is None else {"failures": entry.failures}),
             }
             for entry in study.tasks
         },

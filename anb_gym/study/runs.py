@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from anb_gym._errors import choose
 from anb_gym._types import FloatArray
+from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, TaskEntry, budget
 from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
 from anb_gym.study.cost import gpu_hours, longest_hours
-from anb_gym.study.problems import problem_of
-from anb_gym.study.protocol import Brief
+from anb_gym.study.problems import brief_of, problem_of
+from anb_gym.study.telling import Names, failing, told_at, told_of
 
 
 class ControllerError(ValueError):
@@ -40,9 +42,10 @@ class Trajectory:
     Attributes:
         index: The architectures, ``int64`` (n,).
         told: The reward that the controller was told, ``float64`` (n,); None for a vector reward.
-        reward: The same without noise.
+        reward: The same without noise; on a task with two fidelities that at the one that judges.
         hours: Simulated GPU-hours up to and including each evaluation, ``float64`` (n,).
         seconds: Wall seconds of the controller until it proposed each architecture, ``float64`` (n,).
+        fidelity: Names of the fidelities of the evaluations, an array of objects (n,); None where there is one only.
         controller_seconds: Wall seconds of the controller in all: making it, asking and telling.
         benchmark_seconds: Wall seconds of the scores.
         total_seconds: Wall seconds of the run; the rest is the runner's.
@@ -53,6 +56,7 @@ class Trajectory:
     reward: FloatArray | None
     hours: FloatArray
     seconds: FloatArray
+    fidelity: Names | None
     controller_seconds: float
     benchmark_seconds: float
     total_seconds: float
@@ -90,42 +94,50 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
     problem = problem_of(run.task.id, run.task.arguments)
     noise = noise_seed(run.task.noise, run.seed)
     most = budget(run.evaluations, run.hours)
-    turns: list[tuple[States, FloatArray, float]] = []  # block states, rewards, the controller's seconds so far
+    turns: list[_Turn] = []
     done, hours, benchmark_seconds = 0, 0.0, 0.0
     with (watch := _Watch(run)):
-        controller = make_controller(
-            run.controller.path, Brief(problem.n_objectives, most), generator(run), run.controller.settings
-        )
+        brief = brief_of(problem, most, run.hours)
+        controller = make_controller(run.controller.path, brief, generator(run), run.controller.settings)
     while done < most:
         if stopping():
             raise Stopped
         watch.evaluation = done + 1
         with watch:
             n = min(most - done, batch_size(controller))
-            choices = controller.ask(n)
+            answer: Any = controller.ask(n)
+        choices, fidelity = _with_fidelity(answer, problem, run, done)
         states = _to_states(choices, n, run, done)
+        cost = gpu_hours(states, fidelity or "proxy")
         if run.hours is not None:
-            spent = np.cumsum(np.append(hours, gpu_hours(states)))[1:]
+            spent = np.cumsum(np.append(hours, cost))[1:]
             states, hours = states[: np.searchsorted(spent, run.hours, side="right")], spent[-1]
         start = perf_counter()
-        reward = problem.score(problem.measure(states, noise))
+        reward = failing(told_of(problem, states, fidelity, noise), states, run.task.failures, run.seed)
         benchmark_seconds += perf_counter() - start
-        turns.append((states, reward, watch.seconds))
+        turns.append(_Turn(states, reward, cost[: len(states)], fidelity, watch.seconds))
         if len(states) < n:
             break
         done += n
         watch.evaluation = done
         objectives = reward.reshape(n, -1).copy()  # the controller may change what it is told
         with watch:
-            controller.tell(choices, objectives)
-    states = np.concatenate([states for states, _, _ in turns])
-    told = None if problem.n_objectives > 1 else np.concatenate([reward.ravel() for _, reward, _ in turns])
+            if isinstance(answer, tuple):
+                controller.tell(choices, objectives, fidelity, cost)  # type: ignore[call-arg] # a FidelityController
+            else:
+                controller.tell(choices, objectives)
+    states = np.concatenate([turn.states for turn in turns])
+    told = None if problem.n_objectives > 1 else np.concatenate([turn.reward.ravel() for turn in turns])
+    numbers = [len(turn.states) for turn in turns]
+    fidelities = np.repeat(np.array([turn.fidelity for turn in turns], dtype=object), numbers)
+    exact = noise is None and run.task.failures is None and not isinstance(problem, TwoFidelityProblem)
     return Trajectory(
         index=SPACE.states_to_index(states),
         told=told,
-        reward=told if told is None or noise is None else problem.score(problem.measure(states)).ravel(),
-        hours=np.cumsum(gpu_hours(states)),
-        seconds=np.repeat([seconds for _, _, seconds in turns], [len(states) for states, _, _ in turns]),
+        reward=told if told is None or exact else problem.score(problem.measure(states)).ravel(),
+        hours=np.cumsum(np.concatenate([turn.cost for turn in turns])),
+        seconds=np.repeat([turn.seconds for turn in turns], numbers),
+        fidelity=fidelities if isinstance(problem, TwoFidelityProblem) else None,
         controller_seconds=watch.seconds,
         benchmark_seconds=benchmark_seconds,
         total_seconds=perf_counter() - begin,
@@ -171,21 +183,59 @@ def _train(run: Run, stopping: Callable[[], bool]) -> Trajectory:
         reward=scores["reward"],
         hours=hours,
         seconds=seconds,
+        fidelity=None,
         controller_seconds=watch.seconds,
         benchmark_seconds=perf_counter() - start,
         total_seconds=perf_counter() - begin,
     )
 
 
-def recompute(run: Run, index: Indices) -> dict[str, FloatArray | None]:
-    """``told``, ``reward`` and ``hours`` of a run, as those of :class:`Trajectory`, from its architectures."""
+def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[str, FloatArray | None]:
+    """``told``, ``reward`` and ``hours`` of a run, as those of :class:`Trajectory`, from its architectures.
+
+    Args:
+        run: The run.
+        index: Its architectures, ``int64`` (n,).
+        fidelity: As of :class:`Trajectory`.
+    """
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
-    told = reward = None
-    if problem.n_objectives == 1:
-        told = reward = problem.score(problem.measure(states)).ravel()
-        if (noise := noise_seed(run.task.noise, run.seed)) is not None:
-            told = problem.score(problem.measure(states, noise)).ravel()
+    noise = noise_seed(run.task.noise, run.seed)
+    if fidelity is not None:
+        at = told_at(problem, states, fidelity, noise)
+        told = failing(at["told"], states, run.task.failures, run.seed)
+        return {"told": told, "reward": problem.score(problem.measure(states)), "hours": at["hours"]}
+    if problem.n_objectives > 1:
+        return {"told": None, "reward": None, "hours": np.cumsum(gpu_hours(states))}
+    told = reward = problem.score(problem.measure(states)).ravel()
+    if noise is not None:
+        told = problem.score(problem.measure(states, noise)).ravel()
+    told = failing(told, states, run.task.failures, run.seed)
     return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """Evaluations that were asked for together: their states, rewards, hours and fidelity, and the seconds so far."""
+
+    states: States
+    reward: FloatArray
+    cost: FloatArray
+    fidelity: str | None
+    seconds: float
+
+
+def _with_fidelity(answer: Any, problem: Problem, run: Run, done: int) -> tuple[Any, str | None]:
+    """Proposals, and the fidelity at which they are evaluated; None on a task with one fidelity."""
+    several = isinstance(problem, TwoFidelityProblem)
+    if not isinstance(answer, tuple):
+        return answer, FIDELITIES[-1] if several else None
+    if not several or len(answer) != 2:
+        wanted = "architectures and the name of a fidelity" if several else "architectures: the task has one fidelity"
+        raise ControllerError(run, done + 1, f"ask must return {wanted}, got a tuple of {len(answer)}")
+    try:
+        return answer[0], choose(answer[1], FIDELITIES, "fidelity")
+    except ValueError as error:
+        raise ControllerError(run, done + 1, error) from None
 
 
 class _Watch:

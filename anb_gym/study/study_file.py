@@ -4,7 +4,7 @@ Such as ``configs/studies/quick.yaml``::
 
     name: quick
     evaluations: 200              # budget of every run; `hours`, in simulated GPU-hours, is another
-    seeds: 3                      # 0, 1 and 2; or a list such as [7, 8]
+    seeds: 3                      # 0, 1 and 2; or a list such as [7, 8], or {start: 10, count: 20}
     controllers:
       - random_search             # a baseline,
       - {name: small, controller: regularized_evolution, population_size: 20}   # with settings,
@@ -30,10 +30,19 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._errors import choose, one_line
+from anb_gym._ids import TWO_FIDELITY
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import arguments_of, choose_id, problem_of
+from anb_gym.study.problems import (
+    arguments_of,
+    brief_of,
+    check_failures,
+    choose_id,
+    has_fidelities,
+    noisy_by_default,
+    problem_of,
+)
 from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import assignment
 from anb_gym.study.yaml_nodes import Node, read
@@ -43,6 +52,8 @@ _MOST: Final = 2**31 - 1
 _LARGEST_SEED: Final = 2**64 - 1
 #: Seeds that a number of them may stand for: they are listed.
 _MOST_SEEDS: Final = 100_000
+#: Hours of a brief that is only tried.
+_SOME_HOURS: Final = 1000.0
 #: Runs that a study may have.
 _MOST_RUNS: Final = 1_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -75,7 +86,12 @@ def load_study(
     controllers, by_node = searchers(root, fields, baselines, agents)
     nodes = fields["tasks"].items("tasks")
     tasks = _named(nodes, [_task(node, list(controllers)) for node in nodes], "tasks")
-    skipped = _incompatible(controllers, by_node, tasks, budget(evaluations, hours))
+    for node, task in zip(nodes, tasks.values(), strict=True):
+        least = longest_hours("reference")
+        if has_fidelities(task) and (hours is None or hours < least):
+            given = "the study has none" if hours is None else f"got {hours:g}"
+            raise node.error(f"task {task.name!r} sells evaluations for 'hours', at least {least:.1f} of them, {given}")
+    skipped = _incompatible(controllers, by_node, tasks, evaluations, hours)
     study = StudyConfig(
         name_of(fields["name"]),
         tuple(controllers.values()),
@@ -150,7 +166,8 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
     with where.located():
         id = choose_id(where.text("id"))
     name = name_of(fields.pop("name")) if "name" in fields else id
-    noise = fields.pop("noise").boolean("noise") if "noise" in fields else False
+    noise = fields.pop("noise").boolean("noise") if "noise" in fields else None
+    failures = fields.pop("failures").number("failures", 0.0) if "failures" in fields else None
     only = None
     if "controllers" in fields:
         listed = fields.pop("controllers").items("controllers")
@@ -160,11 +177,16 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
         only = tuple(str(item.plain()) for item in listed)
     for key, value in fields.items():
         with value.located():
-            choose(key, (*arguments_of(id), "name", "id", "noise", "controllers"), f"a field of the task {name!r}")
+            choose(
+                key,
+                (*arguments_of(id), "name", "id", "noise", "failures", "controllers"),
+                f"a field of the task {name!r}",
+            )
     arguments = {key: value.data(key) for key, value in fields.items()}
     with node.located():
-        problem_of(id, arguments)
-    return TaskEntry(name, id, arguments, noise, only)
+        problem = problem_of(id, arguments)
+        check_failures(failures, problem)
+    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only, failures)
 
 
 def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
@@ -181,9 +203,14 @@ def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:
 
 
 def seeds_of(node: Node) -> tuple[int, ...]:
-    """Seeds: a list of them, or their number."""
+    """Seeds: a list of them, their number, or ``{start: 10, count: 20}`` for 10 to 29."""
     if isinstance(node.plain(), int):
         return tuple(range(node.integer("seeds, as a number of seeds,", 1, _MOST_SEEDS)))
+    if isinstance(node.plain(), dict):
+        fields = node.fields(("start", "count"), required=("start", "count"))
+        count = fields["count"].integer("count of seeds", 1, _MOST_SEEDS)
+        start = fields["start"].integer("start of seeds", 0, _LARGEST_SEED + 1 - count)
+        return tuple(range(start, start + count))
     seeds = tuple(item.integer("seeds", 0, _LARGEST_SEED) for item in node.items("seeds"))
     if len(set(seeds)) < len(seeds):
         raise node.error(f"seeds must differ from each other, got {list(seeds)}")
@@ -191,7 +218,11 @@ def seeds_of(node: Node) -> tuple[int, ...]:
 
 
 def _incompatible(
-    controllers: Mapping[str, ControllerEntry], nodes: Mapping[str, Node], tasks: Mapping[str, TaskEntry], budget: int
+    controllers: Mapping[str, ControllerEntry],
+    nodes: Mapping[str, Node],
+    tasks: Mapping[str, TaskEntry],
+    evaluations: int | None,
+    hours: float | None,
 ) -> dict[tuple[str, str], str]:
     """Pairs whose controller refuses so many objectives, or whose agent refuses the task, with its reason.
 
@@ -200,20 +231,21 @@ def _incompatible(
     Raises:
         ConfigError: A controller refuses all its tasks, or one that names it, cannot be made, or is none.
     """
-    skipped = {}
-    objectives = {task.name: problem_of(task.id, task.arguments).n_objectives for task in tasks.values()}
+    skipped, most = {}, budget(evaluations, hours)
+    briefs = {t.name: brief_of(problem_of(t.id, t.arguments), most, hours) for t in tasks.values()}
+    others = (Brief(1, most), Brief(2, most), brief_of(problem_of(TWO_FIDELITY, {}), most, hours or _SOME_HOURS))
     for name, entry in controllers.items():
         mine = [task for task in tasks.values() if task.controllers is None or name in task.controllers]
         agent = sources.is_agent(sources.load_class(entry.path))
         with nodes[name].located():
             if agent:
-                by_task = {task.name: _refusal_of_agent(entry, task, budget) for task in mine}
+                by_task = {task.name: _refusal_of_agent(entry, task, most) for task in mine}
             else:
-                refusals = {n: _refusal(entry, Brief(n, budget)) for n in {objectives[task.name] for task in mine}}
-                by_task = {task.name: refusals[objectives[task.name]] for task in mine}
+                refusals = {brief: _refusal(entry, brief) for brief in {briefs[task.name] for task in mine}}
+                by_task = {task.name: refusals[briefs[task.name]] for task in mine}
         hopeless = all(by_task.values())
         if hopeless and not agent:
-            hopeless = not any(_takes(entry, Brief(n, budget)) for n in {1, 2} - set(refusals))
+            hopeless = not any(_takes(entry, brief) for brief in others if brief not in refusals)
         for task in mine:
             reason = by_task[task.name]
             if reason is not None and (task.controllers is not None or hopeless):
@@ -249,6 +281,10 @@ def _refusal_of_agent(entry: ControllerEntry, task: TaskEntry, budget: int) -> s
     Raises:
         ValueError: It cannot be made for another reason.
     """
+    if task.failures is not None:
+        return "its measurements can fail, which only controllers are told"
+    if has_fidelities(task):
+        return "its evaluations are bought at fidelities, which only controllers do"
     try:
         sources.make_agent(entry.path, assignment(task, budget, 0), entry.settings)
     except ValueError as error:

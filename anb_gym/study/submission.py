@@ -14,38 +14,48 @@ A JSON file::
             "metrics": {"accuracy": [61.2, ...]},                 without noise, one value per evaluation
             "reward": [0.31, ...],                                likewise, in unit scale
             "regret": {"100": 0.02}                               after so many evaluations
-          }
+          },
+          "fidelities": ["proxy", "reference", ...]               one per evaluation, just on a task that sells both
         }
       ]
     }
 
 An architecture that is evaluated twice counts twice: a controller that repeats itself spends its budget.
+
+A folder with such a file, ``submission.json``, and a ``README.md`` that says what the controller is can stand beside
+others on a leaderboard, see :mod:`anb_gym.study.entries`. There the file also has ``budget``, such as
+``{"evaluations": 200}`` or ``{"hours": 60}``, which every run spends, and ``versions`` with the checksums of the tables
+that it was made with; every task has the same seeds.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import choose
-from anb_gym._extras import require
-from anb_gym._files import read_json, refusing
-from anb_gym._types import FloatArray
-from anb_gym.space import SPACE, Architecture, Indices
-from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
+from anb_gym._errors import choose, integer, is_integer, positive
+from anb_gym._files import Fields, read_json, refusing
+from anb_gym.problems import FIDELITIES, TwoFidelityProblem
+from anb_gym.space import SPACE, Architecture
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.cost import gpu_hours
-from anb_gym.study.results import Results
+from anb_gym.study.cost import longest_hours
+from anb_gym.study.problems import check_failures
+from anb_gym.study.recomputing import TOLERANCE, SubmittedRun, validate_run
+from anb_gym.study.results import Results, check_checksums, check_tables
+from anb_gym.study.telling import Names
 
 #: Version of the files; others are refused.
 SCHEMA_VERSION: Final = 1
-#: Claims may differ by so much: relatively for metrics, absolutely for rewards and regrets in unit scale.
-TOLERANCE: Final = 1e-6
+#: The files of a folder.
+FILE: Final = "submission.json"
+README: Final = "README.md"
+#: Digits of claims after the point.
+DIGITS: Final = 9
 
 #: Bytes that a file may have: some five million evaluations with a claim.
 _LIMIT: Final = 2**27
@@ -56,26 +66,6 @@ class SubmissionError(ValueError):
     """A file is not a submission; the message says where."""
 
 
-@dataclass(frozen=True, eq=False)
-class SubmittedRun:
-    """One run of a submission.
-
-    Attributes:
-        judge: Judges its task.
-        seed: The seed of its noise.
-        index: What was evaluated, ``int64`` (n,), in order.
-        claims: What is said about it.
-    """
-
-    judge: Judge
-    seed: int
-    index: Indices
-    claims: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.judge.id}{' with noise' if self.judge.noise else ''}, seed {self.seed}"
-
-
 @dataclass(frozen=True)
 class Submission:
     """Evaluations of a controller.
@@ -83,55 +73,72 @@ class Submission:
     Attributes:
         controller: Its name.
         runs: Its runs.
+        evaluations: Budget of every run; None for none that is stated.
+        hours: Budget of every run in simulated GPU-hours; None likewise.
     """
 
     controller: str
     runs: Sequence[SubmittedRun]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Verdict on a run that was recomputed.
-
-    Attributes:
-        regret: Regret (hypervolume regret with two objectives) after numbers of evaluations; empty with more
-            objectives, for which no exact front is known.
-        repeated: How many evaluations were of architectures evaluated before.
-        mismatches: Claims that are wrong.
-    """
-
-    regret: Mapping[int, float]
-    repeated: int
-    mismatches: Sequence[str]
+    evaluations: int | None = None
+    hours: float | None = None
 
 
 def submission_of(results: Results, controller: str) -> dict[str, Any]:
-    """All runs of a controller in a study as a submission, with its rewards as claims; data of JSON.
+    """All runs of a controller in a study as a submission, with rewards and regrets as claims; data of JSON.
 
     Raises:
         ValueError: The study has no such controller.
+        ResultsError: It was made with other tables than those that are loaded.
     """
+    check_tables(results)
     table = results.table
     rows = table[table["controller"] == choose(controller, sorted(set(table["controller"])), "controller")]
     runs = []
     for (task, seed), run in rows.groupby(["task", "seed"], observed=True):
         description = results.tasks[task]
-        claims = {} if description["kind"] == "vector" else {"claims": {"reward": run["reward"].tolist()}}
+        fidelity = None if run["fidelity"].isna().all() else run["fidelity"].to_numpy(dtype=object)
+        submitted = SubmittedRun(Judge.of(description), int(seed), run["index"].to_numpy(np.int64), fidelity=fidelity)
+        claims: dict[str, Any] = {}
+        if regret := validate_run(submitted).regret:
+            claims["regret"] = {str(budget): round(value, DIGITS) for budget, value in regret.items()}
+        if description["kind"] != "vector":
+            claims["reward"] = [round(value, DIGITS) for value in run["reward"].tolist()]
         entry = {"id": description["id"], "noise": description["noise"], **description["arguments"]}
-        runs.append({"task": entry, "seed": int(seed), "evaluations": run["index"].tolist(), **claims})
-    return {"schema": SCHEMA_VERSION, "controller": controller, "runs": runs}
+        entry |= {"failures": description["failures"]} if "failures" in description else {}
+        made = {"task": entry, "seed": int(seed), "evaluations": submitted.index.tolist()}
+        bought = {} if submitted.fidelity is None else {"fidelities": submitted.fidelity.tolist()}
+        runs.append(made | ({"claims": claims} if claims else {}) | bought)
+    given = {name: results.configuration.get(name) for name in ("evaluations", "hours")}
+    return {
+        "schema": SCHEMA_VERSION,
+        "controller": controller,
+        "budget": {name: value for name, value in given.items() if value is not None},
+        "versions": {key: v for key, v in results.versions.items() if key in ("anb_gym", "surrogates")},
+        "runs": runs,
+    }
 
 
 def load_submission(path: Path | str) -> Submission:
     """Reads a submission.
 
+    Args:
+        path: Its file, or its folder, in which everything that a leaderboard needs must be there.
+
     Raises:
         FileNotFoundError: There is no such file.
-        SubmissionError: It cannot be read, is not a submission, or names an unknown task, argument or architecture.
+        SubmissionError: It cannot be read, is not a submission, or names an unknown task, argument or architecture;
+            a run does not spend its budget, or it was made with other tables than those that are loaded.
     """
+    whole = Path(path).is_dir()
+    if whole:
+        path, folder = Path(path) / FILE, Path(path)
+        if not (folder / README).is_file():
+            raise SubmissionError(f"{folder} must have a {README} that says what the controller is, there is none")
     content = read_json(Path(path), SubmissionError, limit=_LIMIT, optional=True)
     with refusing(path, SubmissionError):
-        _check_fields(content, "the submission", ("schema", "controller", "runs"), ("schema", "controller", "runs"))
+        required = ("schema", "controller", "runs")
+        known = (*required, "budget", "versions")
+        _check_fields(content, "the submission", known, known if whole else required)
         if content["schema"] != SCHEMA_VERSION:
             raise ValueError(f"schema must be {SCHEMA_VERSION}, got {content['schema']!r}")
         if not isinstance(content["controller"], str) or not content["controller"]:
@@ -139,85 +146,97 @@ def load_submission(path: Path | str) -> Submission:
         if not isinstance(content["runs"], list) or not content["runs"]:
             raise ValueError("runs must be a list with one run or more")
         runs = [_run(run, f"runs[{i}]") for i, run in enumerate(content["runs"])]
-    return Submission(content["controller"], runs)
+        first: dict[Any, int] = {}
+        for i, run in enumerate(runs):
+            if (j := first.setdefault((run.judge.conditions, run.seed), i)) < i:
+                raise ValueError(f"runs[{i}] must be of another task or seed than runs[{j}], both are {run}")
+        budget = content.get("budget", {})
+        _check_fields(budget, "budget", ("evaluations", "hours"), ())
+        evaluations = integer(budget["evaluations"], 1, "budget.evaluations") if "evaluations" in budget else None
+        hours = positive(budget["hours"], "budget.hours") if "hours" in budget else None
+        if whole and not budget:
+            raise ValueError("budget must have 'evaluations' or 'hours', got none")
+        submission = Submission(content["controller"], runs, evaluations, hours)
+        _check_budget(submission)
+        surrogates = Fields({"surrogates": {}, **content.get("versions", {})}, path, SubmissionError)
+        check_checksums(surrogates.fields("surrogates"), f"{path}: its runs")
+        if whole:
+            _check_whole(submission, surrogates.content["surrogates"])
+    return submission
 
 
-def validate_run(run: SubmittedRun) -> Verdict:
-    """Recomputes a run and compares it with what it claims."""
-    regret = _regret(run)
-    return Verdict(
-        {budget: regret[budget - 1] for budget in sorted({*BUDGETS, len(regret)}) if 0 < budget <= len(regret)},
-        len(run.index) - len(np.unique(run.index)),
-        list(_mismatches(run, regret)),
-    )
+def _check_budget(submission: Submission) -> None:
+    """Raises a ``ValueError`` if a run has more or fewer evaluations than the budget that is stated."""
+    most, hours = submission.evaluations, submission.hours
+    for i, run in enumerate(submission.runs):
+        n, spent = len(run.index), 0.0
+        if hours is not None:
+            spent = float(run.columns()["hours"][-1])
+        if most is not None and (n > most or (hours is None and n < most)):
+            raise ValueError(f"runs[{i}].evaluations must be {most:,}, as the budget says, got {n:,}")
+        if hours is not None and spent > hours * (1.0 + TOLERANCE):
+            raise ValueError(f"runs[{i}] must take at most {hours:g} h, as the budget says, it takes {spent:.2f} h")
+        if hours is not None and spent + longest_hours() < hours and n != most:
+            raise ValueError(f"runs[{i}] must spend its {hours:g} h, it ends after {spent:.2f} h")
 
 
-def _regret(run: SubmittedRun) -> list[float]:
-    """After each evaluation; empty where no exact front is known."""
-    judge, n = run.judge, len(run.index)
-    if judge.n_objectives > 2:
-        return []
-    hours = np.cumsum(gpu_hours(SPACE.index_to_states(run.index)))
-    columns = {"controller": "", "seed": run.seed, "index": run.index, "hours": hours, "told": np.nan, "reward": np.nan}
-    if judge.n_objectives == 1:
-        columns |= {"told": judge.told(run.index, run.seed)[:, 0], "reward": judge.exact(run.index)[:, 0]}
-    table = require("pandas", "study").DataFrame(columns, index=range(n))
-    (curves,) = anytime(table, judge, measures(judge)[0]).values()
-    values: list[float] = curves.values[0].tolist()
-    return values
-
-
-def _mismatches(run: SubmittedRun, regret: Sequence[float]) -> Iterator[str]:
-    claims = run.claims
-    for name, claimed in claims.get("metrics", {}).items():
-        values = run.judge.problem.benchmark.query(run.index, name)[name]
-        yield from _differences(f"the {name} of evaluation", claimed, values, TOLERANCE * np.abs(values))
-    if "reward" in claims:
-        values = run.judge.exact(run.index)[:, 0]
-        yield from _differences("the reward of evaluation", claims["reward"], values, np.full(len(values), TOLERANCE))
-    for budget, claimed in claims.get("regret", {}).items():
-        if abs(claimed - regret[int(budget) - 1]) > TOLERANCE:
-            yield f"the regret after {budget} evaluations is {regret[int(budget) - 1]:.9g}, claimed is {claimed:.9g}"
-
-
-def _differences(what: str, claimed: Sequence[float], values: FloatArray, tolerance: FloatArray) -> Iterator[str]:
-    wrong = np.flatnonzero(~(np.abs(np.asarray(claimed) - values) <= tolerance))
-    if len(wrong):
-        row = wrong[0]
-        more = f"; {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
-        yield f"{what} {row + 1} is {values[row]:.9g}, claimed is {claimed[row]:.9g}{more}"
+def _check_whole(submission: Submission, surrogates: Mapping[str, Any]) -> None:
+    """Raises a ``ValueError`` if tasks have different seeds, or a table has no checksum."""
+    seeds: dict[Any, set[int]] = {}
+    for run in submission.runs:
+        problem = run.judge.problem
+        seeds.setdefault(run.judge.conditions, set()).add(run.seed)
+        for metric in problem.metrics:
+            if metric not in surrogates.get(problem.surrogate, {}):
+                raise ValueError(f"versions.surrogates.{problem.surrogate} lacks the checksum of {metric!r}")
+    if len({frozenset(of_task) for of_task in seeds.values()}) > 1:
+        raise ValueError("runs must have the same seeds on every task, those that are left out might be the worst")
 
 
 def _run(run: Any, place: str) -> SubmittedRun:
-    _check_fields(run, place, ("task", "seed", "evaluations", "claims"), ("task", "seed", "evaluations"))
+    fields = ("task", "seed", "evaluations", "claims", "fidelities")
+    _check_fields(run, place, fields, ("task", "seed", "evaluations"))
     task = {"id": run["task"]} if isinstance(run["task"], str) else run["task"]
     _check_fields(task, f"{place}.task", None, ("id",))
-    noise, seed = task.get("noise", False), run["seed"]
-    if not isinstance(noise, bool):
+    noise, seed = task.get("noise"), run["seed"]
+    if noise is not None and not isinstance(noise, bool):
         raise ValueError(f"{place}.task.noise must be true or false, got {noise!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
-        raise ValueError(f"{place}.seed must be an integer in 0..2**64-1, got {seed!r}")
+    seed = integer(seed, 0, f"{place}.seed", 2**64 - 1)
     try:
-        judge = Judge(task["id"], {k: v for k, v in task.items() if k not in ("id", "noise")}, noise)
+        arguments = {k: v for k, v in task.items() if k not in ("id", "noise", "failures")}
+        failures: Any = task.get("failures")
+        judge = Judge(task["id"], arguments, noise, failures)
+        check_failures(judge.failures, judge.problem)
     except ValueError as error:
         raise ValueError(f"{place}.task: {error}") from error
     if not isinstance(run["evaluations"], list) or not run["evaluations"]:
         raise ValueError(f"{place}.evaluations must be a list of one architecture or more")
     index = [_index(value, f"{place}.evaluations[{i}]") for i, value in enumerate(run["evaluations"])]
-    submitted = SubmittedRun(judge, seed, np.array(index, dtype=np.int64), run.get("claims", {}))
+    fidelity = _fidelities(run.get("fidelities"), judge, len(index), f"{place}.fidelities")
+    submitted = SubmittedRun(judge, seed, np.array(index, dtype=np.int64), run.get("claims", {}), fidelity)
     _check_claims(submitted, f"{place}.claims")
     return submitted
+
+
+def _fidelities(names: Any, judge: Judge, n: int, place: str) -> Names | None:
+    if not isinstance(judge.problem, TwoFidelityProblem):
+        if names is not None:
+            raise ValueError(f"{place} must not be there: the task has one fidelity")
+        return None
+    if not isinstance(names, list) or len(names) != n:
+        raise ValueError(f"{place} must be {n} names, one per evaluation")
+    return np.array([choose(name, FIDELITIES, place) for name in names], dtype=object)
 
 
 def _index(value: Any, place: str) -> int:
     try:
         if isinstance(value, str):
             return Architecture.parse(value).index
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < SPACE.size:
+        if not is_integer(value) or not 0 <= int(value) < SPACE.size:
             raise ValueError(f"an architecture must be text or an index in 0..{SPACE.size - 1}, got {value!r}")
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
-    return value
+    return int(value)
 
 
 def _check_claims(run: SubmittedRun, place: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anb_gym._errors import choose, one_line
+from anb_gym._errors import choose, integer, one_line
 from anb_gym._extras import needing
 from anb_gym._files import compose_yaml
 from anb_gym._files.yaml_files import syntax_error
@@ -118,10 +118,8 @@ class Node:
 
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer in low..high."""
-        value = self.plain()
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.error(f"{name} must be an integer in {low}..{high}, got {value!r}")
-        return value
+        with self.located():
+            return integer(self.plain(), low, name, high)
 
     def number(self, name: str, low: float) -> float:
         """A finite number of at least ``low``."""

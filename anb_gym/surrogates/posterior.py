@@ -94,6 +94,15 @@ class Posterior:
             terms[blocks] = self.scale * (terms[blocks] - term)
         return BlockTables.from_terms(_centred(terms), order=self.order)
 
+    def mean(self, labels: FloatArray) -> BlockTables:
+        """Tables of the mean, given labels; their own mean is taken to be 0.
+
+        Args:
+            labels: Of the fitted architectures, ``float64`` (n,), in units of which the tables have :attr:`scale`.
+        """
+        terms = {blocks: self.scale * term for blocks, term in self._fold(self._conditioned.solve(labels))}
+        return BlockTables.from_terms(_centred(terms), order=self.order)
+
     def interactions(self, stream: str, world: int) -> BlockTables:
         """Tables of a sample of the prior, of its interactions alone, which is the part of two blocks and more.
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anb_gym._errors import shown
+from anb_gym._errors import integer, shown
 from anb_gym._types import FloatArray
 from anb_gym.space import States
 from anb_gym.surrogates.discrepancy import load_discrepancy
@@ -44,8 +44,7 @@ def in_world(surrogate: str, world: object) -> str:
     Raises:
         ValueError: The world is no integer in 0..2**31-1, or the surrogate has none or is in one.
     """
-    if isinstance(world, bool) or not isinstance(world, int | np.integer) or not 0 <= world < N_WORLDS:
-        raise ValueError(f"world must be an integer in 0..{N_WORLDS - 1}, got {shown(world)}")
+    integer(world, 0, "world", N_WORLDS - 1)
     if _MARK in surrogate:
         raise ValueError(f"world must be None where the surrogate names one, got {world} and {surrogate!r}")
     if surrogate.partition("-v")[0] not in FAMILIES_WITH_WORLDS:

@@ -31,12 +31,23 @@ PAIRS = [
 every_pair = pytest.mark.parametrize(
     ("name", "m"), [_needing(*pair) for pair in PAIRS], ids=[f"{name}-{m}" for name, m in PAIRS]
 )
-every_name = pytest.mark.parametrize("name", [_needing(name) for name in BASELINES])
+#: Those for tasks with one fidelity; for the others see ``test_two_fidelities.py``.
+NAMES = [name for name, baseline in BASELINES.items() if not baseline.fidelities]
+every_name = pytest.mark.parametrize("name", [_needing(name) for name in NAMES])
 
 #: Not a multiple of any batch size, and beyond the first generation of all.
 BUDGET = 123
 #: Those without generations, which take longer.
-SHORTER = {"tpe": 31, "motpe": 31, "reinforce": 31, "bananas": 31, "smac": 13, "botorch": 4, "parego": 4}
+SHORTER = {
+    "tpe": 31,
+    "motpe": 31,
+    "reinforce": 31,
+    "block_gp": 12,
+    "bananas": 31,
+    "smac": 13,
+    "botorch": 4,
+    "parego": 4,
+}
 _QUICK_PROCESSES = {"n_startup": 2, "n_samples": 4, "n_steps": 2, "n_restarts": 1, "n_raw_samples": 4}
 #: Settings that make them quick.
 QUICK: dict[str, dict[str, Any]] = {
@@ -97,7 +108,7 @@ def test_objectives_it_can_take(name: str) -> None:
                 _make(name, m)
 
 
-@pytest.mark.parametrize("name", [_needing(name) for name in BASELINES if name != "random_search"])
+@pytest.mark.parametrize("name", [_needing(name) for name in NAMES if name != "random_search"])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -121,9 +132,15 @@ def test_told_nonsense(name: str, wrong: Any, message: str) -> None:
         ("random_search", {"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ("regularized_evolution", {"population_size": 2.5}, "population_size must be an integer .*, got 2.5"),
         ("regularized_evolution", {"sample_size": True}, "sample_size must be an integer of at least 1, got True"),
-        ("reinforce", {"learning_rate": -1}, "learning_rate must be a number of at least 0.0, got -1"),
+        ("reinforce", {"learning_rate": -1}, "learning_rate must be positive and finite, got -1"),
+        ("reinforce", {"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
+        ("reinforce", {"learning_rate": float("inf")}, "learning_rate must be positive and finite, got inf"),
+        ("reinforce", {"entropy_weight": float("inf")}, "entropy_weight must be a number of at least 0.0, got inf"),
         ("reinforce", {"baseline_decay": 1.5}, "baseline_decay must be a number .* at most 1.0, got 1.5"),
         ("reinforce", {"entropy_weight": float("nan")}, "entropy_weight must be a number of at least 0.0, got nan"),
+        ("block_gp", {"n_initial": 0}, "n_initial must be an integer of at least 1, got 0"),
+        ("block_gp", {"exploration": -0.1}, "exploration must be a number of at least 0.0, got -0.1"),
+        ("block_gp", {"nodes": 1e6}, "nodes must be an integer of at least 1, got 1000000.0"),
         ("tpe", {"n_ei_candidates": 0}, "n_ei_candidates must be an integer of at least 1, got 0"),
         ("nsga2", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),
         ("moead", {"population_size": 1}, "population_size must be an integer of at least 2, got 1"),

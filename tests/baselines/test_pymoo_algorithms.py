@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymoo.algorithms.moo.ctaea import CTAEA
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.algorithms.moo.rvea import RVEA
+from pymoo.algorithms.moo.spea2 import SPEA2
 from pymoo.algorithms.soo.nonconvex.ga import GA
 
 from anb_gym import SPACE
@@ -50,6 +54,29 @@ def test_any_algorithm_of_pymoo(search: Any, accuracy: Any) -> None:
     controller = PymooController(Brief(1, 600), rng, algorithm=GA(pop_size=30, **operators(30, rng)), batch_size=30)
     _, scores = search(controller, accuracy, 600)
     assert scores[-30:].mean() > scores[:30].mean() + 0.4
+
+
+@pytest.mark.parametrize("algorithm", [RVEA, NSGA3, CTAEA])
+@pytest.mark.parametrize("budget", [7, 90])
+def test_algorithms_of_reference_directions(algorithm: Any, budget: int, search: Any, toy: Any) -> None:
+    """Their population is as large as the directions are many; RVEA goes by how far the search is."""
+    rng = np.random.default_rng(0)
+    directions = reference_directions(2, 20)
+    made = algorithm(ref_dirs=directions, **operators(len(directions), rng))
+    choices, _ = search(PymooController(Brief(2, budget), rng, algorithm=made), toy(2), budget)
+    assert len(np.unique(choices, axis=0)) > budget // 2
+
+
+def test_runs_do_not_learn_from_runs_before_them(search: Any, toy: Any) -> None:
+    """Parts that pymoo's algorithms have by default are the same objects for all of a class."""
+    proposals = []
+    for _ in range(2):
+        rng = np.random.default_rng(0)
+        algorithm = SPEA2(pop_size=10, **operators(10, rng))
+        proposals.append(search(PymooController(Brief(2, 60), rng, algorithm=algorithm), toy(2), 60)[0])
+        other = SPEA2(pop_size=10, **operators(10, rng))
+        search(PymooController(Brief(2, 60), rng, algorithm=other), lambda choices: 50.0 * toy(2)(choices), 60)
+    np.testing.assert_array_equal(*proposals)
 
 
 def test_generations_may_be_asked_for_in_parts(search: Any, toy: Any) -> None:

@@ -36,5 +36,5 @@ def test_every_option_is_equally_likely() -> None:
 
 @pytest.mark.parametrize("n", [-1, 1.5, None])
 def test_bad_number(n: Any) -> None:
-    with pytest.raises(ValueError, match="n must be a non-negative integer"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 0, got"):
         _controller(0).ask(n)

@@ -61,9 +61,9 @@ def test_errors(name, data):
     states, target = data
     with pytest.raises(ValueError, match="fitted first"):
         make_family(name).predict(states)
-    with pytest.raises(ValueError, match="members must be a positive integer, got 0"):
+    with pytest.raises(ValueError, match="members must be an integer of at least 1, got 0"):
         make_family(name, members=0).fit(states, target, 0)
-    with pytest.raises(ValueError, match="seed must be a non-negative integer, got -1"):
+    with pytest.raises(ValueError, match="seed must be an integer of at least 0, got -1"):
         make_family(name).fit(states, target, -1)
     single = make_family(name, **(SMALL[name] | {"members": 1})).fit(states, target, 0)
     with pytest.raises(ValueError, match="members must be at least 2"):

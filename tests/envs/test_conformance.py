@@ -25,10 +25,10 @@ from anb_gym.envs.core.actions import GRANULARITIES
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.tasks import get_task
 
-IDS = few_ids("vector_reward", "edit", "probe")
+IDS = few_ids("vector_reward", "edit", "probe", "two_fidelity")
 EVERY_ID = pytest.mark.parametrize("env_id", IDS)
 #: One id of every form with a scalar reward.
-FORMS = one_of_each("TPUv3", "vector_reward", "edit", "probe")
+FORMS = one_of_each("TPUv3", "vector_reward", "edit", "probe", "two_fidelity")
 EVERY_FORM = pytest.mark.parametrize("env_id", FORMS)
 EVERY_SHAPE = pytest.mark.parametrize(("granularity", "observation"), list(product(GRANULARITIES, OBSERVATIONS)))
 ACTIONS = np.random.default_rng(7).integers(0, 4, size=28)

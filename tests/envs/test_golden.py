@@ -18,8 +18,9 @@ import anb_gym
 from anb_gym.envs.families import FAMILIES
 
 PATH = Path(__file__).with_name("golden.json")
-#: Those that edit and measure have golden episodes of their own.
-IDS = [env_id for name, family in FAMILIES.items() if name not in ("edit", "probe") for env_id in family.ids()]
+#: Those that edit, measure and buy have golden episodes of their own.
+OTHERS = ("edit", "probe", "two_fidelity")
+IDS = [env_id for name, family in FAMILIES.items() if name not in OTHERS for env_id in family.ids()]
 
 
 def play(env_id: str, noise: bool) -> dict[str, Any]:

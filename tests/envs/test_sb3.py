@@ -27,10 +27,10 @@ from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.sb3 import NativeVecEnv, make_vec_env
 from anb_gym.tasks import get_task
 
-IDS = few_ids("vector_reward", "probe")
+IDS = few_ids("vector_reward", "probe", "two_fidelity")
 VCK190 = get_task("VCK190")
 #: One id of every form.
-FORMS = one_of_each("VCK190", "vector_reward", "edit", "probe")
+FORMS = one_of_each("VCK190", "vector_reward", "edit", "probe", "two_fidelity")
 TRANSFER = id_of("transfer")
 N = 3
 
@@ -67,6 +67,14 @@ def assert_same_episodes(ours: VecEnv, theirs: VecEnv, episodes: int = 2) -> int
         assert_same(ours.env_method("action_masks"), theirs.env_method("action_masks"))
         steps, episodes = steps + 1, episodes - transition[2].any()
     return steps
+
+
+def test_campaigns() -> None:
+    """Episodes of different lengths, whose hours are spent at different steps."""
+    ours, theirs = both(id_of("two_fidelity"), hours=40, granularity="network")
+    for envs in (ours, theirs):
+        envs.seed(4)
+    assert assert_same_episodes(ours, theirs, 4) > 8
 
 
 @pytest.mark.parametrize("env_id", IDS)

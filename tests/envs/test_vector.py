@@ -20,9 +20,9 @@ from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.core.observations import OBSERVATIONS
 from anb_gym.envs.vector_reward import MOBuildVectorEnv
 
-IDS = few_ids("probe")  # whose episodes differ in length
+IDS = few_ids("probe", "two_fidelity")  # whose episodes differ in length
 #: One id of every form that builds, and one that edits.
-FORMS = one_of_each("VCK190", "edit", "probe")
+FORMS = one_of_each("VCK190", "edit", "probe", "two_fidelity")
 TRANSFER = id_of("transfer")
 EDIT = id_of("edit", "TPUv3")
 MODES = [mode.value for mode in AutoresetMode]

@@ -11,7 +11,7 @@ import pytest
 
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.leaderboard import write_leaderboard
-from anb_gym.study.results import FIELDS, KEY, SCHEMA, Results, ResultsError, check_tables
+from anb_gym.study.results import FIELDS, KEY, SCHEMA, SCHEMA_VERSION, Results, ResultsError, check_tables
 from anb_gym.study.runner import run_study
 
 
@@ -37,7 +37,7 @@ def test_other_tools_read_it(path):
     table = pq.read_table(path)
     assert table.schema.equals(SCHEMA)
     assert table["told"].null_count == table.num_rows // 2
-    assert json.loads(table.schema.metadata[KEY])["schema"] == 2
+    assert json.loads(table.schema.metadata[KEY])["schema"] == SCHEMA_VERSION
 
 
 def test_a_table_with_other_columns_is_not_saved(path, tmp_path):
@@ -73,18 +73,20 @@ def _rewrite(path, change):
 
 
 def test_another_version_is_refused(path):
-    _rewrite(path, lambda description: description.update(schema=3))
-    with pytest.raises(ResultsError, match="has schema 3, this version of anb_gym reads schema 1 and 2"):
+    _rewrite(path, lambda description: description.update(schema=4))
+    with pytest.raises(ResultsError, match="has schema 4, this version of anb_gym reads schema 1 and 2 and 3"):
         Results.load(path)
 
 
-def test_files_of_the_first_version_are_read(path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_of_earlier_versions_are_read(path, version):
     expected = Results.load(path).table
-    table = pq.read_table(path)
-    metadata = {KEY: json.dumps(json.loads(table.schema.metadata[KEY]) | {"schema": 1})}
+    table = pq.read_table(path).drop_columns("fidelity")
+    metadata = {KEY: json.dumps(json.loads(table.schema.metadata[KEY]) | {"schema": version})}
     place = table.schema.get_field_index("seed")
-    table = table.set_column(place, "seed", table["seed"].cast(pa.int32())).replace_schema_metadata(metadata)
-    pq.write_table(table, path)
+    if version == 1:
+        table = table.set_column(place, "seed", table["seed"].cast(pa.int32()))
+    pq.write_table(table.replace_schema_metadata(metadata), path)
     pd.testing.assert_frame_equal(Results.load(path).table, expected)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,12 @@ import pytest
 from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.controllers import source_of
 from anb_gym.study.fragments import Folder
+from anb_gym.study.recomputing import validate_run
 from anb_gym.study.results import KEY, Results, ResultsError, read
 from anb_gym.study.runner import collect, run_study
 from anb_gym.study.study_file import load_study
-from anb_gym.study.submission import load_submission, submission_of, validate_run
+from anb_gym.study.submission import load_submission, submission_of
+from anb_gym.study.workers import attempts
 
 from .conftest import TOYS
 
@@ -46,9 +49,11 @@ def reference(study, tmp_path):
 def test_the_table_is_tidy_and_sorted(reference):
     config, results = reference
     table = results.table
-    assert list(table) == ["task", "controller", "seed", "evaluation", "index", "told", "reward", "hours", "seconds"]
+    key = ["task", "controller", "seed", "evaluation"]
+    assert list(table) == [*key, "index", "fidelity", "told", "reward", "hours", "seconds"]
+    assert table["fidelity"].isna().all()
     assert len(table) == 30 * len(config.runs()) == 30 * 2 * 3 * 2
-    keys = table[["task", "controller", "seed", "evaluation"]].astype({"task": str, "controller": str})
+    keys = table[key].astype({"task": str, "controller": str})
     pd.testing.assert_frame_equal(keys, keys.sort_values(list(keys)).reset_index(drop=True))
     assert not keys.duplicated().any()
     assert dict(table.dtypes.astype(str))["seed"] == "uint64"
@@ -150,6 +155,7 @@ def test_failed_runs_are_listed_and_tried_again(study, tmp_path, monkeypatch):
     results = Results.load(outcome.path)
     assert set(results.table["controller"]) == {"Toy"}
     assert [failure["seed"] for failure in results.description["failed"]] == [0, 1]
+    assert Results.load(collect(config, tmp_path / "out")).description["failed"] == results.description["failed"]
 
     monkeypatch.setenv("TOY_MENDED", "1")
     outcome = run_study(config, tmp_path / "out", workers=1)
@@ -178,8 +184,9 @@ def test_a_folder_of_another_study_is_refused(study, tmp_path):
     present = (tmp_path / "out" / "results.parquet").read_bytes()
     with pytest.raises(ValueError, match=r"holds another study: configuration.evaluations is 30 there and 31 here;"):
         run_study(study("Toy", rest="evaluations: 31"), tmp_path / "out", workers=1)
-    with pytest.raises(ValueError, match=r"configuration.controllers.Climber is None there"):
-        run_study(study("Toy, Climber"), tmp_path / "out", workers=1)
+    run_study(study("Toy", "{name: a, id: AccelNAS-A100-v0}"), tmp_path / "other", workers=1)
+    with pytest.raises(ValueError, match=r"configuration.tasks.a.id is 'AccelNAS-A100-v0' there and 'AccelNAS-VCK"):
+        run_study(study("Toy", "{name: a, id: AccelNAS-VCK190-v0}"), tmp_path / "other", workers=1)
     description = json.loads((tmp_path / "out" / "study.json").read_text())
     description["versions"]["surrogates"]["gp"]["accuracy"] = "0"
     (tmp_path / "out" / "study.json").write_text(json.dumps(description))
@@ -285,9 +292,11 @@ def test_finished_runs_are_what_they_claim(study, tmp_path, change, fields, mess
     run_study(config, tmp_path / "out", workers=1)
     fragment = Folder(tmp_path / "out").fragment(config.runs()[0])
     _rewrite(fragment, change or (lambda table: table), **fields)
-    for again in (lambda: run_study(config, tmp_path / "out", workers=1), lambda: collect(config, tmp_path / "out")):
-        with pytest.raises(ResultsError, match=f"{fragment} is not what .* has to have: .*{message}.*; delete it"):
-            again()
+    pattern = f"{fragment} is not what .* has to have: .*{message}.*; start the study again"
+    with pytest.raises(ResultsError, match=pattern):
+        collect(config, tmp_path / "out")
+    (fault,) = run_study(config, tmp_path / "out", workers=1).damaged
+    assert re.match(pattern, fault)
 
 
 @pytest.mark.parametrize(
@@ -304,8 +313,8 @@ def test_finished_runs_are_described(study, tmp_path, fields, message):
     run_study(config, tmp_path / "out", workers=1)
     fragment = Folder(tmp_path / "out").fragment(config.runs()[0])
     _rewrite(fragment, lambda table: table, run=fields)
-    with pytest.raises(ResultsError, match=f"{fragment} is damaged, delete it and start the study again: {message}"):
-        run_study(config, tmp_path / "out", workers=1)
+    (fault,) = run_study(config, tmp_path / "out", workers=1).damaged
+    assert re.match(f"{fragment} is damaged, start the study again, which makes it anew: {message}", fault)
 
 
 def test_vector_rewards_have_no_column(study, tmp_path):
@@ -336,7 +345,7 @@ def test_folders_of_earlier_versions_go_on(study, tmp_path):
     expected = Results.load(run_study(config, tmp_path / "out", workers=1).path)
     for run in config.runs():  # without a configuration, and with seeds as int32
         path = Folder(tmp_path / "out").fragment(run)
-        table = pq.read_table(path)
+        table = pq.read_table(path).drop_columns("fidelity")
         description = json.loads(table.schema.metadata[KEY])
         description = {"schema": 1, "run": description["run"]}
         table = table.set_column(table.schema.get_field_index("seed"), "seed", table["seed"].cast(pa.int32()))
@@ -384,12 +393,88 @@ def test_files_of_runs_are_checked(study, tmp_path):
     run_study(config, tmp_path, workers=1)
     first, second = (Folder(tmp_path).fragment(run) for run in config.runs())
     data = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    with pytest.raises(ResultsError, match="0.parquet is not of controller 'Toy'"):
-        run_study(config, tmp_path, workers=1)
-    first.write_bytes(data[:-20])
-    with pytest.raises(ResultsError, match="0.parquet is damaged"):
-        run_study(config, tmp_path, workers=1)
+    expected = Results.load(tmp_path)
+    for damaged, message in (
+        (second.read_bytes(), "0.parquet is not of controller 'Toy'"),
+        (data[:-20], "0.parquet is damaged"),
+    ):
+        first.write_bytes(damaged)
+        with pytest.raises(ResultsError, match=message):
+            collect(config, tmp_path)
+        outcome = run_study(config, tmp_path, workers=1)
+        assert message in outcome.damaged[0]
+        assert first.with_suffix(".damaged").read_bytes() == damaged
+        assert_same(Results.load(tmp_path), expected)
+
+
+def test_a_damaged_run_is_found_before_work_starts_and_alone_made_again(study, tmp_path, monkeypatch):
+    run_study(study("Toy"), tmp_path / "out", workers=1)
+    config = study("Toy, Climber")
+    fragment = Folder(tmp_path / "out").fragment(config.runs()[0])
+    _rewrite(fragment, _set("index", _put(7)))
+    begun = []
+
+    def attempt(runs, workers):
+        begun.extend((run.controller.name, run.seed, fragment.exists()) for run in runs)
+        return attempts(runs, workers)
+
+    monkeypatch.setattr("anb_gym.study.runner.attempts", attempt)
+    outcome = run_study(config, tmp_path / "out", workers=1)
+    assert begun == [("Toy", 0, False), ("Climber", 0, False), ("Climber", 1, False)]
+    assert (outcome.n_found, len(outcome.damaged)) == (1, 1)
+    begun.clear()
+    assert run_study(config, tmp_path / "out", workers=1).n_found == 4
+    assert not begun
+
+
+def test_a_finished_study_grows(study, tmp_path):
+    """By a controller, tasks and seeds; what is done is left as it is, and comes out as if all had been run at once."""
+    steps = [
+        ("Toy", "AccelNAS-VCK190-v0", 2, 2),
+        ("Toy, Climber", "AccelNAS-VCK190-v0", 2, 4),
+        ("Toy, Climber", TASKS, 2, 12),
+        ("Toy, Climber", TASKS, 3, 18),
+        ("Climber", TASKS, "{start: 1, count: 3}", 9),
+    ]
+    before = 0
+    for controllers, tasks, seeds, n_runs in steps:
+        config = study(controllers, tasks, rest=f"evaluations: 30\n# {seeds}")
+        text = (tmp_path / "study.yaml").read_text().replace("seeds: 2", f"seeds: {seeds}")
+        (tmp_path / "study.yaml").write_text(text)
+        config = load_study(tmp_path / "study.yaml", {})
+        present = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("runs/*/*/*.parquet")}
+        outcome = run_study(config, tmp_path / "out", workers=1)
+        assert (outcome.n_runs, outcome.n_found) == (n_runs, before if n_runs > before else 6)
+        assert {path: path.stat().st_mtime_ns for path in present} == present
+        before = n_runs
+        if n_runs == 18:
+            expected = Results.load(run_study(config, tmp_path / "at_once", workers=1).path)
+            assert_same(Results.load(outcome.path), expected)
+    known = json.loads((tmp_path / "out" / "study.json").read_text())["configuration"]
+    assert (set(known["controllers"]), known["seeds"]) == ({"Toy", "Climber"}, [0, 1, 2, 3])
+
+
+def test_a_moved_project_goes_on(write, tmp_path):
+    """What counts is what is in the controller's file, not where it is or what it is called."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "mine.py").write_text(TOYS.read_text())
+    text = "name: a\nseeds: 2\nevaluations: 7\ncontrollers: [mine.py:Toy]\ntasks: [AccelNAS-VCK190-v0]\n"
+    (tmp_path / "here" / "study.yaml").write_text(text)
+    run_study(load_study(tmp_path / "here" / "study.yaml", {}), tmp_path / "here" / "out", workers=1)
+    (tmp_path / "here").rename(tmp_path / "there")
+    (tmp_path / "there" / "mine.py").rename(tmp_path / "there" / "ours.py")
+    (tmp_path / "there" / "study.yaml").write_text(text.replace("mine.py", "ours.py"))
+    config = load_study(tmp_path / "there" / "study.yaml", {})
+    outcome = run_study(config, tmp_path / "there" / "out", workers=1)
+    assert (outcome.n_found, outcome.n_runs) == (2, 2)
+    assert str(tmp_path) not in json.dumps(Results.load(outcome.path).description)
+    # Folders of earlier versions remember the whole path.
+    study = tmp_path / "there" / "out" / "study.json"
+    study.write_text(study.read_text().replace("mine.py:Toy", "/home/old/mine.py:Toy"))
+    assert run_study(config, tmp_path / "there" / "out", workers=1).n_found == 2
+    (tmp_path / "there" / "ours.py").write_text(TOYS.read_text() + "# better\n")
+    with pytest.raises(ResultsError, match="0.parquet was made before .*ours.py was edited; delete the runs"):
+        run_study(load_study(tmp_path / "there" / "study.yaml", {}), tmp_path / "there" / "out", workers=1)
 
 
 @pytest.mark.parametrize("workers", [0, -2, 1.5, True])

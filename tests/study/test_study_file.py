@@ -57,6 +57,12 @@ def test_a_count_of_seeds_begins_at_zero(write):
     assert load_study(write(GOOD.replace("[3, 5]", "3")), NAMES).seeds == (0, 1, 2)
 
 
+def test_seeds_begin_anywhere(write):
+    assert load_study(write(GOOD.replace("[3, 5]", "{start: 10, count: 3}")), NAMES).seeds == (10, 11, 12)
+    last = 2**64 - 1
+    assert load_study(write(GOOD.replace("[3, 5]", f"{{start: {last}, count: 1}}")), NAMES).seeds == (last,)
+
+
 def test_ids_as_gymnasium_has_them(write):
     plain, prefixed = (
         load_study(write(GOOD), NAMES),
@@ -132,6 +138,11 @@ def test_pairs_that_cannot_run_are_skipped_with_a_reason(write):
         ("[3, 5]", "[3, 3]", 3, "seeds must differ"),
         ("[3, 5]", "[-1]", 3, "seeds must be an integer in 0.."),
         ("[3, 5]", "none", 3, "seeds must be a list"),
+        ("[3, 5]", "{start: 3}", 3, "the field 'count' is missing"),
+        ("[3, 5]", "{start: 3, cuont: 3}", 3, "did you mean 'count'"),
+        ("[3, 5]", "{start: -1, count: 3}", 3, "start of seeds must be an integer in 0.."),
+        ("[3, 5]", f"{{start: {2**64 - 1}, count: 2}}", 3, "start of seeds must be an integer in 0.."),
+        ("[3, 5]", "{start: 3, count: 0}", 3, "count of seeds must be an integer in 1..100000, got 0"),
         ("population_size", "populaton_size", 6, "did you mean 'population_size'"),
         ("population_size: 20", "population_size: .inf", 6, "population_size must be made of finite numbers"),
         ("population_size: 20", "population_size: many", 6, "population_size"),

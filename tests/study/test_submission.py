@@ -9,9 +9,10 @@ import pytest
 
 from anb_gym import SPACE, Architecture, Benchmark
 from anb_gym.cli import main
+from anb_gym.study.recomputing import validate_run
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
-from anb_gym.study.submission import SubmissionError, load_submission, submission_of, validate_run
+from anb_gym.study.submission import SubmissionError, load_submission, submission_of
 
 TASKS = "AccelNAS-VCK190-v0, {name: noisy, id: AccelNAS-VCK190-v0, noise: true}, AccelNAS-VCK190-MO-v0"
 
@@ -42,7 +43,7 @@ def run_of(index, task="AccelNAS-VCK190-v0", **fields):
 
 def test_text_and_indices_are_the_same(save, index):
     texts = [str(Architecture.from_index(int(i))) for i in index]
-    runs = load_submission(save(run_of(index), {**run_of(index), "evaluations": texts})).runs
+    runs = load_submission(save(run_of(index), {**run_of(index), "evaluations": texts, "seed": 1})).runs
     assert runs[0].index.tolist() == runs[1].index.tolist() == index.tolist()
 
 
@@ -86,6 +87,22 @@ def test_false_claims_are_found(save, index, capsys):
     captured = capsys.readouterr()
     assert captured.out.count("wrong: ") == 3
     assert captured.err == f"anb-gym: {path}: claims that are wrong: 3\n"
+
+
+def test_tasks_are_told_apart_by_their_arguments(save, index, capsys):
+    tasks = [{"id": "AccelNAS-VCK190-v0", "target": target} for target in (2000, 3000)]
+    assert main(["validate", str(save(*(run_of(index, task) for task in tasks)))]) == 0
+    out = capsys.readouterr().out
+    assert "AccelNAS-VCK190-v0, target=2000, seed 0: 60 evaluations" in out
+    assert "AccelNAS-VCK190-v0, target=3000, seed 0: 60 evaluations" in out
+
+
+def test_a_task_and_seed_is_there_once(save, index):
+    spelled = [{"id": "anb_gym:AccelNAS-VCK190-v0", "surrogate": "gp"}, "AccelNAS-VCK190-v0"]
+    with pytest.raises(
+        SubmissionError, match=r"runs\[1\] must be of another task or seed than runs\[0\], both are Acc"
+    ):
+        load_submission(save(*(run_of(index, task) for task in spelled)))
 
 
 def test_names_of_others_do_not_control_the_terminal(save, index, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from anb_gym._errors import integer
 from anb_gym.construction.collection.devices.base import MeasuringDevice
 from anb_gym.construction.collection.folder import Collection, Step
 from anb_gym.construction.collection.records import new_record, repeats, with_repeat
@@ -33,8 +34,7 @@ def collect_throughput(
     Raises:
         CollectionError: The folder has another collection, the disk is full, or models fail in a row.
     """
-    if isinstance(passes, bool) or not isinstance(passes, int) or passes < 1:
-        raise ValueError(f"passes must be an integer of at least 1, got {passes!r}")
+    passes = integer(passes, 1, "passes")
     for metric in device.metrics:
         device_field(metric)
     manifest = {

@@ -9,6 +9,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import integer
 from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.tables import BlockTables
@@ -101,10 +102,7 @@ def member_seeds(seed: int, members: int) -> list[int]:
     Raises:
         ValueError: ``members`` is not a positive integer, or ``seed`` is negative.
     """
-    if not isinstance(members, int | np.integer) or members < 1:
-        raise ValueError(f"members must be a positive integer, got {members!r}")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed must be a non-negative integer, got {seed!r}")
+    members, seed = integer(members, 1, "members"), integer(seed, 0, "seed")
     return [int(s) for s in np.random.SeedSequence(seed).generate_state(members) >> 1]
 
 

@@ -25,7 +25,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from anb_gym._errors import choose
+from anb_gym._errors import choose, integer, is_integer
 from anb_gym._files import read_yaml, refusing
 from anb_gym.construction.schemes import Scheme, load_scheme
 
@@ -89,9 +89,7 @@ class SearchConfig:
             ("wave", 1),
             ("seed", 0),
         ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+            object.__setattr__(self, name, integer(getattr(self, name), low, name))
         if self.held_out == 1:
             raise ValueError("held_out must be 0 or at least 2, since one architecture has no rank, got 1")
         for name in ("limit_seconds", "limit_share", "target_tau", "target_seconds"):
@@ -110,7 +108,7 @@ class SearchConfig:
             if not isinstance(values, list | tuple) or not values:
                 raise ValueError(f"{name} in the grid must be a list of values, got {values!r}")
             for value in values:
-                if isinstance(value, bool) or not isinstance(value, int):
+                if not is_integer(value):
                     raise ValueError(f"{name} in the grid must have integers, got {value!r}")
         if (size := math.prod(len(self.grid[name]) for name in GRID)) > _MOST_POINTS:
             raise ValueError(f"the grid must have at most {_MOST_POINTS:,} combinations, it has {size:,}")

@@ -13,7 +13,8 @@ from anb_gym._types import Seeds
 from anb_gym.envs import rendering
 from anb_gym.envs.core.infos import first_row
 from anb_gym.envs.core.inputs import NOT_BEGUN, OVER, check_options
-from anb_gym.envs.core.rules import RENDER_MODES, Interface, Rules
+from anb_gym.envs.core.ruled import RuledEnv
+from anb_gym.envs.core.rules import Interface, Rules
 from anb_gym.problems import AnyProblem, Request
 from anb_gym.space import Choices
 
@@ -21,7 +22,7 @@ from anb_gym.space import Choices
 _GIVEN_UP: Final = (3, 20)
 
 
-class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
+class ArchitectureEnv(RuledEnv):
     """Builds an architecture step by step; subclasses say what it is worth.
 
     Args:
@@ -35,7 +36,7 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         benchmark: Where metrics come from.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012 - declared so by Gymnasium
+    rules: Rules
 
     def __init__(self, problem: AnyProblem, interface: Interface) -> None:
         self.rules = rules = Rules(problem, interface)
@@ -55,21 +56,6 @@ class ArchitectureEnv(gymnasium.Env[NDArray[Any], Any]):
         self._given_up: tuple[int, int] | None = (0, 0)
         #: Metrics and reward of the complete architecture, for ``render``.
         self._outcome: tuple[dict[str, float], Any] | None = None
-
-    @property
-    def problem(self) -> AnyProblem:
-        """The problem: the worth of complete architectures, and what an episode may ask for."""
-        return self.rules.problem
-
-    @property
-    def n_steps(self) -> int:
-        """Steps of an episode."""
-        return self.rules.transition.n_steps
-
-    @property
-    def reset_options(self) -> tuple[str, ...]:
-        """Names of the options of ``reset``."""
-        return self.rules.problem.ask.options
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

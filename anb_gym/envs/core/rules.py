@@ -83,6 +83,11 @@ class Rules:
         return moves(self.interface.granularity, self.interface.observation)
 
     @property
+    def n_steps(self) -> int:
+        """Steps of an episode."""
+        return self.transition.n_steps
+
+    @property
     def noisy(self) -> bool:
         """Whether metrics show measurement noise."""
         return self.interface.noise

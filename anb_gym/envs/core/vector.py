@@ -28,7 +28,8 @@ the `options`.
 
 ## Episode End
 
-Episodes have the same number of steps, but for `AccelNAS-Probe-v0`, so copies end together unless some were reset with
+Episodes have the same number of steps, but for `AccelNAS-Probe-v0` and
+`AccelNAS-TwoFidelity-v0`, so copies end together unless some were reset with
 a mask. What follows is `autoreset_mode`:
 
 | `autoreset_mode` | After the end                                                                                  |

@@ -10,7 +10,8 @@ import numpy as np
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
-from anb_gym.rewards import Bounded, Constrained
+from anb_gym.problems import TwoFidelityProblem
+from anb_gym.rewards import Bounded, Constrained, ManyBounds
 from anb_gym.study.analysis import tables
 from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
 from anb_gym.study.analysis.judging import Judge
@@ -54,12 +55,22 @@ class TaskAnalysis:
             # Random architectures break the bound, so the unit of a constrained reward's regret is much larger.
             among = " of what meets it" if isinstance(self.judge.problem.reward, Bounded) else ""
             kind = f"{kind} under a bound{among}"
+        if isinstance(self.judge.problem.reward, ManyBounds):
+            kind = f"{kind} under several bounds"
+        kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
+        kind = f"{kind} with failures" if self.judge.failures is not None else kind
         return f"{kind} with noise" if self.judge.noise else kind
 
     @property
     def bounded(self) -> bool:
         """Whether the reward is the accuracy subject to a bound."""
         return isinstance(self.judge.problem.reward, Constrained | Bounded)
+
+    @property
+    def unit(self) -> float:
+        """What tables of its group multiply regrets by: under a bound they are in accuracy points."""
+        known = self.judge.calibration
+        return known.best - known.random_mean if known and self.bounded else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +148,12 @@ def analyse(
 
 
 def analyse_task(name: str, rows: Any, judge: Judge, budgets: Sequence[int] = BUDGETS) -> TaskAnalysis:
-    """Measures all runs of one task, see :func:`anb_gym.study.analysis.anytime.anytime`."""
+    """Measures all runs of one task, see :func:`anb_gym.study.analysis.anytime.anytime`.
+
+    With two fidelities runs are compared at their end: a number of evaluations says nothing of what they cost.
+    """
     longest = int(rows["evaluation"].max())
+    budgets = () if isinstance(judge.problem, TwoFidelityProblem) else budgets
     budgets = sorted({budget for budget in budgets if budget < longest} | {longest})
     curves = {measure: anytime(rows, judge, measure) for measure in measures(judge)}
     verdicts = {family: anytime(rows, judge, measures(judge)[0], family, budgets) for family in judge.families}
@@ -153,10 +168,14 @@ def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, Fl
 
 
 def group_matrices(tasks: Sequence[TaskAnalysis], measure: str) -> dict[int, dict[str, FloatArray]]:
-    """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller."""
+    """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller.
+
+    Tasks that have no budget in common, as in a short study that is limited by hours, are compared where the first of
+    them ends.
+    """
+    common = set.intersection(*(set(task.budgets) for task in tasks)) or {min(task.budgets[-1] for task in tasks)}
     return {
-        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget)
-        for budget in sorted(set.intersection(*(set(task.budgets) for task in tasks)))
+        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget) for budget in sorted(common)
     }
 
 

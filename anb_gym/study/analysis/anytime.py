@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.pareto import additive_epsilon, archive_trace, hypervolume, igd_plus
+from anb_gym.problems import FIDELITIES, TwoFidelityProblem
 from anb_gym.study.analysis.judging import Judge
 
 #: Evaluations after which controllers are compared.
@@ -95,6 +96,8 @@ def anytime(
     Architectures are chosen by what the search was told, and judged without noise. With one objective the chosen one
     is the best so far; with several the unbounded archive is, that is all that nothing else dominates so far.
 
+    With two fidelities the best so far is that at the one that judges, as soon as something was evaluated there.
+
     With more than two objectives no exact front is known. Hypervolume regret then compares with the largest
     hypervolume of any run in the table, and hypervolumes are approximate, see
     :func:`anb_gym.pareto.hypervolume`.
@@ -157,7 +160,10 @@ def checkpoints(n: int) -> list[int]:
 
 def _scalar_curve(rows: Any, judge: Judge, family: str | None) -> FloatArray:
     """The regret of one run's best architecture after each evaluation."""
-    chosen = incumbents(rows["told"].to_numpy(np.float64))
+    judged = None
+    if isinstance(judge.problem, TwoFidelityProblem):
+        judged = rows["fidelity"].to_numpy() == FIDELITIES[-1]
+    chosen = incumbents(rows["told"].to_numpy(np.float64), judged)
     if family is None:
         # The optimum is certified up to rounding.
         known: FloatArray = np.maximum(0.0, 1.0 - rows["reward"].to_numpy(np.float64)[chosen])
@@ -186,8 +192,17 @@ def _curve(rows: Any, judge: Judge, measure: str, family: str | None, at: Sequen
     return archive_trace(told, judge.directions, lambda members: indicator(exact[members]), at)
 
 
-def incumbents(told: FloatArray) -> NDArray[np.int64]:
-    """The row of the largest value so far, the first of equals, after each of n values: ``int64`` (n,)."""
+def incumbents(told: FloatArray, judged: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """The row of the largest value so far, the first of equals, after each of n values: ``int64`` (n,).
+
+    Args:
+        told: The values, ``float64`` (n,).
+        judged: Which were evaluated at the fidelity that judges, ``bool`` (n,): from the first of them on these alone
+            count. None for all.
+    """
+    if judged is not None and not judged.all():
+        cheap, dear = incumbents(told), incumbents(np.where(judged, told, -np.inf))
+        return np.where(np.logical_or.accumulate(judged), dear, cheap)
     before = np.concatenate([[-np.inf], np.maximum.accumulate(told)[:-1]])
     result: NDArray[np.int64] = np.maximum.accumulate(np.where(told > before, np.arange(len(told)), 0))
     return result

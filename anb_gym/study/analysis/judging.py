@@ -11,10 +11,12 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
-from anb_gym.calibration import Calibration
+from anb_gym.calibration import Calibration, calibration
+from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE, Indices
-from anb_gym.study.problems import choose_id, problem_of
+from anb_gym.study.problems import choose_id, described, noisy_by_default, problem_of
 from anb_gym.study.runs import noise_seed
+from anb_gym.study.telling import failing
 
 
 class Judge:
@@ -26,26 +28,46 @@ class Judge:
     Args:
         id: Environment id of the task.
         arguments: Arguments of the environment that bear on scores, data as of JSON.
-        noise: Whether the searches were told noisy measurements.
+        noise: Whether the searches were told noisy measurements; None for what is usual on the task.
+        failures: The part of the architectures whose measurement failed; None for none.
 
     Attributes:
         id: The environment id.
         problem: What was searched.
+        arguments: As given.
         noise: Whether they were told noisy measurements.
+        failures: The part of the architectures whose measurement failed; None for none.
 
     Raises:
         ValueError: The id or an argument is unknown.
     """
 
-    def __init__(self, id: str, arguments: Mapping[str, Any] | None = None, noise: bool = False) -> None:
+    def __init__(
+        self,
+        id: str,
+        arguments: Mapping[str, Any] | None = None,
+        noise: bool | None = None,
+        failures: float | None = None,
+    ) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
-        self.noise = noise
+        self.arguments = dict(arguments or {})
+        self.noise = noisy_by_default(self.problem) if noise is None else noise
+        self.failures = failures
+
+    def __str__(self) -> str:
+        return described(self.id, self.noise, self.arguments, self.failures)
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Judge:
-        """The judge of a task as a study's results describe it: ``id``, ``arguments`` and ``noise``."""
-        return cls(description["id"], description.get("arguments") or {}, bool(description.get("noise", False)))
+        """The judge of a task as a study's results describe it: ``id``, ``arguments``, ``noise``, ``failures``."""
+        noise, failures = bool(description.get("noise", False)), description.get("failures")
+        return cls(description["id"], description.get("arguments") or {}, noise, failures)
+
+    @property
+    def conditions(self) -> tuple[Any, ...]:
+        """What two tasks have in common that are one and the same: hashable."""
+        return self.problem, self.noise, self.failures
 
     @property
     def n_objectives(self) -> int:
@@ -69,9 +91,13 @@ class Judge:
 
     @property
     def calibration(self) -> Calibration | None:
-        """Unit scale of a scalar reward; None for a vector reward."""
-        gauge = None if self.problem.is_vector else self.problem.gauge
-        assert gauge is None or isinstance(gauge, Calibration)
+        """Unit scale of a reward with one objective; None with several."""
+        if self.n_objectives > 1:
+            return None
+        if self.problem.is_vector:  # of accuracy alone
+            return calibration(Accuracy(self.metrics[0]), self.problem.surrogate)
+        gauge = self.problem.gauge
+        assert isinstance(gauge, Calibration)
         return gauge
 
     @cached_property
@@ -92,8 +118,9 @@ class Judge:
     def told(self, index: Indices, seed: int) -> FloatArray:
         """The objectives as the search with a seed was told them, ``float64`` (n, n_objectives)."""
         noise = noise_seed(self.noise, seed)
-        metrics = self.problem.measure(SPACE.index_to_states(index), noise)
-        return self.problem.score(metrics).reshape(len(index), -1)
+        states = SPACE.index_to_states(index)
+        told = self.problem.score(self.problem.measure(states, noise)).reshape(len(index), -1)
+        return failing(told, states, self.failures, seed)
 
     def values(self, index: Indices) -> FloatArray:
         """The task's metrics without noise in their own units, ``float64`` (n, metrics)."""

@@ -144,7 +144,13 @@ def probability_of_improvement(first: Any, second: Any) -> float:
 
 
 def probability_of_improvement_interval(
-    first: Any, second: Any, rng: np.random.Generator, resamples: int = RESAMPLES, coverage: float = COVERAGE
+    first: Any,
+    second: Any,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    coverage: float = COVERAGE,
+    *,
+    paired: bool = False,
 ) -> Interval:
     """:func:`probability_of_improvement` with its stratified bootstrap interval.
 
@@ -154,17 +160,21 @@ def probability_of_improvement_interval(
         rng: Source of the resamples.
         resamples: How many.
         coverage: Confidence level of the interval.
+        paired: Whether both have the same seeds in the same order, which are then resampled together.
 
     Raises:
-        ValueError: An argument has the wrong shape or values, or the tasks differ in number.
+        ValueError: An argument has the wrong shape or values, or the tasks, or runs that are paired, differ in number.
     """
     wins = _wins(first, second)
+    if paired and wins.shape[0] != wins.shape[1]:
+        raise ValueError(f"first and second must be paired, got {wins.shape[0]} and {wins.shape[1]} runs")
     estimate = float(wins.mean(axis=(0, 1)).mean())
     if min(wins.shape[:2]) == 1:
         return Interval(estimate, np.nan, np.nan)
     means = np.zeros(resamples)
     for task in range(wins.shape[2]):  # a resample's mean is a bilinear form of the table of wins
-        rows, columns = (_weights(n, resamples, rng) for n in wins.shape[:2])
+        rows = _weights(wins.shape[0], resamples, rng)
+        columns = rows if paired else _weights(wins.shape[1], resamples, rng)
         means += np.einsum("bi,bi->b", rows @ wins[:, :, task], columns)
     tail = (1.0 - coverage) / 2.0
     low, high = np.clip(np.quantile(means / wins.shape[2], [tail, 1.0 - tail]), 0.0, 1.0)  # rounding goes beyond

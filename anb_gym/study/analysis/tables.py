@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym._extras import require
 from anb_gym._types import FloatArray
@@ -46,7 +47,7 @@ def summary_table(curves: Mapping[str, Curves], budgets: Sequence[int], rng: np.
 
 
 def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
-    """Difference of each pair of controllers after each budget, over the seeds that both of them ran.
+    """Difference of each pair of controllers after each budget, over the seeds that both of them ran, if there are any.
 
     Args:
         curves: By controller, of one measure on one task.
@@ -60,6 +61,8 @@ def pairwise_table(curves: Mapping[str, Curves], budgets: Sequence[int]) -> Any:
     for budget in budgets:
         tests = []
         for one, two in combinations(curves, 2):
+            if not np.isin(curves[one].seeds, curves[two].seeds).any():
+                continue
             _, values = scores({one: curves[one], two: curves[two]}, budget)
             tests.append((one, two, paired_test(values[one], values[two])))
         corrected = holm([test.p_value for _, _, test in tests])
@@ -91,6 +94,32 @@ def score_matrices(tasks: Iterable[Mapping[str, Curves]], budget: int) -> dict[s
             columns = [values[name][np.isin(known, seeds)] for known, values in found]
             matrices[name] = np.stack(columns, axis=1)
     return matrices
+
+
+def paired_scores(
+    tasks: Sequence[Mapping[str, Curves]], names: Sequence[str], budget: int
+) -> tuple[NDArray[np.uint64], dict[str, FloatArray]]:
+    """The seeds that some controllers all ran on several tasks, and their scores with these.
+
+    Args:
+        tasks: Per task the curves of one measure by controller.
+        names: The controllers.
+        budget: Number of evaluations.
+
+    Returns:
+        The seeds, ascending, and by controller ``float64`` (runs, tasks).
+
+    Raises:
+        ValueError: There is no such seed.
+    """
+    found = [scores({name: curves[name] for name in names}, budget) for curves in tasks]
+    common = set.intersection(*(set(known.tolist()) for known, _ in found))
+    if not common:
+        raise ValueError(f"{' and '.join(names)} must have a seed in common on all tasks, there is none")
+    seeds = np.array(sorted(common), dtype=np.uint64)
+    return seeds, {
+        name: np.stack([values[name][np.isin(known, seeds)] for known, values in found], axis=1) for name in names
+    }
 
 
 def aggregate_table(matrices: Mapping[int, Mapping[str, FloatArray]], rng: np.random.Generator) -> Any:

@@ -103,5 +103,5 @@ def test_training_has_known_keys_only() -> None:
         Trainer.from_dict({"thread": 2})
     with pytest.raises(ValueError, match="data must be one of 'digits', 'imagenet'"):
         Trainer.from_dict({"data": "cifar"})
-    with pytest.raises(ValueError, match="processes must be a positive integer, got 0"):
+    with pytest.raises(ValueError, match="processes must be an integer of at least 1, got 0"):
         Trainer.from_dict({"processes": 0})

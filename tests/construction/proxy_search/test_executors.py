@@ -175,7 +175,7 @@ def test_mpi_gets_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         ({"kind": "ray"}, "executor must be one of 'local', 'dask', 'mpi', 'submitit', got 'ray'"),
-        ({"workers": 0}, "workers must be a positive integer, got 0"),
+        ({"workers": 0}, "workers must be an integer of at least 1, got 0"),
         ({"kind": "dask", "adress": "tcp://x"}, "an option of the executor dask must be .* did you mean 'address'"),
         ({"kind": "dask", "address": "tcp://x", "cluster": {}}, "must have address or cluster, got both"),
         ({"kind": "dask", "cluster": {"class": "dask_nothing.Cluster"}}, "cluster.class must make a Dask cluster"),

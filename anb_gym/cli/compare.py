@@ -1,0 +1,38 @@
+"""The command ``compare``: two folders of results, over equal seeds and tasks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from anb_gym._extras import needing
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser."""
+    compare = commands.add_parser("compare", help="say which of two results is better, and how certain that is")
+    compare.add_argument("first", type=Path, metavar="A", help="a study's folder, or its results.parquet")
+    compare.add_argument("second", type=Path, metavar="B", help="another, or the same with --first and --second")
+    compare.add_argument("--first", dest="one", metavar="NAME", help="a controller of A; by default all")
+    compare.add_argument("--second", dest="two", metavar="NAME", help="a controller of B; by default all")
+    compare.add_argument("--evaluations", type=int, metavar="N", help="budget; by default as many as all runs have")
+    compare.add_argument("--seed", type=int, default=0, help="of the bootstrap, by default 0")
+    compare.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    with needing("study"):
+        from anb_gym.reports.comparison import compare
+        from anb_gym.reports.verdicts import comparison_lines
+        from anb_gym.study.results import Results
+    compared = compare(
+        Results.load(options.first),
+        Results.load(options.second),
+        controllers=(options.one, options.two),
+        evaluations=options.evaluations,
+        seed=options.seed,
+    )
+    for line in compared.left_out:
+        print(f"left out: {line}")
+    for line in comparison_lines(compared):
+        print(line)
