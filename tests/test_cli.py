@@ -61,11 +61,11 @@ def test_query_prints_every_metric(capsys):
         (["calibrate", "--device", "CPU"], "got 'CPU'; did you mean 'cpu'"),
         (
             ["study", "quik"],
-            "STUDY must be one of 'agents', 'difficulty', 'figure4', 'figure5', 'hard', 'leaderboard', 'quick'",
+            f"STUDY must be one of {', '.join(map(repr, configs.shipped('studies')))}",
         ),
         (
             ["study", "studies/quick.yaml"],
-            "got studies/quick.yaml; by name there are agents, difficulty, figure4, figure5,",
+            f"got studies/quick.yaml; by name there are {', '.join(configs.shipped('studies'))}",
         ),
         (["proxy-search", "digit", "--out", "nowhere"], "SEARCH must be one of 'digits', 'paper', got 'digit'"),
     ],

@@ -290,7 +290,7 @@ A100 = ("platform_perf", "throughput_a100")
         (_set(*A100, "throughput_repeats", value=[0]), "throughput_repeats must be finite and positive, got 0"),
         (_set(*A100, value=7), "platform_perf.throughput_a100 must be an object, got 7"),
         (_set("model_info", "macs", value=None), "model_info.macs must be a number, got null"),
-        (_set("architecture", "block0_l", value=4), r"not in the search space: layers\[0\] must be .*, got 4"),
+        (_set("architecture", "block0_l", value=4), r"not in the search space: block0_l must be .*, got 4"),
         (_set("architecture", value=None), "architecture must be an object, got None"),
     ],
 )
