@@ -92,6 +92,7 @@ class Installation:
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "MPLBACKEND": "Agg",
+            "MPLCONFIGDIR": str(self.folder / "matplotlib"),  # its list of fonts takes two seconds to make
             "SDL_VIDEODRIVER": "dummy",
         }
 

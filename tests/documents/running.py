@@ -39,17 +39,13 @@ class Reader:
         sessions = [block for block in page.blocks if block.is_session]
         if sessions:
             self._session(page, sessions)
-        printed: str | None = ""
+        printed = ""
         for block in page.blocks:
             where = f"{page.name}:{block.line}"
             if block.language == "text":
-                if printed is None:  # what printed it is not run
-                    continue
                 same = OutputChecker().check_output(block.text, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
                 assert same, f"{where}: shown is\n{block.text}\nbut printed was\n{printed}"
-            elif block.reason is not None:
-                printed = None
-            elif not block.is_session:
+            elif block.reason is None and not block.is_session:
                 printed = self.do(block, where)
         assert self.installation.changed() == set(), f"{page.name}: the installed package is not as it was"
 

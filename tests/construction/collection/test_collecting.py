@@ -232,21 +232,21 @@ def test_an_executor_that_dies(tmp_path: Path, processes: ForkServerContext) -> 
 
 
 @pytest.mark.parametrize("run", [run_throughput, run_accuracy], ids=["throughput", "accuracy"])
-def test_ten_kills_change_nothing(tmp_path: Path, run: Callable[[Path], None], processes: ForkServerContext) -> None:
+def test_kills_change_nothing(tmp_path: Path, run: Callable[[Path], None], processes: ForkServerContext) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     process = processes.Process(target=run, args=(undisturbed,))
     process.start()
     moments, codes = random.Random(1), []
     process.join()
     assert process.exitcode == 0
-    for _ in range(10):
+    for _ in range(5):
         process = processes.Process(target=run, args=(killed,))
         process.start()
         process.join(moments.uniform(0.02, 0.35))
         process.kill()
         process.join()
         codes.append(process.exitcode)
-    assert codes.count(-signal.SIGKILL) >= 5  # on a fast machine the last ones may have had nothing left to do
+    assert codes.count(-signal.SIGKILL) >= 2  # on a fast machine the last ones may have had nothing left to do
     process = processes.Process(target=run, args=(killed,))
     process.start()
     process.join()
