@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.changes import one_block_changes
-from anb_gym.exact.functions import Functions, from_tables
+from anb_gym.exact.functions import Functions, from_tables, halves
 from anb_gym.exact.objectives import checksum
 from anb_gym.exact.search import enumerate_above, start
 from anb_gym.space import N_BLOCKS, SPACE, Indices, States
@@ -140,13 +140,12 @@ class _Search:
         functions = tighten(self._functions.restricted(keep).combined(self._weights), self._thresholds())
         if functions.size == 0:
             return size, 0, []
-        order = np.argsort(functions.sizes, kind="stable")
-        functions = functions.restricted([np.ones(n, dtype=np.bool_) for n in functions.sizes], order)
+        functions = functions.smallest_first()
         stack = start(functions)
         found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
         while stack.depth[0] >= 0:
             if stack.counters[0] >= _NODES:
-                return size - functions.size, int(stack.counters[0]), _halves(keep, functions)
+                return size - functions.size, int(stack.counters[0]), halves(_rest(keep, functions))
             n = enumerate_above(
                 functions.sizes, functions.pair, functions.triple, self._thresholds(), stack, found, _NODES
             )
@@ -221,15 +220,9 @@ class _Search:
             place, best = states[row], float(worth[row])
 
 
-def _halves(keep: list[NDArray[np.bool_]], functions: Functions) -> list[list[NDArray[np.bool_]]]:
-    """What is left of a part, cut in two along its largest block."""
+def _rest(keep: list[NDArray[np.bool_]], functions: Functions) -> list[NDArray[np.bool_]]:
+    """What functions leave of a part of the space."""
     left = list(keep)
     for block, states in zip(functions.blocks, functions.states, strict=True):
         left[block] = np.isin(np.arange(len(keep[block])), states)
-    block = int(np.argmax([mask.sum() for mask in left]))
-    parts = []
-    for half in np.array_split(np.flatnonzero(left[block]), 2):
-        mask = np.zeros_like(left[block])
-        mask[half] = True
-        parts.append([*left[:block], mask, *left[block + 1 :]])
-    return parts
+    return left

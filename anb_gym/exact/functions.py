@@ -110,6 +110,11 @@ class Functions:
         states = [self.states[p][keep[p]] for p in order]
         return Functions(self.blocks[order], states, self.constant.copy(), unary, pair, triple)
 
+    def smallest_first(self) -> Functions:
+        """These functions with positions in the order of their numbers of states: a search cuts more, the earlier."""
+        whole = [np.ones(n, dtype=np.bool_) for n in self.sizes]
+        return self.restricted(whole, np.argsort(self.sizes, kind="stable"))
+
     def combined(self, weights: FloatArray, shift: FloatArray | float = 0.0) -> Functions:
         """Weighted sums of the functions less ``shift`` (k,), ``weights`` of shape (new k, k)."""
         return Functions(
@@ -120,6 +125,17 @@ class Functions:
             weights[:, : len(self.pair)] @ self.pair,
             weights[:, : len(self.pair)] @ self.triple,
         )
+
+
+def halves(keep: list[NDArray[np.bool_]]) -> list[list[NDArray[np.bool_]]]:
+    """A part of a space, which states stay at every position, cut in two at the position that has most states."""
+    largest = int(np.argmax([mask.sum() for mask in keep]))
+    parts = []
+    for half in np.array_split(np.flatnonzero(keep[largest]), 2):
+        mask = np.zeros_like(keep[largest])
+        mask[half] = True
+        parts.append([*keep[:largest], mask, *keep[largest + 1 :]])
+    return parts
 
 
 @compiled

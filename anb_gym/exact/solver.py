@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
-from anb_gym.exact.functions import Functions, IntArray
+from anb_gym.exact.functions import Functions, IntArray, halves
 from anb_gym.exact.incumbents import OPEN, boxes
 from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.search import enumerate_above, start
@@ -137,9 +137,7 @@ class Solver:
         ruled_out = subproblem.size - subproblem.boxes * functions.size
         if functions.size == 0:
             return Explored(0, ruled_out, [])
-        functions = functions.restricted(
-            [np.ones(n, dtype=np.bool_) for n in functions.sizes], np.argsort(functions.sizes, kind="stable")
-        )
+        functions = functions.smallest_first()
         nodes, covered = self._enumerate(functions, weights, low, _NODES[subproblem.boxes == 1])
         if covered is None:
             return Explored(nodes, ruled_out, self._cut(subproblem, functions))
@@ -180,14 +178,7 @@ class Solver:
         if subproblem.boxes > 1:
             middle = (subproblem.first + subproblem.last) // 2
             return [Subproblem(subproblem.first, middle, keep), Subproblem(middle, subproblem.last, keep)]
-        block = int(np.argmax([mask.sum() for mask in keep]))
-        halves = np.array_split(np.flatnonzero(keep[block]), 2)
-        subproblems = []
-        for half in halves:
-            mask = np.zeros_like(keep[block])
-            mask[half] = True
-            subproblems.append(Subproblem(subproblem.first, subproblem.last, [*keep[:block], mask, *keep[block + 1 :]]))
-        return subproblems
+        return [Subproblem(subproblem.first, subproblem.last, half) for half in halves(keep)]
 
     def _weights(self, subproblem: Subproblem) -> FloatArray:
         """Weights of the sums that bound a subproblem, ``float64`` (k, 2), the most telling first.

@@ -15,7 +15,7 @@ import numpy as np
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.changes import one_block_changes
-from anb_gym.exact.functions import Functions, from_tables
+from anb_gym.exact.functions import Functions, from_tables, halves
 from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.search import enumerate_above, start
 from anb_gym.space import N_BLOCKS, SPACE, Indices, States
@@ -70,7 +70,7 @@ def best_unseen(tables: BlockTables, seen: Indices, near: States, *, nodes: int 
         part = tighten(parts.pop(), np.array([best.value + tolerance]))
         if part.size == 0:
             continue
-        part = part.restricted([np.ones(n, dtype=np.bool_) for n in part.sizes], np.argsort(part.sizes, kind="stable"))
+        part = part.smallest_first()
         limit = min(_NODES_PER_PART, nodes - visited)
         used, is_closed = _enumerate(part, best, tolerance, limit)
         visited += used
@@ -78,7 +78,7 @@ def best_unseen(tables: BlockTables, seen: Indices, near: States, *, nodes: int 
             continue
         if visited >= nodes:
             return Unseen(best.states, best.value, False, visited)
-        parts += _halves(part)
+        parts += [part.restricted(half) for half in halves([np.ones(n, dtype=np.bool_) for n in part.sizes])]
     return Unseen(best.states, best.value, True, visited)
 
 
@@ -124,14 +124,3 @@ def _enumerate(functions: Functions, best: _Best, tolerance: float, limit: int) 
         if n:
             best.add(functions.to_states(found[:n].astype(np.int64)))
     return int(stack.counters[0]), True
-
-
-def _halves(functions: Functions) -> list[Functions]:
-    """The functions on either half of the states of the block that has most."""
-    largest = int(np.argmax(functions.sizes))
-    halves = []
-    for half in np.array_split(np.arange(functions.sizes[largest]), 2):
-        keep = [np.ones(n, dtype=np.bool_) for n in functions.sizes]
-        keep[largest] = np.isin(np.arange(functions.sizes[largest]), half)
-        halves.append(functions.restricted(keep))
-    return halves
