@@ -13,9 +13,8 @@ from anb_gym._types import FloatArray
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.analysis.anytime import BUDGETS, anytime, measures
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.cost import gpu_hours
 from anb_gym.study.runs import noise_seed
-from anb_gym.study.telling import Names, failing, told_at
+from anb_gym.study.telling import Names, scores_of
 
 #: Claims may differ by so much: relatively for metrics, absolutely for rewards and regrets in unit scale.
 TOLERANCE: Final = 1e-6
@@ -45,14 +44,10 @@ class SubmittedRun:
     def columns(self) -> dict[str, Any]:
         """What results say of its evaluations, by name of the column; each (n,) or a scalar."""
         judge, states = self.judge, SPACE.index_to_states(self.index)
-        columns: dict[str, Any] = {"index": self.index, "told": np.nan, "reward": np.nan}
-        if judge.n_objectives == 1:
-            columns |= {"told": judge.told(self.index, self.seed)[:, 0], "reward": judge.exact(self.index)[:, 0]}
-        if self.fidelity is None:
-            return {**columns, "hours": np.cumsum(gpu_hours(states)), "fidelity": None}
-        at = told_at(judge.problem, states, self.fidelity, noise_seed(judge.noise, self.seed))
-        told = failing(at["told"], states, judge.failures, self.seed)
-        return {**columns, **at, "told": told, "fidelity": self.fidelity}
+        noise = noise_seed(judge.noise, self.seed)
+        scores = scores_of(judge.problem, states, noise, judge.failures, self.seed, self.fidelity)
+        known = {name: np.nan if values is None else values for name, values in scores.items()}
+        return {"index": self.index, **known, "fidelity": self.fidelity}
 
 
 @dataclass(frozen=True)

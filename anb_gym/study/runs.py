@@ -20,7 +20,7 @@ from anb_gym.study.config import Run, TaskEntry, budget
 from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
 from anb_gym.study.cost import gpu_hours, longest_hours
 from anb_gym.study.problems import brief_of, problem_of
-from anb_gym.study.telling import Names, failing, told_at, told_of
+from anb_gym.study.telling import Names, failing, scores_of, told_of
 
 
 class ControllerError(ValueError):
@@ -200,17 +200,7 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
     """
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
     noise = noise_seed(run.task.noise, run.seed)
-    if fidelity is not None:
-        at = told_at(problem, states, fidelity, noise)
-        told = failing(at["told"], states, run.task.failures, run.seed)
-        return {"told": told, "reward": problem.score(problem.measure(states)), "hours": at["hours"]}
-    if problem.n_objectives > 1:
-        return {"told": None, "reward": None, "hours": np.cumsum(gpu_hours(states))}
-    told = reward = problem.score(problem.measure(states)).ravel()
-    if noise is not None:
-        told = problem.score(problem.measure(states, noise)).ravel()
-    told = failing(told, states, run.task.failures, run.seed)
-    return {"told": told, "reward": reward, "hours": np.cumsum(gpu_hours(states))}
+    return scores_of(problem, states, noise, run.task.failures, run.seed, fidelity)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,3 +54,28 @@ def failing(told: FloatArray, states: States, failures: float | None, seed: int)
         return told
     failed: FloatArray = np.where(fails(states, failures, seed).reshape(-1, *[1] * (told.ndim - 1)), FAILED, told)
     return failed
+
+
+def scores_of(
+    problem: Problem, states: States, noise: Any, failures: float | None, seed: int, fidelity: Names | None = None
+) -> dict[str, FloatArray | None]:
+    """``told``, ``reward`` and ``hours`` of a run's evaluations, as of :class:`~anb_gym.study.runs.Trajectory`.
+
+    Args:
+        problem: What was evaluated.
+        states: Block states, ``int64`` (n, 7), in order.
+        noise: See :func:`anb_gym.study.runs.noise_seed`.
+        failures: The part that fails; None for none.
+        seed: That of the run.
+        fidelity: The fidelity of each, (n,); None on a task with one.
+    """
+    if fidelity is not None:
+        at = told_at(problem, states, fidelity, noise)
+        told = failing(at["told"], states, failures, seed)
+        return {"told": told, "reward": problem.score(problem.measure(states)), "hours": at["hours"]}
+    if problem.n_objectives > 1:
+        return {"told": None, "reward": None, "hours": np.cumsum(gpu_hours(states))}
+    told = reward = problem.score(problem.measure(states)).ravel()
+    if noise is not None:
+        told = problem.score(problem.measure(states, noise)).ravel()
+    return {"told": failing(told, states, failures, seed), "reward": reward, "hours": np.cumsum(gpu_hours(states))}
