@@ -1,0 +1,47 @@
+"""The examples that train in one compiled function."""
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import anb_gym.jax
+
+FOLDER = Path(__file__).parents[2] / "examples" / "jax"
+
+
+def _example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_policy_gradient_finds_the_optimum() -> None:
+    """Two seeds at once, each of several policies: the environment within three times ``vmap``."""
+    example = _example("policy_gradient")
+    env, params = anb_gym.jax.make("AccelNAS-VCK190-v0", granularity="network")
+    run = jax.vmap(partial(example.train, env, example.Settings()), (0, None))
+    options = {"xla_backend_optimization_level": 0}  # compiling takes all the time
+    found = jax.jit(run, compiler_options=options)(jax.random.split(jax.random.key(0), 2), params)
+    assert found["mean"].max() >= 0.99
+    states = np.asarray(found["states"])
+    rewards = env.problem.evaluate(anb_gym.SPACE.states_to_index(states)).reward
+    np.testing.assert_allclose(rewards, found["best"][:, -1], atol=1e-5)
+    assert rewards.max() == 1.0
+
+
+@pytest.mark.parametrize("arguments", [{}, {"observation": "tokens", "granularity": "block"}])
+def test_ppo_traces(arguments: dict[str, Any]) -> None:
+    example = _example("ppo")
+    env, params = anb_gym.jax.make("AccelNAS-VCK190-v0", **arguments)
+    settings = example.Settings(updates=3)
+    found = jax.eval_shape(partial(example.train, env, settings), jax.random.key(0), params)
+    assert found["mean"].shape == found["best"].shape == (3,)
