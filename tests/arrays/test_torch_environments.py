@@ -1,0 +1,68 @@
+"""Environments on tensors of PyTorch, against those of numpy."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import anb_gym.torch
+
+N = 6
+CASES: dict[str, dict[str, Any]] = {
+    "AccelNAS-A100-Preference-v0": {"observation": "tokens"},
+    "AccelNAS-Bounds-v0": {},
+    "AccelNAS-Transfer-v0": {"granularity": "block"},
+    "AccelNAS-VCK190-Bound-v0": {"granularity": "network"},
+    "AccelNAS-ZCU102-Latency-MO-v0": {"granularity": "block", "observation": "tokens"},
+    "AccelNAS-ZCU102-Constrained-v1": {"granularity": "network", "observation": "tokens"},
+}
+
+
+@pytest.mark.parametrize(("id", "arguments"), CASES.items(), ids=CASES)
+def test_episodes_are_those_of_numpy(id: str, arguments: dict[str, Any]) -> None:
+    envs = gym.make_vec(f"anb_gym:{id}", N, autoreset_mode="Disabled", **arguments)
+    ours = anb_gym.torch.make(id, N, dtype=torch.float64, **arguments)
+    rounded = anb_gym.torch.make(id, N, device="meta", **arguments)
+    rounded.reset()
+    expected, _ = envs.reset(seed=3)
+    request = {name: values.copy() for name, values in vars(envs.unwrapped._request).items()}
+    asked = next((request[name] for name in ("values", "value", "number") if name in request), None)
+    observations = ours.reset(asked)
+    np.testing.assert_array_equal(observations, expected)
+    assert observations.numpy().dtype == expected.dtype
+    terminated = False
+    while not terminated:
+        actions = envs.action_space.sample()
+        expected, rewards, ended, _, infos = envs.step(actions)
+        observations, found, terminated, info = ours.step(torch.tensor(actions))
+        np.testing.assert_array_equal(observations, expected)
+        np.testing.assert_array_equal(info["action_mask"], infos["action_mask"])
+        np.testing.assert_allclose(found, rewards, rtol=1e-12 if rewards.dtype == np.float64 else 1e-6, atol=1e-12)
+        assert terminated == ended.all()
+        _, abstract, _, _ = rounded.step(torch.tensor(actions, device="meta"))
+        assert (abstract.shape, abstract.dtype) == (found.shape, torch.float32)
+    for key in {"raw_reward", "regret", "cost"} & {*infos}:
+        np.testing.assert_allclose(info[key], infos[key], rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(anb_gym.SPACE.states_to_index(info["states"].long().numpy()), infos["index"])
+
+
+def test_bad_input_is_named() -> None:
+    envs = anb_gym.torch.make("AccelNAS-VCK190-v0", 2)
+    with pytest.raises(ValueError, match="step must follow reset: no episode has begun"):
+        envs.step(torch.zeros(2, dtype=torch.int64))
+    envs.reset()
+    with pytest.raises(ValueError, match=r"integers of the shape \(2,\), got torch.float32 of the shape \(2,\)"):
+        envs.step(torch.zeros(2))
+    with pytest.raises(ValueError, match="asked must be None: episodes ask for nothing"):
+        envs.reset(asked=3)
+    with pytest.raises(ValueError, match=r"asked must have the shape \(2, 2\), got \(3,\)"):
+        anb_gym.torch.make("AccelNAS-VCK190-Preference-v0", 2).reset(asked=[0.1, 0.2, 0.7])
+
+
+def test_seeds_repeat_what_episodes_ask_for() -> None:
+    first, again = (anb_gym.torch.make("AccelNAS-VCK190-Preference-v0", 4, seed=5) for _ in range(2))
+    drawn = first.reset()
+    assert torch.equal(again.reset(), drawn)
+    assert not torch.equal(first.reset(), drawn)
