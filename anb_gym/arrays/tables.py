@@ -10,10 +10,11 @@ import numpy as np
 
 from anb_gym._errors import choose, shown
 from anb_gym._namespace import cast, namespace
-from anb_gym.arrays.sums import BLOCK_ENDS, CHOICE_ENDS, block_probabilities, expected_sums, table_sums
+from anb_gym.arrays.sums import BLOCK_ENDS, CHOICE_ENDS, block_probabilities, expected_sums
 from anb_gym.space import N_BLOCKS, SPACE
 from anb_gym.surrogates.links import Link
-from anb_gym.surrogates.tables import BlockTables
+from anb_gym.surrogates.sums import table_sums
+from anb_gym.surrogates.tables import BlockTables, Layout, layout
 
 #: Rows that are looked up at a time without a compiler: many, so that each table is loaded into the cache once.
 _CHUNK: Final = 2**17
@@ -109,8 +110,8 @@ class Tables:
         names = [metrics] if isinstance(metrics, str) else self.metrics if metrics is None else metrics
         return [self.metrics.index(choose(name, self.metrics, "metrics")) for name in names]
 
-    def _functions(self, chosen: Sequence[int]) -> list[tuple[int, Any]]:
-        return [(self.forms[i].order, self.entries[i]) for i in chosen]
+    def _functions(self, chosen: Sequence[int]) -> list[tuple[Layout, Any]]:
+        return [(layout(self.forms[i].order), self.entries[i]) for i in chosen]
 
     def _linked(self, chosen: Sequence[int], sums: Sequence[Any]) -> dict[str, Any]:
         return {

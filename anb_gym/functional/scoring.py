@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from anb_gym._namespace import cast, namespace, placed_like, rows_at
-from anb_gym.arrays.sums import table_sums
 from anb_gym.arrays.tables import Tables
 from anb_gym.calibration import Level
 from anb_gym.calibration.bounded import LEAST, BoundedLevel
@@ -20,6 +19,7 @@ from anb_gym.problems.asks import NOTHING, AskBound, AskKeptBound, AskWeights
 from anb_gym.problems.gauges import N_MEANS, AskedGauge, BoundGauge
 from anb_gym.rewards import Bounded, ManyBounds
 from anb_gym.surrogates.links import Link
+from anb_gym.surrogates.sums import table_sums
 from anb_gym.surrogates.tables import Blocks, BlockTables, layout
 
 #: A table's sums, by metric, with the link to it.
@@ -243,7 +243,7 @@ class ScoringOfSeveral:
         xp, task = namespace(states), request["task"]
         accuracy = tables.metrics[0]
         known = tables.query(states, accuracy)
-        (score,) = table_sums([(3, tables.entries[1])], states, task * layout(3).size)
+        (score,) = table_sums([(layout(3), tables.entries[1])], states, task * layout(3).size)
         found: dict[str, Any] = {}
         for number, problem in enumerate(self.problems):
             form = tables.forms[1 + number]

@@ -23,11 +23,15 @@ from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE, States
+from anb_gym.surrogates.sums import table_sums
 
 Blocks = tuple[int, ...]
 
 #: Rows evaluated at a time: the look-ups of a chunk stay in cache, and its BLAS products on one thread.
 _CHUNK = 1024
+#: Rows from which on one table after the other is looked up for all of them, so that it stays in cache: three times as
+#: fast. So many at a time, which take some 10 MB a function.
+_MANY, _TABLE_CHUNK = 2**14, 2**17
 
 
 class Layout(NamedTuple):
@@ -153,6 +157,11 @@ def evaluate(functions: Sequence[BlockTables], states: States) -> list[FloatArra
     Returns:
         One ``float64`` (n,) array per function. A row's results do not depend on the other rows.
     """
+    if len(states) >= _MANY:
+        own = [(function.layout, function.values) for function in functions]
+        chunks = (states[start : start + _TABLE_CHUNK] for start in range(0, len(states), _TABLE_CHUNK))
+        parts = [table_sums(own, chunk.astype(np.int32)) for chunk in chunks]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
     results = [np.empty(len(states)) for _ in functions]
     for start in range(0, len(states), _CHUNK):
         chunk = slice(start, start + _CHUNK)

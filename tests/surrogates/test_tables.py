@@ -80,6 +80,13 @@ def test_values_do_not_depend_on_the_batch(n: int, start: int, seed: int) -> Non
         np.testing.assert_array_equal(tables(STATES[start : start + 1]), values[start : start + 1])
 
 
+def test_values_of_many_rows_are_those_of_few() -> None:
+    rows = np.random.default_rng(0).integers(len(STATES), size=140_000)
+    for values, many in zip(VALUES, evaluate(TABLES, STATES[rows]), strict=True):
+        np.testing.assert_array_equal(many, values[rows])
+    assert [len(values) for values in evaluate([], STATES[rows])] == []
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 1023, 1024, 1025, 2048, 4097])
 def test_sizes_around_the_chunk(n: int) -> None:
     for tables, values in zip(TABLES, VALUES, strict=True):
