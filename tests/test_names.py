@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 #: A dotted name of this package, which does not go on as a file's name does.
 NAME = re.compile(r"(?<![\w./\"'-])anb_gym(?:\.[A-Za-z]\w*)+(?![\w/-])")
 #: Imported with what cannot be installed beside the rest, see constraints.txt.
-ELSEWHERE = ("tpu", "quantise", "fpga.programs")
+ELSEWHERE = ("tpu", "quantise", "fpga.programs", "torch.torchrl")
 FILES = ("json", "md", "py", "yaml")
 
 

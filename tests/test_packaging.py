@@ -18,8 +18,8 @@ def test_every_requirement_is_pinned() -> None:
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = dict(setup["options.extras_require"])
     # torchvision and torch_xla do not load beside the pinned torch; a cluster's packages belong on a cluster; SMAC3 is
-    # built from source where it is installed, and importing Nevergrad takes as long as many tests.
-    for elsewhere in ("imagenet", "tpu", "cluster", "smac", "nevergrad"):
+    # built from source where it is installed, and importing Nevergrad and TorchRL takes as long as many tests.
+    for elsewhere in ("imagenet", "tpu", "cluster", "smac", "nevergrad", "torchrl"):
         del extras[elsewhere]
     groups = [setup["options"]["install_requires"], *extras.values()]
     pins = {}

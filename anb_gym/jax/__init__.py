@@ -1,8 +1,8 @@
-"""Environments and tables on arrays of JAX, for training that never leaves the device. Needs the extra ``jax``."""
+"""Environments on arrays of JAX, for training that never leaves the device. Needs the extra ``jax``.
 
-from anb_gym._extras import needing
+:func:`~anb_gym.jax.environment.make` makes one from an id.
+"""
 
-with needing("jax"):
-    from anb_gym.jax.environment import BuildEnv, Params, State, make
+from anb_gym._lazy import submodules
 
-__all__ = ["BuildEnv", "Params", "State", "make"]
+__getattr__, __dir__ = submodules(__name__, "jax", names={"environment": ("BuildEnv", "Params", "State", "make")})

@@ -1,8 +1,8 @@
-"""Environments on tensors of PyTorch, for training that never leaves the device. Needs the extra ``torch``."""
+"""Environments on tensors of PyTorch, for training that never leaves the device. Needs the extra ``torch``.
 
-from anb_gym._extras import needing
+:func:`~anb_gym.torch.environment.make` makes one from an id.
+"""
 
-with needing("torch"):
-    from anb_gym.torch.environment import BuildEnv, make
+from anb_gym._lazy import submodules
 
-__all__ = ["BuildEnv", "make"]
+__getattr__, __dir__ = submodules(__name__, "torch", names={"environment": ("BuildEnv", "make")})
