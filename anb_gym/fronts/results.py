@@ -257,13 +257,13 @@ class CertifiedFront:
             raise VerificationError("the certificate of the smallest sum is not of a smallest sum")
         if self.certificate.maximize != tables_directions(self.metrics, surrogates):
             raise VerificationError(f"the search went in the directions {self.certificate.maximize}")
+        self.smallest.verify(surrogates[-1].mean, identical=False)
+        if not self.smallest.value > 0.0:
+            raise VerificationError(f"the tables of {self.metrics[-1]} have the sum {self.smallest.value} somewhere")
         if isinstance(self.result, Optimum):
             self.result.verify(surrogates[0].mean, identical=False)
         else:
             self.result.verify(surrogates[0].mean, surrogates[1].mean, identical=False)
-        self.smallest.verify(surrogates[-1].mean, identical=False)
-        if not self.smallest.value > 0.0:
-            raise VerificationError(f"the tables of {self.metrics[-1]} have the sum {self.smallest.value} somewhere")
         if isinstance(self.result, Front) and not self.certificate.maximize[1]:
             best, resolution = float(self.result.objectives[:, 1].min()), self.smallest.certificate.resolution[0]
             if not abs(best - self.smallest.value) <= resolution:
