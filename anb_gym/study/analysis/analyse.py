@@ -13,7 +13,7 @@ from anb_gym._types import FloatArray
 from anb_gym.problems import TwoFidelityProblem
 from anb_gym.rewards import Bounded, Constrained, ManyBounds
 from anb_gym.study.analysis import tables
-from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
+from anb_gym.study.analysis.anytime import BUDGETS, Curves, Look, all_curves, measures
 from anb_gym.study.analysis.judging import Judge
 
 #: What stands for the surrogate that was searched where a table says who judged.
@@ -59,7 +59,8 @@ class TaskAnalysis:
             kind = f"{kind} under several bounds"
         kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
         kind = f"{kind} with failures" if self.judge.failures is not None else kind
-        return f"{kind} with noise" if self.judge.noise else kind
+        kind = f"{kind} with noise" if self.judge.noise else kind
+        return f"{kind} in worlds" if self.judge.worlds else kind
 
     @property
     def bounded(self) -> bool:
@@ -155,9 +156,11 @@ def analyse_task(name: str, rows: Any, judge: Judge, budgets: Sequence[int] = BU
     longest = int(rows["evaluation"].max())
     budgets = () if isinstance(judge.problem, TwoFidelityProblem) else budgets
     budgets = sorted({budget for budget in budgets if budget < longest} | {longest})
-    curves = {measure: anytime(rows, judge, measure) for measure in measures(judge)}
-    verdicts = {family: anytime(rows, judge, measures(judge)[0], family, budgets) for family in judge.families}
-    return TaskAnalysis(name, judge, rows, list(budgets), curves, verdicts)
+    names, families = measures(judge), judge.families
+    looks = [*map(Look, names), *(Look(names[0], family, tuple(budgets)) for family in families)]
+    found = all_curves(rows, judge, looks)
+    curves = dict(zip(names, found, strict=False))
+    return TaskAnalysis(name, judge, rows, list(budgets), curves, dict(zip(families, found[len(names) :], strict=True)))
 
 
 def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, FloatArray]]]:
