@@ -13,11 +13,12 @@ import numpy as np
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
+from anb_gym.reports.bounds import bounds_lines
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
-from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
+from anb_gym.study.analysis.anytime import PRACTICAL, Curves, quartiles
 from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_of
 from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
@@ -40,6 +41,14 @@ ABOUT_PRACTICAL: Final = (
     "Networks that somebody might deploy: an accuracy of at least 60 %, and no slower than the median of the measured "
     "networks of that accuracy ([fronts.md](fronts.md)). The share of what the exact front dominates there that the "
     "archive does not."
+)
+#: What the tables of the second judge are of.
+ABOUT_SECOND: Final = (
+    "The same architectures, chosen by what the searches were told, as a family judges that no search asked, in the "
+    "scale of the one that was searched: what is left of a difference that the tables themselves may favour."
+)
+ABOUT_SECOND_BOUND: Final = (
+    "What misses the bound, as that family sees it, counts as the reward has it: far below all else."
 )
 #: The controller that all others should beat.
 RANDOM: Final = "random_search"
@@ -134,6 +143,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
             lines += _tables(tasks, analysis, PRACTICAL, matrices, np.random.default_rng(seed))
             lines += ["", "### Above the first reference point", ""]
         lines += _tables(tasks, analysis, tasks[0].main, analysis.matrices[group], rng)
+        lines += _second_judge([task for task in tasks if task.second], analysis, np.random.default_rng(seed))
+        lines += bounds_lines(tasks)
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
 
@@ -185,18 +196,31 @@ def _surrogates(analysis: Analysis) -> list[str]:
     return ["", f"Tasks are scored by different tables, whose numbers are not to be compared with each other. {found}."]
 
 
+def _second_judge(tasks: list[TaskAnalysis], analysis: Analysis, rng: np.random.Generator) -> list[str]:
+    """Both tables of a group as another family judges the same architectures."""
+    if not tasks:
+        return []
+    families = dict.fromkeys(code(task.second or "") for task in tasks)
+    measure = tasks[0].main
+    about = [ABOUT_SECOND, *([ABOUT_SECOND_BOUND] if tasks[0].bounded else []), ""]
+    head = ["", f"### As {' and '.join(families)} judges", "", *about]
+    return [*head, *_tables(tasks, analysis, measure, group_matrices(tasks, measure, True), rng, second=True)]
+
+
 def _tables(
     tasks: list[TaskAnalysis],
     analysis: Analysis,
     measure: str,
     matrices: Mapping[int, Mapping[str, FloatArray]],
     rng: np.random.Generator,
+    second: bool = False,
 ) -> list[str]:
-    """Both tables of a group and a measure, after the band of each of its tasks."""
+    """Both tables of a group and a measure, after the band of each of its tasks; or as the second family judges."""
     bands = {task.name: band_of(task.judge.problem, measure) * task.unit for task in tasks}
     line = ties_line(bands)
-    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng)
-    return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands)]
+    line = [] if second else line
+    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng, second)
+    return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands, second)]
 
 
 def _overall(
@@ -205,6 +229,7 @@ def _overall(
     matrices: Mapping[int, Mapping[str, FloatArray]],
     band: float,
     rng: np.random.Generator,
+    second: bool,
 ) -> list[str]:
     """Interquartile means over all runs of a group's tasks, and which of them cannot be told apart.
 
@@ -227,17 +252,16 @@ def _overall(
         ]
         rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
     lines = table(["controller", "runs", *map("{:,}".format, scaled)], rows)
-    return [*lines, *_groups(tasks, measure, order, last)]
+    return [*lines, *_groups([task.seen(measure, second) for task in tasks], scale, order, last)]
 
 
-def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: int) -> list[str]:
+def _groups(curves: list[dict[str, Curves]], scale: FloatArray, order: list[str], budget: int) -> list[str]:
     """A line with the groups of controllers that cannot be told apart after a budget, if there are any."""
-    curves = [task.curves[measure] for task in tasks]
     found = {}
     for pair in pairs_of(order):
         with suppress(ValueError):  # they have no seed in common
             _, scores = paired_scores(curves, pair, budget)
-            one, two = (scores[name] * [task.unit for task in tasks] for name in pair)
+            one, two = (scores[name] * scale for name in pair)
             found[pair] = one, two
     if not found:
         return []
@@ -249,13 +273,15 @@ def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: i
     return ["", f"{about}p ≥ {LEVEL} after Holm's correction): {'; '.join(groups)}."] if groups else []
 
 
-def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float]) -> list[str]:
+def _per_task(
+    tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float], second: bool
+) -> list[str]:
     """Medians of a measure of every task after every budget."""
     names = list(dict.fromkeys(name for task in tasks for name in task.curves[measure]))
-    summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
-    rows = []
+    summary, rows = analysis.summary, []
     for task in tasks:
-        frame = summary[(summary["task"] == task.name) & (summary["measure"] == measure)]
+        by_judge = summary[summary["judge"] == (task.second if second else SEARCHED)]
+        frame = by_judge[(by_judge["task"] == task.name) & (by_judge["measure"] == measure)]
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
             found = [known.get((name, budget), np.nan) * task.unit for name in names]

@@ -17,7 +17,7 @@ from anb_gym.rewards.names import VARIABLE
 from anb_gym.study.config import TaskEntry
 from anb_gym.study.cost import typical_hours
 from anb_gym.study.protocol import Brief, Fidelity
-from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS, N_WORLDS
+from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS, N_WORLDS, has_worlds
 
 
 def searched() -> dict[str, Family]:
@@ -117,7 +117,7 @@ def check_worlds(worlds: bool, id: str, arguments: Mapping[str, Any], seeds: Ite
         raise ValueError(f"worlds must be false where runs have no world of their own: {remedy}")
     if problem.n_objectives > 2:
         raise ValueError(f"worlds must be false: no exact front of {problem.n_objectives} objectives is known")
-    if problem.surrogate.partition("-v")[0] not in FAMILIES_WITH_WORLDS:
+    if not has_worlds(problem.surrogate):
         raise ValueError(
             f"worlds must be false: only {', '.join(FAMILIES_WITH_WORLDS)} has worlds, got {problem.surrogate!r}"
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from anb_gym.envs.families import make_problem
+from anb_gym.robustness import violation_in_worlds
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import StudyConfig
@@ -62,7 +63,12 @@ def test_runs_are_told_and_judged_in_the_world_of_their_seed(made: tuple[StudyCo
         np.testing.assert_allclose(run["reward"], exact.reward, atol=1e-6)
         np.testing.assert_allclose(run["told"], told, atol=1e-6)
         assert values[-1] == pytest.approx(1.0 - exact.reward[told.argmax()], abs=1e-6)
-        assert not np.allclose(run["reward"], make_problem(id, **arguments).evaluate(run["index"].to_numpy()).reward)
+        on_the_mean = make_problem(id, **arguments)
+        assert not np.allclose(run["reward"], on_the_mean.evaluate(run["index"].to_numpy()).reward)
+        if task == BOUND:
+            (missed,) = violation_in_worlds(on_the_mean, run["index"].to_numpy(), [seed])
+            np.testing.assert_allclose(missed, exact.cost, atol=1e-6)
+            assert 0 < np.count_nonzero(missed) < len(missed)
 
 
 def test_archives_are_judged_by_the_front_of_their_world(made: tuple[StudyConfig, Path]) -> None:

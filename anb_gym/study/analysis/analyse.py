@@ -47,6 +47,15 @@ class TaskAnalysis:
         return next(iter(self.curves))
 
     @property
+    def second(self) -> str | None:
+        """The first other family that judges it; None if none can."""
+        return next(iter(self.verdicts), None)
+
+    def seen(self, measure: str, second: bool = False) -> dict[str, Curves]:
+        """Curves of a measure by controller; those of the main one as the second family judges, if that is asked."""
+        return self.verdicts[self.second or ""] if second else self.curves[measure]
+
+    @property
     def group(self) -> str:
         """Tasks of one group can be averaged over: they have the same measure of the same meaning."""
         kind, n = self.main.replace("_", " "), self.judge.n_objectives
@@ -170,15 +179,20 @@ def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, Fl
     return {group: group_matrices(members, members[0].main) for group, members in groups.items()}
 
 
-def group_matrices(tasks: Sequence[TaskAnalysis], measure: str) -> dict[int, dict[str, FloatArray]]:
+def group_matrices(
+    tasks: Sequence[TaskAnalysis], measure: str, second: bool = False
+) -> dict[int, dict[str, FloatArray]]:
     """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller.
+
+    With ``second`` they are those of the main measure as the second family judges.
 
     Tasks that have no budget in common, as in a short study that is limited by hours, are compared where the first of
     them ends.
     """
     common = set.intersection(*(set(task.budgets) for task in tasks)) or {min(task.budgets[-1] for task in tasks)}
     return {
-        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget) for budget in sorted(common)
+        budget: tables.score_matrices([task.seen(measure, second) for task in tasks], budget)
+        for budget in sorted(common)
     }
 
 

@@ -195,10 +195,7 @@ def _values(rows: Any, judge: Judge, look: Look) -> FloatArray:
 
 def _scalar_curve(rows: Any, judge: Judge, family: str | None) -> FloatArray:
     """The regret of one run's best architecture after each evaluation."""
-    judged = None
-    if isinstance(judge.problem, TwoFidelityProblem):
-        judged = rows["fidelity"].to_numpy() == FIDELITIES[-1]
-    chosen = incumbents(rows["told"].to_numpy(np.float64), judged)
+    chosen = chosen_rows(rows, judge)
     if family is None:
         # The optimum is certified up to rounding.
         known: FloatArray = np.maximum(0.0, 1.0 - rows["reward"].to_numpy(np.float64)[chosen])
@@ -225,6 +222,14 @@ def _curve(rows: Any, judge: Judge, measure: str, family: str | None, at: Sequen
     if at is not None:  # a run that ended earlier, for want of hours, keeps its last archive
         at = [min(budget, len(index)) for budget in at]
     return archive_trace(told, judge.directions, lambda members: indicator(exact[members]), at)
+
+
+def chosen_rows(rows: Any, judge: Judge) -> NDArray[np.int64]:
+    """The row that a run with one objective has chosen after each of its n evaluations, ``int64`` (n,)."""
+    judged = None
+    if isinstance(judge.problem, TwoFidelityProblem):
+        judged = rows["fidelity"].to_numpy() == FIDELITIES[-1]
+    return incumbents(rows["told"].to_numpy(np.float64), judged)
 
 
 def incumbents(told: FloatArray, judged: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
