@@ -23,6 +23,7 @@ from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_o
 from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
 from anb_gym.study.entries import SUBMITTED
+from anb_gym.study.excerpts import EXCERPT, excerpt
 from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -70,7 +71,8 @@ def write_leaderboard(
 
     Returns:
         The files: ``leaderboard.md``; ``leaderboard.html``, the whole report; ``leaderboard/summary.csv``, all numbers
-        of the tables; and ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations; or as ``name`` says.
+        of the tables; ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations; and
+        ``leaderboard/runs.parquet``, the runs themselves, see :mod:`anb_gym.study.excerpts`; or as ``name`` says.
 
     Raises:
         ValueError: The results have no finished run, or ``name`` is no file's.
@@ -85,6 +87,7 @@ def write_leaderboard(
         folder / f"{name}.md": "\n".join(page(results, analysis, seed, name)).encode(),
         folder / name / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
         folder / name / "anytime.parquet": _parquet(anytime_table(analysis)),
+        folder / name / EXCERPT: excerpt(results, {task.name: task.judge for task in analysis.tasks.values()}),
     }
     for path, data in files.items():
         write_atomically(path, data)
@@ -123,7 +126,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         *_tuned(results.configuration["controllers"]),
         f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
-        f"[{name}/]({name}/) has all numbers.",
+        f"[{name}/]({name}/) has all numbers, and in `{EXCERPT}` the runs, from which `anb-gym leaderboard` writes",
+        "this page.",
         "",
         *_runs(results),
         *_surrogates(analysis),
@@ -172,7 +176,9 @@ def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _runs(results: Results) -> list[str]:
-    """Numbers of seeds of each controller."""
+    """Numbers of seeds of each controller, and the median over runs of its own time for an evaluation."""
+    ends = results.table.groupby(["controller", "task", "seed"], observed=True)[["seconds", "evaluation"]].last()
+    times = (1000.0 * ends["seconds"] / ends["evaluation"]).groupby("controller", observed=True).median()
     frame = require("pandas", "study").DataFrame(results.runs)
     rows = []
     for controller, runs in frame.groupby("controller", sort=True):
@@ -180,8 +186,8 @@ def _runs(results: Results) -> list[str]:
         span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()}–{seeds.max()}"
         evaluations = sorted(runs["evaluations"].unique())
         span_of_evaluations = "–".join(f"{n:,}" for n in dict.fromkeys([evaluations[0], evaluations[-1]]))
-        rows.append([code(controller), str(len(seeds)), span, span_of_evaluations])
-    head = ["controller", "tasks", "seeds per task", "evaluations per run"]
+        rows.append([code(controller), str(len(seeds)), span, span_of_evaluations, number(times[controller])])
+    head = ["controller", "tasks", "seeds per task", "evaluations per run", "ms an evaluation"]
     return table(head, rows)
 
 

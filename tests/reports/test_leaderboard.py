@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
 from anb_gym.reports.leaderboard import ABOUT, ABOUT_PRACTICAL, write_leaderboard
 from anb_gym.robustness import violation_in_worlds
+from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
-from anb_gym.study.results import Results
+from anb_gym.study.excerpts import excerpt, load_results
+from anb_gym.study.results import SCHEMA, Results, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runner import run_study
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
@@ -89,6 +92,53 @@ def test_the_page_states_seeds_and_groups(folder: Path) -> None:
     practical, first = (text.index(f"### Above the {name} reference point") for name in ("practical", "first"))
     assert text.index("## Hypervolume regret") < practical < text.index(ABOUT_PRACTICAL) < first
     assert text.count(f"| {VECTOR} | 50 | ") == 3
+
+
+def test_the_page_is_written_again_from_its_runs(folder: Path, tmp_path: Path) -> None:
+    assert main(["leaderboard", str(folder / "docs" / "leaderboard"), "--out", str(tmp_path)]) == 0
+    for file in (
+        "leaderboard.md",
+        "leaderboard/summary.csv",
+        "leaderboard/anytime.parquet",
+        "leaderboard/runs.parquet",
+    ):
+        assert (tmp_path / file).read_bytes() == (folder / "docs" / file).read_bytes(), file
+    results = Results.load(folder)
+    kept = read(folder / "docs" / "leaderboard" / "runs.parquet").num_rows
+    assert kept < len(results.table) / 2
+    (tmp_path / "small.parquet").write_bytes(data := excerpt(results, limit=12_000))
+    assert len(data) <= 12_000
+    less = load_results(tmp_path / "small.parquet")
+    assert read(tmp_path / "small.parquet").num_rows < kept
+    assert set(less.table["seed"]) < set(results.table["seed"])
+    found = analyse(less.table, less.tasks).tasks[VECTOR].curves["igd_plus"]["archive_evolution"]
+    rows = results.table[(results.table["task"] == VECTOR) & (results.table["controller"] == "archive_evolution")]
+    whole = anytime(rows, Judge(VECTOR), "igd_plus")["archive_evolution"]
+    np.testing.assert_array_equal(found.at_evaluations([50, 100, 120])[0], whole.at_evaluations([50, 100, 120])[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[1:], "evaluations of a run must ascend from 1"),
+        (lambda table: table.assign(index=-1), "an index is not in 0"),
+        (lambda table: table.assign(fidelity="proxy"), "'fidelity' does not suit the task"),
+        (
+            lambda table: table.assign(evaluation=table["evaluation"] + (table["evaluation"] > 1) * 2**30),
+            "at most 100,000,000",
+        ),
+        (lambda table: table.iloc[:0], "it has no rows"),
+    ],
+)
+def test_damaged_excerpts_are_refused(folder: Path, tmp_path: Path, change: Any, message: str) -> None:
+    path = folder / "docs" / "leaderboard" / "runs.parquet"
+    table, description = read(path).to_pandas(), read_description(path, ("excerpt",))
+    one = table[(table["task"] == SCALAR) & (table["seed"] == 0) & (table["controller"] == "random_search")]
+    (tmp_path / "runs.parquet").write_bytes(
+        encode([pa.Table.from_pandas(change(one), schema=SCHEMA, preserve_index=False)], description)
+    )
+    with pytest.raises(ResultsError, match=message):
+        load_results(tmp_path)
 
 
 def test_the_page_says_what_is_tuned(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
