@@ -33,10 +33,19 @@ ABOUT: Final = {
     "without noise.",
     "regret under a bound": "Accuracy subject to at least so much throughput or at most so much latency. In accuracy "
     "points, because random architectures break the bound.",
+    "regret under a bound of what meets it": "Accuracy subject to at least so much throughput or at most so much "
+    "latency, in accuracy points below the best that meets the bound. What misses it counts as at least twice as far "
+    "below as the mean of those that meet it.",
     "hypervolume regret": "The share of what the exact front dominates that the archive does not.",
     "hypervolume regret of 9 objectives": "Accuracy and all eight device metrics at once. Against the largest "
     "hypervolume of any run here: with nine objectives no exact front is known, and hypervolumes are approximate.",
 }
+#: What is said of groups whose runs are in worlds, and how their names end.
+ABOUT_WORLDS: Final = (
+    "Run i is played on world i, a sample of what nature could be given the data ([worlds.md](worlds.md)), and judged "
+    "by what is best there, so that intervals hold for other worlds too."
+)
+_IN_WORLDS: Final = " in worlds"
 #: What the tables above the practical reference point are of.
 ABOUT_PRACTICAL: Final = (
     "Networks that somebody might deploy: an accuracy of at least 60 %, and no slower than the median of the measured "
@@ -138,9 +147,12 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         "[studies.md](studies.md) says how to run a study and submit results, [tasks.md](tasks.md) how hard tasks are.",
     ]
     rng = np.random.default_rng(seed)
-    for group in sorted(analysis.matrices, key=lambda group: (*ABOUT, group).index(group)):
+    known = list(ABOUT)
+    for group in sorted(analysis.matrices, key=lambda group: [*known, _base(group)].index(_base(group))):
         tasks = [task for task in analysis.tasks.values() if task.group == group]
-        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([ABOUT[group], ""] if group in ABOUT else [])]
+        about = [ABOUT[_base(group)]] if _base(group) in ABOUT else []
+        about += [ABOUT_WORLDS] if group != _base(group) else []
+        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([*about, ""] if about else [])]
         if all(PRACTICAL in task.curves for task in tasks):
             matrices = group_matrices(tasks, PRACTICAL)
             lines += ["### Above the practical reference point", "", ABOUT_PRACTICAL, ""]
@@ -151,6 +163,11 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         lines += bounds_lines(tasks)
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
+
+
+def _base(group: str) -> str:
+    """A group's name without the worlds of its runs."""
+    return group.removesuffix(_IN_WORLDS)
 
 
 def _submitted(results: Results) -> list[str]:
