@@ -133,7 +133,11 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
     with ExitStack() as stack:
         with suppress(InUseError):
             stack.enter_context(home.open(_identity(description)))
-        return home.merge(runs, {**description, "failed": home.failures(runs)})
+        # In the order of seeds, by which a world is made once.
+        finished = [run for run in runs if home.fragment(run).exists()]
+        for run in finished:
+            home.check(run)
+        return home.merge(runs, {**description, "failed": home.failures(runs)}, set(map(key, finished)))
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:
@@ -161,6 +165,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
                 "surrogate": problem.surrogate,
                 "noise": entry.noise,
                 **({} if entry.failures is None else {"failures": entry.failures}),
+                **({"worlds": True} if entry.worlds else {}),
             }
             for entry in study.tasks
         },
