@@ -11,14 +11,17 @@ from anb_gym import complexity, devices
 from anb_gym._errors import choose, shown
 from anb_gym._extras import is_installed, needing
 from anb_gym._types import FloatArray
+from anb_gym.arrays.libraries import jax_tables, torch_tables
+from anb_gym.arrays.tables import Tables
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
 from anb_gym.fronts.store import FRONTS, front_key
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.intervals import OF, Of
+from anb_gym.surrogates.links import Identity, Link
 from anb_gym.surrogates.store import FAMILIES, Surrogate, choose_surrogate, is_fitted, load_deviations, load_shipped
-from anb_gym.surrogates.tables import evaluate
+from anb_gym.surrogates.tables import BlockTables, evaluate
 from anb_gym.surrogates.worlds import in_world, split_world, sum_deviations
 
 #: Metrics that are counted in closed form.
@@ -208,6 +211,35 @@ class Benchmark:
         """
         return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
+    def to_torch(self, device: Any = "cpu", dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
+        """The metrics as functions on PyTorch's tensors. Needs the extra ``torch``.
+
+        Args:
+            device: Where the tables lie, ``"cpu"`` by default. Nothing has been run on a GPU.
+            dtype: ``torch.float32``, the default, or ``torch.float64``.
+            metrics: As for :meth:`query`; a metric's tables are 7 MB in float32.
+
+        Raises:
+            ValueError: An argument has an unknown value.
+            ModuleNotFoundError: The extra is not installed; the message names the pip command.
+        """
+        return torch_tables(self._functions(metrics), device, dtype)
+
+    def to_jax(self, device: Any = None, dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
+        """The metrics as functions on JAX's arrays. Needs the extra ``jax``.
+
+        Args:
+            device: Where the tables lie, such as ``jax.devices()[0]``, which is the default. Nothing has been run on
+                a GPU or TPU.
+            dtype: ``"float32"``, the default, or ``"float64"``, with ``jax_enable_x64``.
+            metrics: As for :meth:`query`; a metric's tables are 7 MB in float32.
+
+        Raises:
+            ValueError: An argument has an unknown value.
+            ModuleNotFoundError: The extra is not installed; the message names the pip command.
+        """
+        return jax_tables(self._functions(metrics), device, dtype)
+
     def front(
         self, metric: str, *, fidelity: str = "proxy", solve: bool = False, within_data: bool = False
     ) -> CertifiedFront:
@@ -276,6 +308,17 @@ class Benchmark:
         with needing("exact"):
             from anb_gym.fronts.solving import solve as search
         return search(self.surrogate, metric, fidelity)
+
+    def _functions(self, metrics: str | Sequence[str] | None) -> list[tuple[str, BlockTables, Link]]:
+        """Metrics with the tables and links that make them."""
+        found: list[tuple[str, BlockTables, Link]] = []
+        for name in self._names(metrics):
+            if name in COUNTED:
+                found.append((name, BlockTables(1, complexity.block_counts(name)), Identity()))
+            else:
+                surrogate = self.load(name)
+                found.append((name, surrogate.mean, surrogate.link))
+        return found
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:
