@@ -122,8 +122,8 @@ def pareto_front_of(
     Args:
         tables: Three functions or more.
         maximize: Whether each function is maximised.
-        gap: 0 for the exact front. Otherwise a share of the extents of the front: no architecture is better than every
-            member by more than this in all functions at once, which the certificate states in their units.
+        gap: 0 for the exact front. Otherwise a share of the extents of the front: every architecture is, in all
+            functions at once, better than some member by at most this, which the certificate states in their units.
         fixed: State of each block that is not free, by block.
         progress: As for :func:`pareto_front`.
         limit: How many members the front may have.

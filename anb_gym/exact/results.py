@@ -39,8 +39,8 @@ class Certificate:
         covered: Architectures visited or discarded by a bound: all of the space that ``fixed`` leaves.
         nodes: Nodes of the search trees; with several threads the number can differ from run to run, so nothing can
             verify it.
-        gap: Per objective, in its unit: nothing is better than every member by more than this in all objectives at
-            once. Empty for an exact result.
+        gap: Per objective, in its unit: every architecture is, in all objectives at once, better than some member by at
+            most this. Empty for an exact result.
     """
 
     tables: tuple[str, ...]

@@ -8,7 +8,7 @@ values over the group's corners. A group too wide for that is cut in two, and th
 is found on the way and lies in a zone cuts it into smaller ones.
 
 There are some two zones a member with three functions, and many more with four. Where that is too many a gap is stated:
-zones begin so far above the members, of which few are needed then.
+zones begin so far above the members, of which those are dropped that another comes within half of it of.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SeveralSolver:
 
     Args:
         objectives: What is maximised: three functions or more.
-        gap: Share of the extent of the first front's values by which something must exceed all members to be sought.
+        gap: Share of the extent of the first members' values: what exceeds some member by no more is not sought.
         limit: How many members the front may have.
 
     Attributes:
@@ -68,11 +68,13 @@ class SeveralSolver:
         self._values: FloatArray = np.empty((0, len(objectives.tables)))
         # What touches a zone and is not in it: dominated, or equal to a member.
         self._touching: list[Indices] = []
-        self._warm_start()
+        self.gap = np.zeros(len(objectives.tables))
+        rng = np.random.default_rng(0)
+        self._climb(rng)
+        self.gap = objectives.rounded(gap * np.ptp(self._values, axis=0))
+        self._improve()
         self._shift = self._values.min(axis=0)
-        extent = np.maximum(np.ptp(self._values, axis=0), 1e3 * objectives.resolution)
-        self._scale = 1.0 / extent
-        self.gap = objectives.rounded(gap * extent)
+        self._scale = 1.0 / np.maximum(np.ptp(self._values, axis=0), 1e3 * objectives.resolution)
         self.nodes = 0
         self._least = _least(self._functions) - 1e3 * objectives.resolution
         self._weights = _weights(len(objectives.tables))
@@ -80,9 +82,8 @@ class SeveralSolver:
 
     def groups(self) -> list[FloatArray]:
         """Zones that hold all that is sought, ``float64`` (n, k) each, in groups of neighbours."""
-        points = self._values if not self.gap.any() else _cover(self._values, 0.5 * self.gap)
-        zones = np.full((1, points.shape[1]), -np.inf)
-        for point in points:
+        zones = np.full((1, len(self.gap)), -np.inf)
+        for point in self._values:
             zones = _cut(zones, point + self.gap)
         return list(self._halved(zones))
 
@@ -160,9 +161,8 @@ class SeveralSolver:
         if len(self._indices) > self._limit:
             raise FrontTooLargeError(f"more than limit={self._limit} architectures are non-dominated")
 
-    def _warm_start(self) -> None:
-        """Climbs of weighted sums, then changes of single blocks of all members, while any improves the front."""
-        rng = np.random.default_rng(0)
+    def _climb(self, rng: np.random.Generator) -> None:
+        """Adds the ends of climbs over changes of one block, of random weighted sums."""
         sizes = self._functions.sizes
         sample = self._functions.to_states(rng.integers(sizes, size=(_SAMPLE, N_BLOCKS)))
         values = self._objectives(sample)
@@ -176,10 +176,17 @@ class SeveralSolver:
                     break
                 place = states[best]
             self._add(place[None])
+
+    def _improve(self) -> None:
+        """Adds what changes of single blocks of members reach, while that improves the front."""
         explored = np.empty(0, dtype=np.int64)
         while len(new := np.setdiff1d(self._indices, explored)[:_CHUNK]):
             explored = np.union1d(explored, new)
             self._add(self._changes(SPACE.index_to_states(new)))
+            # Only before there are zones: what made them must not be dropped for something worse.
+            if self.gap.any():
+                kept = _cover(self._values, 0.5 * self.gap)
+                self._indices, self._values = self._indices[kept], self._values[kept]
 
     def _changes(self, states: States) -> States:
         changes = one_block_changes(states)
@@ -240,14 +247,14 @@ def _cut(zones: FloatArray, point: FloatArray) -> FloatArray:
     return np.concatenate(parts)
 
 
-def _cover(points: FloatArray, within: FloatArray) -> FloatArray:
-    """Some points, such that each is at most so far below one of them in all coordinates."""
-    left = points[np.argsort(-(points / within).sum(axis=1), kind="stable")]
+def _cover(points: FloatArray, within: FloatArray) -> Indices:
+    """Rows of some points, such that each point is at most so far above one of them in all coordinates."""
+    left = np.argsort(-(points / np.maximum(within, 1e-300)).sum(axis=1), kind="stable")
     kept = []
     while len(left):
-        kept.append(left[0])
-        left = left[~(left <= left[0] + within).all(axis=1)]
-    return np.array(kept)
+        kept.append(int(left[0]))
+        left = left[(points[left] > points[left[0]] + within).any(axis=1)]
+    return np.array(kept, dtype=np.int64)
 
 
 def _weights(k: int) -> FloatArray:
