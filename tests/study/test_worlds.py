@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from anb_gym.envs.families import make_problem
+from anb_gym.reports.leaderboard import page
 from anb_gym.robustness import violation_in_worlds
+from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import StudyConfig
 from anb_gym.study.entries import with_submissions, write_submission
+from anb_gym.study.excerpts import excerpt, load_results
 from anb_gym.study.results import Results
 from anb_gym.study.runner import run_study
 from anb_gym.study.study_file import load_study
@@ -84,6 +87,20 @@ def test_archives_are_judged_by_the_front_of_their_world(made: tuple[StudyConfig
         )
         assert 0.0 < there < 0.2
         assert there < on_the_mean
+
+
+def test_the_page_of_a_study_in_worlds_follows_from_its_excerpt(made: tuple[StudyConfig, Path], tmp_path: Path) -> None:
+    results = Results.load(made[1])
+    (tmp_path / "runs.parquet").write_bytes(excerpt(results))
+    again = load_results(tmp_path)
+    lines, same = (page(found, analyse(found.table, found.tasks)) for found in (results, again))
+    assert lines == same
+    assert [line[3:] for line in lines if line.startswith("## ")] == [
+        "Regret with noise in worlds",
+        "Regret under a bound of what meets it in worlds",
+        "Hypervolume regret in worlds",
+    ]
+    assert "### Bounds in worlds" not in lines  # each run is judged by its own
 
 
 def test_a_study_in_worlds_resumes_and_grows_and_its_runs_can_be_submitted(

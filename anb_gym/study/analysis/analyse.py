@@ -78,7 +78,10 @@ class TaskAnalysis:
 
     @property
     def unit(self) -> float:
-        """What tables of its group multiply regrets by: under a bound they are in accuracy points."""
+        """What tables of its group multiply regrets by: under a bound they are in accuracy points.
+
+        In worlds it is the unit of their mean; those of worlds differ from it by one to two per cent.
+        """
         known = self.judge.calibration
         return known.best - known.random_mean if known and self.bounded else 1.0
 
