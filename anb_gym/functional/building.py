@@ -23,7 +23,7 @@ class Building:
         rules: The rules.
         arrays: By name, arrays of numpy or another library: ``masks`` (steps + 1, actions); by step and action, one
             after the other, ``cells`` (steps * actions, changes), which cells of an observation an action writes,
-            ``values``, what it writes there, and ``added`` (steps * actions,), what it adds to the state of a block;
+            ``values``, what it writes there, or (changes,) if that is always the same, and ``added`` (steps * actions,), what it adds to the state of a block;
             ``block`` (steps,), which block that is. Without the last four the action is the 28 choices.
     """
 
@@ -46,7 +46,8 @@ class Building:
             for made, _ in actions
         ]
         arrays["cells"] = np.array([[cell for cell, _ in of_action] for of_action in changes], dtype=np.int32)
-        arrays["values"] = np.array([[value for _, value in of_action] for of_action in changes], dtype=dtype)
+        values = np.array([[value for _, value in of_action] for of_action in changes], dtype=dtype)
+        arrays["values"] = values[0] if (values == values[0]).all() else values  # a look-up less
         arrays["added"] = np.array(added, dtype=np.int32)
         arrays["block"] = (np.arange(transition.n_steps) * per_step // len(CHOICE_NAMES)).astype(np.int32)
         return cls(rules, arrays)
@@ -88,7 +89,8 @@ class Building:
         row = step * n_actions + cast(xp.clip(actions, 0, n_actions - 1), states.dtype)
         block = xp.arange(N_BLOCKS, **placed_like(states)) == rows_at(self.arrays["block"], step)[..., None]
         states = states + xp.where(block, rows_at(self.arrays["added"], row)[..., None], 0)
-        cells, values = rows_at(self.arrays["cells"], row), rows_at(self.arrays["values"], row)
+        cells, values = rows_at(self.arrays["cells"], row), self.arrays["values"]
+        values = values if values.ndim == 1 else rows_at(values, row)
         position = xp.arange(observations.shape[-1], **placed_like(observations))
         for change in range(cells.shape[-1]):
             here = position == cells[..., change, None]
