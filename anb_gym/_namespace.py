@@ -26,8 +26,8 @@ def namespace(array: Any) -> Any:
     return np
 
 
-def look_up(entries: Any, start: int, stop: int, positions: Any) -> Any:
-    """The entries at positions of the part of an array (n,) from start to stop, of the shape of the positions."""
+def look_up(entries: Any, start: int, stop: int | None, positions: Any) -> Any:
+    """The entries at positions of the part of an array (n,) from start to stop, of the positions' shape."""
     xp = namespace(entries)
     if xp is np:
         return entries[start:stop].take(positions)
@@ -37,8 +37,27 @@ def look_up(entries: Any, start: int, stop: int, positions: Any) -> Any:
     return entries.at[positions + start].get(mode="promise_in_bounds")
 
 
+def rows_at(array: Any, index: Any) -> Any:
+    """The rows of an array at an index within it, of any shape."""
+    if namespace(array).__name__ == "jax.numpy":  # which would check every index
+        return array.at[index].get(mode="promise_in_bounds")
+    return array[index]
+
+
+def cast(array: Any, dtype: Any) -> Any:
+    """The array with another dtype, the library's own."""
+    return array.to(dtype) if namespace(array) is _TORCH else array.astype(dtype)
+
+
+def placed_like(array: Any) -> dict[str, Any]:
+    """Arguments that make a new array lie where another is; JAX and numpy do so by themselves."""
+    return {"device": array.device} if namespace(array) is _TORCH else {}
+
+
 class _Torch:
     """Functions of torch, where their arguments differ from numpy's."""
+
+    __name__ = "torch"
 
     def __getattr__(self, name: str) -> Any:
         import torch

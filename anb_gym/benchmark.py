@@ -211,6 +211,17 @@ class Benchmark:
         """
         return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
+    def functions(self, metrics: str | Sequence[str] | None = None) -> list[tuple[str, BlockTables, Link]]:
+        """Metrics by name, with the tables of means and the links that make them; ``metrics`` as for :meth:`query`."""
+        found: list[tuple[str, BlockTables, Link]] = []
+        for name in self._names(metrics):
+            if name in COUNTED:
+                found.append((name, BlockTables(1, complexity.block_counts(name)), Identity()))
+            else:
+                surrogate = self.load(name)
+                found.append((name, surrogate.mean, surrogate.link))
+        return found
+
     def to_torch(self, device: Any = "cpu", dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
         """The metrics as functions on PyTorch's tensors. Needs the extra ``torch``.
 
@@ -223,7 +234,7 @@ class Benchmark:
             ValueError: An argument has an unknown value.
             ModuleNotFoundError: The extra is not installed; the message names the pip command.
         """
-        return torch_tables(self._functions(metrics), device, dtype)
+        return torch_tables(self.functions(metrics), device, dtype)
 
     def to_jax(self, device: Any = None, dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
         """The metrics as functions on JAX's arrays. Needs the extra ``jax``.
@@ -238,7 +249,7 @@ class Benchmark:
             ValueError: An argument has an unknown value.
             ModuleNotFoundError: The extra is not installed; the message names the pip command.
         """
-        return jax_tables(self._functions(metrics), device, dtype)
+        return jax_tables(self.functions(metrics), device, dtype)
 
     def front(
         self, metric: str, *, fidelity: str = "proxy", solve: bool = False, within_data: bool = False
@@ -308,17 +319,6 @@ class Benchmark:
         with needing("exact"):
             from anb_gym.fronts.solving import solve as search
         return search(self.surrogate, metric, fidelity)
-
-    def _functions(self, metrics: str | Sequence[str] | None) -> list[tuple[str, BlockTables, Link]]:
-        """Metrics with the tables and links that make them."""
-        found: list[tuple[str, BlockTables, Link]] = []
-        for name in self._names(metrics):
-            if name in COUNTED:
-                found.append((name, BlockTables(1, complexity.block_counts(name)), Identity()))
-            else:
-                surrogate = self.load(name)
-                found.append((name, surrogate.mean, surrogate.link))
-        return found
 
     def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
         if metrics is None:

@@ -54,13 +54,15 @@ class PairwiseSum:
         return self._total
 
 
-def table_sums(functions: Sequence[tuple[int, Any]], states: Any) -> list[Any]:
+def table_sums(functions: Sequence[tuple[int, Any]], states: Any, shift: Any = None) -> list[Any]:
     """Sums of tables at architectures, table by table over all rows, so that each table stays in cache.
 
     Args:
         functions: The order of each function, 1 to 3, and its entries (size,), see
             :class:`~anb_gym.surrogates.tables.BlockTables`.
         states: Block states within the space, ``int32`` (..., 7).
+        shift: Where the entries of each row's function begin, ``int32`` (...), if entries are those of several
+            functions of one order, one after the other.
 
     Returns:
         An array (...) per function. In float64 equal in every bit to :func:`~anb_gym.surrogates.tables.evaluate`.
@@ -77,9 +79,13 @@ def table_sums(functions: Sequence[tuple[int, Any]], states: Any) -> list[Any]:
                 if key not in before:
                     before[key] = _position(columns, blocks[:-1], shape) * shape[-1]
                 positions = positions + before[key]
+            if shift is not None:
+                positions, start, stop = positions + (shift + start), 0, None
+            else:
+                stop = start + prod(shape)
             for (of, entries), found in zip(functions, sums, strict=True):
                 if of == order:
-                    found.add(look_up(entries, start, start + prod(shape), positions))
+                    found.add(look_up(entries, start, stop, positions))
     return [found.total for found in sums]
 
 

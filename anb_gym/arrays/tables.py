@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from anb_gym._errors import choose, shown
-from anb_gym._namespace import namespace
+from anb_gym._namespace import cast, namespace
 from anb_gym.arrays.sums import BLOCK_ENDS, CHOICE_ENDS, block_probabilities, expected_sums, table_sums
 from anb_gym.space import N_BLOCKS, SPACE
 from anb_gym.surrogates.links import Link
@@ -142,13 +142,7 @@ def as_states(architectures: Any, validate: bool = False) -> Any:
             raise ValueError(f"validate must be False where values are not known yet, as under jit: {error}") from None
         if not inside:
             raise ValueError(f"architectures must be within the space, below {limits}, and not negative")
-    integer = getattr(xp, "int32")  # noqa: B009 - of either library
-    columns = [
-        xp.clip(column, 0, n - 1).astype(integer)
-        if hasattr(column, "astype")
-        else xp.clip(column, 0, n - 1).to(integer)
-        for column, n in zip(columns, limits, strict=True)
-    ]
+    columns = [cast(xp.clip(column, 0, n - 1), xp.int32) for column, n in zip(columns, limits, strict=True)]
     if len(columns) > N_BLOCKS:
         per_block = len(columns) // N_BLOCKS
         columns = [
