@@ -23,7 +23,7 @@ from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_o
 from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
 from anb_gym.study.entries import SUBMITTED
-from anb_gym.study.excerpts import EXCERPT, excerpt
+from anb_gym.study.excerpts import EXCERPT, excerpt, left_out
 from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -92,11 +92,12 @@ def write_leaderboard(
         raise ValueError(f"name must be that of a file, without folders, got {name!r}")
     check_tables(results)
     analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
+    runs = excerpt(results, {task.name: task.judge for task in analysis.tasks.values()})
     files = {
-        folder / f"{name}.md": "\n".join(page(results, analysis, seed, name)).encode(),
+        folder / f"{name}.md": "\n".join(page(results, analysis, seed, name, left_out(runs))).encode(),
         folder / name / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
         folder / name / "anytime.parquet": _parquet(anytime_table(analysis)),
-        folder / name / EXCERPT: excerpt(results, {task.name: task.judge for task in analysis.tasks.values()}),
+        folder / name / EXCERPT: runs,
     }
     for path, data in files.items():
         write_atomically(path, data)
@@ -124,8 +125,8 @@ def anytime_table(analysis: Analysis) -> Any:
     return result.astype(dict.fromkeys(["task", "controller", "measure"], "category"))
 
 
-def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leaderboard") -> list[str]:
-    """Lines of the Markdown page; ``name`` is that of its files."""
+def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leaderboard", partly: str = "") -> list[str]:
+    """Lines of the Markdown page; ``name`` is that of its files, ``partly`` says what of the runs is with it."""
     lines = [
         "# Leaderboard",
         "",
@@ -136,7 +137,7 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         *_tuned(results.configuration["controllers"]),
         f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
         f"[{name}/]({name}/) has all numbers, and in `{EXCERPT}` the runs, from which `anb-gym leaderboard` writes",
-        "this page.",
+        f"this page{f' ({partly} alone)' if partly else ''}.",
         "",
         *_runs(results),
         *_surrogates(analysis),

@@ -8,11 +8,12 @@ is left out is its predecessor again.
 
 An archive improves some hundred times in a thousand evaluations, a single best some ten times. An excerpt that would be
 too large has of archives what they hold at the budgets at which controllers are compared, so that tables stay as they
-are and curves become steps; if it still is, it has fewer seeds.
+are and curves become steps; if it still is, it has fewer seeds of archives, and at last of all tasks.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,7 @@ from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.results import (
     FIELDS,
     FILE,
+    KEY,
     MOST_ROWS,
     SCHEMA,
     Results,
@@ -38,6 +40,7 @@ from anb_gym.study.results import (
     check_tasks,
     encode,
     pa,
+    pq,
     read,
     read_description,
 )
@@ -71,18 +74,31 @@ def excerpt(results: Results, judges: Mapping[str, Judge] | None = None, limit: 
         of_run, at_budgets = improvements(run, judges[task], seed)
         entered.append(run.index[of_run])
         held.append(run.index[at_budgets])
-    seeds = np.sort(order["seed"].unique())
-    data = _encoded(results, order.loc[np.sort(np.concatenate(entered))], True, seeds)
+    whole, table = (order.loc[np.sort(np.concatenate(rows))] for rows in (entered, held))
+    data = _encoded(results, whole, {"archives": "all"})
     if len(data) > limit:
-        table = order.loc[np.sort(np.concatenate(held))]
-        data = _encoded(results, table, False, seeds)
-        while len(data) > limit and len(seeds) > 1:
-            seeds = seeds[: min(len(seeds) - 1, int(len(seeds) * limit / len(data)) or 1)]
-            data = _encoded(results, table[table["seed"].isin(seeds)], False, seeds)
+        data = _encoded(results, table, {"archives": "at budgets"})
+    archives = table["task"].isin([name for name, judge in judges.items() if judge.n_objectives > 1])
+    for what, cut in (("seeds of archives", archives), ("seeds", archives | True)):
+        n = order["seed"].nunique()
+        while len(data) > limit and n > 1:
+            n = min(n - 1, max(1, int(n * limit / len(data))))
+            kept = table[~cut | table["seed"].isin(np.sort(order["seed"].unique())[:n])]
+            data = _encoded(results, kept, {"archives": "at budgets", what: n})
     return data
 
 
-def _encoded(results: Results, table: Any, whole: bool, seeds: Any) -> bytes:
+def left_out(data: bytes) -> str:
+    """What an excerpt lacks of the runs, in words; empty if nothing that a page's tables need."""
+    metadata = pq.read_schema(pa.BufferReader(data)).metadata
+    mark = json.loads(metadata[KEY])[MARK]
+    for what, text in (("seeds of archives", "of tasks with several objectives"), ("seeds", "of all tasks")):
+        if what in mark:
+            return f"{text} the first {mark[what]} seeds"
+    return ""
+
+
+def _encoded(results: Results, table: Any, mark: Mapping[str, Any]) -> bytes:
     pd, ends = require("pandas", "study"), table[_RUN].ne(table[_RUN].shift(-1)).any(axis=1)
     fidelity = table["fidelity"].astype(object)
     columns = {
@@ -94,7 +110,7 @@ def _encoded(results: Results, table: Any, whole: bool, seeds: Any) -> bytes:
     }
     description = {key: value for key, value in results.description.items() if key != "runs"}
     arrow = pa.Table.from_pandas(table.assign(**columns), schema=SCHEMA, preserve_index=False)
-    return encode([arrow], {**description, MARK: {"archives": "all" if whole else "at budgets", "seeds": len(seeds)}})
+    return encode([arrow], {**description, MARK: mark})
 
 
 def improvements(run: Any, judge: Judge, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

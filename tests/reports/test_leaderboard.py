@@ -18,7 +18,7 @@ from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
-from anb_gym.study.excerpts import excerpt, load_results
+from anb_gym.study.excerpts import excerpt, left_out, load_results
 from anb_gym.study.results import SCHEMA, Results, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runner import run_study
 
@@ -110,7 +110,10 @@ def test_the_page_is_written_again_from_its_runs(folder: Path, tmp_path: Path) -
     assert len(data) <= 12_000
     less = load_results(tmp_path / "small.parquet")
     assert read(tmp_path / "small.parquet").num_rows < kept
-    assert set(less.table["seed"]) < set(results.table["seed"])
+    assert left_out(data) == "of tasks with several objectives the first 1 seeds"
+    assert [run["seed"] for run in less.runs if run["task"] == VECTOR] == [0, 0]
+    assert {run["seed"] for run in less.runs if run["task"] == SCALAR} == {0, 1, 2}
+    assert left_out(excerpt(results, limit=9_000)) == "of all tasks the first 1 seeds"
     found = analyse(less.table, less.tasks).tasks[VECTOR].curves["igd_plus"]["archive_evolution"]
     rows = results.table[(results.table["task"] == VECTOR) & (results.table["controller"] == "archive_evolution")]
     whole = anytime(rows, Judge(VECTOR), "igd_plus")["archive_evolution"]
