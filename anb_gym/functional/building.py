@@ -24,8 +24,8 @@ class Building:
         arrays: By name, arrays of numpy or another library: ``masks`` (steps + 1, actions); by step and action, one
             after the other, ``cells`` (steps * actions, changes), which cells of an observation an action writes,
             ``values``, what it writes there, or (changes,) if that is always the same, and ``added``
-            (steps * actions,), what it adds to the state of a block; ``block`` (steps,), which block that is.
-            Without the last four the action is the 28 choices.
+            (steps * actions,), what it adds to the state of a block; ``block`` (steps,), which block that is. Without
+            the last four the action is the 28 choices.
     """
 
     rules: Rules
