@@ -11,14 +11,17 @@ from anb_gym import complexity, devices
 from anb_gym._errors import choose, shown
 from anb_gym._extras import is_installed, needing
 from anb_gym._types import FloatArray
+from anb_gym.arrays.libraries import jax_tables, torch_tables
+from anb_gym.arrays.tables import Tables
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
-from anb_gym.fronts.store import FRONTS, front_key
+from anb_gym.fronts.store import choose_front, front_key
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.intervals import OF, Of
+from anb_gym.surrogates.links import Identity, Link
 from anb_gym.surrogates.store import FAMILIES, Surrogate, choose_surrogate, is_fitted, load_deviations, load_shipped
-from anb_gym.surrogates.tables import evaluate
+from anb_gym.surrogates.tables import BlockTables, evaluate
 from anb_gym.surrogates.worlds import in_world, split_world, sum_deviations
 
 #: Metrics that are counted in closed form.
@@ -208,6 +211,46 @@ class Benchmark:
         """
         return load_shipped(self.surrogate, choose_metric(metric, PREDICTED, "metric"))
 
+    def functions(self, metrics: str | Sequence[str] | None = None) -> list[tuple[str, BlockTables, Link]]:
+        """Metrics by name, with the tables of means and the links that make them; ``metrics`` as for :meth:`query`."""
+        found: list[tuple[str, BlockTables, Link]] = []
+        for name in self._names(metrics):
+            if name in COUNTED:
+                found.append((name, BlockTables(1, complexity.block_counts(name)), Identity()))
+            else:
+                surrogate = self.load(name)
+                found.append((name, surrogate.mean, surrogate.link))
+        return found
+
+    def to_torch(self, device: Any = "cpu", dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
+        """The metrics as functions on PyTorch's tensors. Needs the extra ``torch``.
+
+        Args:
+            device: Where the tables lie, ``"cpu"`` by default. Nothing has been run on a GPU.
+            dtype: ``torch.float32``, the default, or ``torch.float64``.
+            metrics: As for :meth:`query`; a metric's tables are 7 MB in float32.
+
+        Raises:
+            ValueError: An argument has an unknown value.
+            ModuleNotFoundError: The extra is not installed; the message names the pip command.
+        """
+        return torch_tables(self.functions(metrics), device, dtype)
+
+    def to_jax(self, device: Any = None, dtype: Any = None, metrics: str | Sequence[str] | None = None) -> Tables:
+        """The metrics as functions on JAX's arrays. Needs the extra ``jax``.
+
+        Args:
+            device: Where the tables lie, such as ``jax.devices()[0]``, which is the default. Nothing has been run on
+                a GPU or TPU.
+            dtype: ``"float32"``, the default, or ``"float64"``, with ``jax_enable_x64``.
+            metrics: As for :meth:`query`; a metric's tables are 7 MB in float32.
+
+        Raises:
+            ValueError: An argument has an unknown value.
+            ModuleNotFoundError: The extra is not installed; the message names the pip command.
+        """
+        return jax_tables(self.functions(metrics), device, dtype)
+
     def front(
         self, metric: str, *, fidelity: str = "proxy", solve: bool = False, within_data: bool = False
     ) -> CertifiedFront:
@@ -217,11 +260,12 @@ class Benchmark:
 
         Args:
             metric: A device metric, or a device alone as in :meth:`query`; with ``"accuracy"`` the
-                front is the set of the most accurate architectures.
+                front is the set of the most accurate architectures. Two with a plus between them, such as
+                ``"vck190+zcu102/latency"``, for the front of three metrics, thousands of architectures.
             fidelity: ``"reference"`` for the front of ``accuracy/reference`` instead of ``accuracy``.
             solve: Search for the front now if none ships for this surrogate, in seconds
-                for pairwise tables and up to minutes otherwise. Needs the extra ``exact``. In a
-                world this is done anyway where the extra is installed.
+                for pairwise tables and up to minutes otherwise, some minutes for three metrics. Needs the extra
+                ``exact``. In a world this is done anyway where the extra is installed.
             within_data: Only the members that are no extrapolations: no metric is better or worse than all labels,
                 see :attr:`anb_gym.fronts.CertifiedFront.restricted`.
 
@@ -233,12 +277,12 @@ class Benchmark:
         choose(fidelity, ACCURACIES, "fidelity")
         if metric == ACCURACIES["reference"]:
             raise ValueError(f"metric must be 'accuracy', with fidelity='reference', got {metric!r}")
-        metric = choose_metric(metric, FRONTS, "metric")
+        metric = choose_front(metric)
         front = self._front(metric, fidelity, solve)
         return front.restricted if within_data else front
 
     def front_of(self, metrics: tuple[str, ...], *, solve: bool = False) -> CertifiedFront:
-        """The front of one accuracy, and perhaps a device metric, as :meth:`front`."""
+        """The front of one accuracy, and perhaps one or two device metrics, as :meth:`front`."""
         metric, fidelity = front_key(metrics)
         return self.front(metric, fidelity=fidelity, solve=solve)
 

@@ -103,6 +103,17 @@ def _tables(field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return table, np.cumsum(sizes) - sizes
 
 
+def block_counts(field: str) -> NDArray[np.float64]:
+    """What each state of each block counts, one block after the other, ``float64`` (264,), exactly.
+
+    The first block's contain the stem and the head.
+
+    Args:
+        field: As for :func:`count`.
+    """
+    return _tables(field)[0].astype(np.float64)
+
+
 def count(states: States, field: str) -> NDArray[np.int64]:
     """One field of :class:`Complexity` for valid block states, ``int64`` (n, 7), without checks.
 

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from anb_gym import devices
 from anb_gym._errors import choose
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 
 Direction = Literal["max", "min"]
@@ -73,4 +72,5 @@ def readable(metric: str, value: float) -> str:
 def relative_violation(metric: str, values: FloatArray, bound: FloatArray | float) -> FloatArray:
     """By what part of the bound a metric misses it, 0 where it is met: 0.1 for 90 images/s of 100, or 110 ms of 100."""
     excess: FloatArray = (values - bound) / bound
-    return np.maximum(0.0, -excess if DIRECTIONS[metric] == "max" else excess)
+    violation: FloatArray = namespace(excess).maximum(0.0, -excess if DIRECTIONS[metric] == "max" else excess)
+    return violation

@@ -45,6 +45,7 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
         "regularized_evolution": Baseline(f"{__name__}.regularized_evolution:RegularizedEvolution", most=1),
         "reinforce": Baseline(f"{__name__}.reinforce:Reinforce", most=1),
         "local_search": Baseline(f"{__name__}.local_search:LocalSearch", most=1),
+        "relaxation": Baseline(f"{__name__}.relaxation:Relaxation", most=1),
         "tpe": Baseline(f"{__name__}.optuna_samplers:TPE", most=1),
         "block_gp": Baseline(f"{__name__}.block_gp:BlockGP", most=1),
         "nsga2": Baseline(f"{__name__}.pymoo_algorithms:NSGA2Controller", fewest=2),

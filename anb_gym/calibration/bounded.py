@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration.measuring import Calibration, Level
@@ -30,11 +31,15 @@ class BoundedLevel(Level):
         At least -1 where the bound is met, 0 for the mean of those that meet it and 1 for the best of them; where it is
         missed -1 less the relative violation, of which no more than 1 counts.
         """
-        return np.where(raw < 0.0, raw / PENALTY - 1.0, np.maximum(-1.0, super().to_unit(raw)))
+        xp = namespace(raw)
+        scaled: FloatArray = xp.where(raw < 0.0, raw / PENALTY - 1.0, xp.maximum(-1.0, super().to_unit(raw)))
+        return scaled
 
     def regret(self, raw: FloatArray) -> FloatArray:
         """Points of accuracy below the best that meets the bound; infinite where the bound is missed."""
-        return np.where(raw < 0.0, np.inf, np.maximum(0.0, self.one - raw))
+        xp = namespace(raw)
+        regret: FloatArray = xp.where(raw < 0.0, np.inf, xp.maximum(0.0, self.one - raw))
+        return regret
 
 
 @dataclass(frozen=True)

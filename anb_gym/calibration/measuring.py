@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from anb_gym._namespace import namespace
 from anb_gym._patience import said_if_long
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import COUNTED, Benchmark
@@ -38,7 +39,7 @@ class Level(NamedTuple):
 
     def regret(self, raw: FloatArray) -> FloatArray:
         """Distance of raw rewards below 1, in unit scale; never negative."""
-        regret: FloatArray = np.maximum(0.0, (self.one - raw) / (self.one - self.zero))
+        regret: FloatArray = namespace(raw).maximum(0.0, (self.one - raw) / (self.one - self.zero))
         return regret
 
 

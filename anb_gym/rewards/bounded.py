@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-import numpy as np
-
 from anb_gym._errors import choose, positive
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.metrics import ACCURACIES, choose_metric, relative_violation
 from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
@@ -66,5 +65,5 @@ class Bounded:
     def __call__(self, values: Metrics, bound: FloatArray | None = None) -> FloatArray:
         """The reward, as for every reward; with bounds ``float64`` (n,) a row may have its own."""
         bounds = self.bound if bound is None else bound
-        violation = np.minimum(1.0, relative_violation(self.performance, values[self.performance], bounds))
-        return constrained(values[self.accuracy], violation, PENALTY)
+        violation = relative_violation(self.performance, values[self.performance], bounds)
+        return constrained(values[self.accuracy], namespace(violation).minimum(1.0, violation), PENALTY)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
-import numpy as np
-
 from anb_gym._errors import number, positive
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.metrics import choose_metric, relative_violation
 from anb_gym.rewards.base import OTHERS, Metrics, check_bounded, keep, target_of
@@ -72,4 +71,5 @@ class Constrained:
 
 def constrained(accuracy: FloatArray, violation: FloatArray, penalty: float) -> FloatArray:
     """The accuracy where the violation is 0, elsewhere minus the penalty times the violation."""
-    return np.where(violation > 0.0, -penalty * violation, accuracy)
+    found: FloatArray = namespace(violation).where(violation > 0.0, -penalty * violation, accuracy)
+    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import ClassVar
 
-import numpy as np
-
 from anb_gym._errors import choose, positive
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, choose_metric, relative_violation
 from anb_gym.rewards.base import Metrics, keep
@@ -58,9 +58,9 @@ class ManyBounds:
     def violation(self, values: Metrics) -> FloatArray:
         """The largest relative violation of a bound, ``float64`` (n,), 0 where all are met."""
         of_each = [relative_violation(metric, values[metric], bound) for metric, bound in self.bounds]
-        largest: FloatArray = np.max(of_each, axis=0)
-        return largest
+        return reduce(namespace(of_each[0]).maximum, of_each)
 
     def __call__(self, values: Metrics) -> FloatArray:
         """The reward, as for every reward."""
-        return constrained(values[self.accuracy], np.minimum(1.0, self.violation(values)), PENALTY)
+        violation = self.violation(values)
+        return constrained(values[self.accuracy], namespace(violation).minimum(1.0, violation), PENALTY)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards.base import Metrics, check_metrics, keep
@@ -37,4 +38,6 @@ class Objectives:
 
     def __call__(self, values: Metrics) -> FloatArray:
         """The objectives ``float64`` (n, metrics) of metrics, each ``float64`` (n,)."""
-        return np.stack([values[name] for name in self.metrics], axis=1) * self.signs
+        columns = [values[name] * sign for name, sign in zip(self.metrics, self.signs.tolist(), strict=True)]
+        objectives: FloatArray = namespace(columns[0]).stack(columns, -1)
+        return objectives

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import ClassVar, Self
 
-import numpy as np
-
+from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.rewards.base import (
@@ -118,5 +117,5 @@ def weighted_sum(objectives: Sequence[FloatArray], weights: Sequence[FloatArray 
 def chebyshev(objectives: Sequence[FloatArray], weights: Sequence[FloatArray | float] | FloatArray) -> FloatArray:
     """Minus the largest of weight times (1 - objective); arrays of one shape, or that broadcast."""
     first, *others = (weight * (objective - 1.0) for weight, objective in zip(weights, objectives, strict=True))
-    smallest: FloatArray = reduce(np.minimum, others, first)
+    smallest: FloatArray = reduce(namespace(first).minimum, others, first)
     return smallest

@@ -77,7 +77,7 @@ def validate_run(run: SubmittedRun) -> Verdict:
 
 
 def _regret(run: SubmittedRun) -> list[float]:
-    """After each evaluation; empty where no exact front is known."""
+    """After each evaluation; empty with more than two objectives."""
     judge, n = run.judge, len(run.index)
     if judge.n_objectives > 2:
         return []

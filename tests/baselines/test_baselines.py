@@ -42,6 +42,7 @@ SHORTER = {
     "tpe": 31,
     "motpe": 31,
     "reinforce": 31,
+    "relaxation": 17,
     "block_gp": 12,
     "bananas": 31,
     "smac": 13,

@@ -100,8 +100,8 @@ def anytime(
 
     With two fidelities the best so far is that at the one that judges, as soon as something was evaluated there.
 
-    With more than two objectives no exact front is known. Hypervolume regret then compares with the largest
-    hypervolume of any run in the table, and hypervolumes are approximate, see
+    Where no exact front is known, as with more than three objectives, hypervolume regret compares with the largest
+    hypervolume of any run in the table; with more than four hypervolumes are approximate, see
     :func:`anb_gym.pareto.hypervolume`.
 
     Args:
@@ -152,7 +152,7 @@ def all_curves(table: Any, judge: Judge, looks: Sequence[Look]) -> list[dict[str
         for run, rows in runs.items():
             parts.setdefault(run[0], []).append((run[1], found[run][place], rows["hours"].to_numpy(np.float64)))
         of_look = {controller: _pad(of_controller, longest) for controller, of_controller in parts.items()}
-        if look.measure == "hypervolume_regret" and judge.n_objectives > 2:
+        if look.measure == "hypervolume_regret" and judge.front is None:
             whole = max(float(np.nanmax(c.values, initial=0.0)) for c in of_look.values()) or 1.0
             of_look = {name: Curves(c.seeds, 1.0 - c.values / whole, c.hours) for name, c in of_look.items()}
         curves.append(of_look)
@@ -183,7 +183,7 @@ def checkpoints(n: int) -> list[int]:
 
 
 def _values(rows: Any, judge: Judge, look: Look) -> FloatArray:
-    """A measure of one run after each evaluation; with more than two objectives the hypervolume."""
+    """A measure of one run after each evaluation; where no exact front is known the hypervolume."""
     if look.measure == "regret":
         return _scalar_curve(rows, judge, look.family)
     values = _curve(rows, judge, look.measure, look.family, look.at)

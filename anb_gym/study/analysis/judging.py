@@ -12,6 +12,7 @@ from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration, calibration
+from anb_gym.fronts import NoFrontError
 from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE, Indices
 from anb_gym.study.config import in_world_of
@@ -118,8 +119,19 @@ class Judge:
 
     @cached_property
     def front(self) -> FloatArray | None:
-        """The exact front, ``float64`` (k, 2); None with one objective, or with more than two."""
-        return self.problem.front_rewards if self.n_objectives == 2 else None
+        """The exact front, ``float64`` (k, n_objectives); None with one objective, and where none of several is known.
+
+        Raises:
+            NoFrontError: There are two objectives, and their front is not there; the message says how it is made.
+        """
+        if self.n_objectives == 1:
+            return None
+        try:
+            return self.problem.front_rewards
+        except NoFrontError:
+            if self.n_objectives == 2:
+                raise
+            return None
 
     @cached_property
     def reference_point(self) -> FloatArray:

@@ -1,0 +1,1 @@
+"""The benchmark on arrays of other libraries: PyTorch's and JAX's."""
