@@ -116,7 +116,7 @@ def check_worlds(worlds: bool, id: str, arguments: Mapping[str, Any], seeds: Ite
         remedy = "leave out 'world'" if "world" in arguments else f"{id} has none"
         raise ValueError(f"worlds must be false where runs have no world of their own: {remedy}")
     if problem.n_objectives > 2:
-        raise ValueError(f"worlds must be false: no exact front of {problem.n_objectives} objectives is known")
+        raise ValueError(f"worlds must be false with more than two objectives, got {problem.n_objectives}")
     if not has_worlds(problem.surrogate):
         raise ValueError(
             f"worlds must be false: only {', '.join(FAMILIES_WITH_WORLDS)} has worlds, got {problem.surrogate!r}"
