@@ -305,7 +305,7 @@ print(os.listdir())
 def test_commands_name_the_extra_that_is_missing_and_leave_nothing(tmp_path):
     extras = {
         "fit --report": "fit",
-        "fit --device cpu": "construction",
+        "fit --device cpu": "fit",
         "solve --metrics vck190 --force": "exact",
         "front --report": "pareto",
         "front vck190 --plot front.png": "pareto",
