@@ -14,7 +14,7 @@ from anb_gym._types import FloatArray
 from anb_gym.arrays.libraries import jax_tables, torch_tables
 from anb_gym.arrays.tables import Tables
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
-from anb_gym.fronts.store import FRONTS, front_key
+from anb_gym.fronts.store import choose_front, front_key
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
 from anb_gym.space import SPACE, States
@@ -260,11 +260,12 @@ class Benchmark:
 
         Args:
             metric: A device metric, or a device alone as in :meth:`query`; with ``"accuracy"`` the
-                front is the set of the most accurate architectures.
+                front is the set of the most accurate architectures. Two with a plus between them, such as
+                ``"vck190+zcu102/latency"``, for the front of three metrics, thousands of architectures.
             fidelity: ``"reference"`` for the front of ``accuracy/reference`` instead of ``accuracy``.
             solve: Search for the front now if none ships for this surrogate, in seconds
-                for pairwise tables and up to minutes otherwise. Needs the extra ``exact``. In a
-                world this is done anyway where the extra is installed.
+                for pairwise tables and up to minutes otherwise, some minutes for three metrics. Needs the extra
+                ``exact``. In a world this is done anyway where the extra is installed.
             within_data: Only the members that are no extrapolations: no metric is better or worse than all labels,
                 see :attr:`anb_gym.fronts.CertifiedFront.restricted`.
 
@@ -276,12 +277,12 @@ class Benchmark:
         choose(fidelity, ACCURACIES, "fidelity")
         if metric == ACCURACIES["reference"]:
             raise ValueError(f"metric must be 'accuracy', with fidelity='reference', got {metric!r}")
-        metric = choose_metric(metric, FRONTS, "metric")
+        metric = choose_front(metric)
         front = self._front(metric, fidelity, solve)
         return front.restricted if within_data else front
 
     def front_of(self, metrics: tuple[str, ...], *, solve: bool = False) -> CertifiedFront:
-        """The front of one accuracy, and perhaps a device metric, as :meth:`front`."""
+        """The front of one accuracy, and perhaps one or two device metrics, as :meth:`front`."""
         metric, fidelity = front_key(metrics)
         return self.front(metric, fidelity=fidelity, solve=solve)
 

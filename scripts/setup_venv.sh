@@ -24,15 +24,24 @@ fi
 pip() {
     "$venv/bin/python" -m pip --disable-pip-version-check "$@" -qq
 }
-# Two at a time: torch is as large as all the others. --no-deps, because others would take any torch, such as a larger one.
+# uv installs in seconds what takes pip minutes, but does not know pip's settings: without a way to an index of its own
+# it leaves the work to pip. So does torch, which is as large as all the others, for the build that pip is set to find.
+# --no-deps, because others would take any torch, such as a larger one. Modules are compiled when they are first
+# imported, or now where that would not be kept.
+compile=--no-compile
+if [[ ${PYTHONDONTWRITEBYTECODE:-} ]]; then
+    compile=--compile
+fi
 echo "Installing the pinned packages"
 others=$(mktemp)
 trap 'rm -f "$others"' EXIT
 grep -v '^torch==' constraints.txt >"$others"
-pip install --no-deps --constraint constraints.txt torch &
+pip install --no-deps --constraint constraints.txt uv
+pip install --no-deps $compile --constraint constraints.txt torch &
 torch=$!
-pip install --no-deps --requirement "$others"
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps $compile --requirement "$others" ||
+    pip install --no-deps $compile --requirement "$others"
 wait "$torch"
-pip install --constraint constraints.txt torch  # what its own build needs beside, such as CUDA
+pip install $compile --constraint constraints.txt torch  # what its own build needs beside, such as CUDA
 pip install --no-deps --no-build-isolation --editable .
 echo "$current" >"$stamp"

@@ -3,6 +3,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# Many tests start processes: modules are compiled once for all of them.
+unset PYTHONDONTWRITEBYTECODE
+
 # The report's tests need a browser. Where nobody but a machine is asked, as in CI, it is installed; else they skip.
 browser=
 if [[ ${CI:-} && $(id -u) == 0 ]] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then

@@ -28,7 +28,7 @@ from anb_gym.tasks import REFERENCE_TASKS, TASKS, get_task
 
 #: A task whose worlds are quick: accuracy, and a metric of pairs of blocks.
 TASK = "ZCU102"
-WORLDS = range(3)
+WORLDS = range(2)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_world_that_ships_has_its_optimum():
 
 
 def test_recorded_optima_are_those_of_the_exact_front(recorded):
-    problem = anb_gym.make_problem(f"AccelNAS-{TASK}-v0", world=2)
+    problem = anb_gym.make_problem(f"AccelNAS-{TASK}-v0", world=1)
     assert problem.optimum.value == problem.gauge.best
     problem.optimum.verify()
     random = problem.evaluate(anb_gym.SPACE.sample(20_000, np.random.default_rng(5))).reward
@@ -99,7 +99,7 @@ def test_regret_in_worlds(recorded):
     archs = [problem.optimum.architecture, anb_gym.EFFICIENTNET_B0]
     found = regret_in_worlds(problem, archs, WORLDS)
     assert found.certified
-    assert found.regret.shape == (3, 2)
+    assert found.regret.shape == (len(WORLDS), 2)
     for world, row in zip(WORLDS, found.regret, strict=True):
         there = anb_gym.make_problem(f"AccelNAS-{TASK}-v0", world=world)
         np.testing.assert_allclose(row, there.evaluate(archs).regret, atol=1e-9)
@@ -118,7 +118,7 @@ def test_audit():
 
 def test_resolution():
     found = resolution(anb_gym.make_problem(f"AccelNAS-{TASK}-v0"), WORLDS)
-    assert found.worlds == 3
+    assert found.worlds == len(WORLDS)
     assert found.widened == pytest.approx(2.01, abs=0.01)  # held-out errors and deviations in the metric's manifest
     assert 0.0 < found.regret < 0.2
     assert 0.0 < found.hypervolume < found.practical_hypervolume < 0.2

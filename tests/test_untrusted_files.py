@@ -218,6 +218,18 @@ def results(folder: Path) -> Reader:
     return Reader(path, lambda: module.Results.load(path), module.ResultsError, "parquet", optional=True)
 
 
+def excerpt(folder: Path) -> Reader:
+    module, excerpts = import_module("anb_gym.study.results"), import_module("anb_gym.study.excerpts")
+    path = folder / "runs.parquet"
+    task = {**{field: kind() for field, kind in module.TASK.items()}, "id": "AccelNAS-Accuracy-v0"}
+    description = {field: kind() for field, kind in module.FIELDS.items() if field != "runs"}
+    description |= {"tasks": {"a": task}, "excerpt": {}}
+    row = {"task": ["a"], "controller": ["b"], "seed": [0], "evaluation": [1], "index": [5], "hours": [0.5]}
+    row |= {key: [None] for key in ("fidelity", "told", "reward", "seconds")}
+    path.write_bytes(module.encode([module.pa.table(row, schema=module.SCHEMA)], description))
+    return Reader(path, lambda: excerpts.load_results(path), module.ResultsError, "parquet", optional=True)
+
+
 def study_folder(folder: Path) -> Reader:
     module = import_module("anb_gym.study.fragments")
     description = {"study": "small", "seeds": [1, 2]}
@@ -264,6 +276,7 @@ READERS = [
     trained,
     unit,
     results,
+    excerpt,
     study_folder,
     study_file,
     submission,

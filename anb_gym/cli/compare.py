@@ -11,7 +11,9 @@ from anb_gym._extras import needing
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     compare = commands.add_parser("compare", help="say which of two results is better, and how certain that is")
-    compare.add_argument("first", type=Path, metavar="A", help="a study's folder, or its results.parquet")
+    compare.add_argument(
+        "first", type=Path, metavar="A", help="a study's folder, or its results.parquet; or runs.parquet of a page"
+    )
     compare.add_argument("second", type=Path, metavar="B", help="another, or the same with --first and --second")
     compare.add_argument("--first", dest="one", metavar="NAME", help="a controller of A; by default all")
     compare.add_argument("--second", dest="two", metavar="NAME", help="a controller of B; by default all")
@@ -24,10 +26,10 @@ def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.reports.comparison import compare
         from anb_gym.reports.verdicts import comparison_lines
-        from anb_gym.study.results import Results
+        from anb_gym.study.excerpts import load_results
     compared = compare(
-        Results.load(options.first),
-        Results.load(options.second),
+        load_results(options.first),
+        load_results(options.second),
         controllers=(options.one, options.two),
         evaluations=options.evaluations,
         seed=options.seed,

@@ -12,7 +12,9 @@ from anb_gym.cli._options import add_pages, output
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     leaderboard = commands.add_parser("leaderboard", help="write the leaderboard of a study's results")
-    leaderboard.add_argument("results", type=Path, help="a study's folder, or its results.parquet")
+    leaderboard.add_argument(
+        "results", type=Path, help="a study's folder, or its results.parquet; or runs.parquet of a page"
+    )
     add_pages(leaderboard)
     leaderboard.add_argument("--name", default="leaderboard", help="of the page's files, by default leaderboard")
     leaderboard.add_argument(
@@ -25,9 +27,9 @@ def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.reports.leaderboard import write_leaderboard
         from anb_gym.study.entries import with_submissions
-        from anb_gym.study.results import Results
+        from anb_gym.study.excerpts import load_results
     with output(options.out):
-        results = Results.load(options.results)
+        results = load_results(options.results)
         if options.submissions:
             results = with_submissions(results, options.submissions)
         for path in write_leaderboard(results, options.out, name=options.name, progress=True):

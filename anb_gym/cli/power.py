@@ -11,7 +11,12 @@ from anb_gym._extras import needing
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     power = commands.add_parser("power", help="say how many seeds a difference needs to be found")
-    power.add_argument("results", type=Path, metavar="FOLDER", help="a study's folder, or its results.parquet")
+    power.add_argument(
+        "results",
+        type=Path,
+        metavar="FOLDER",
+        help="a study's folder, or its results.parquet; or runs.parquet of a page",
+    )
     power.add_argument("--difference", type=float, required=True, metavar="D", help="in the measure, such as 0.01")
     power.add_argument("--power", type=float, default=0.8, metavar="P", help="chance of finding it, by default 0.8")
     power.add_argument("--evaluations", type=int, metavar="N", help="budget; by default as many as all runs have")
@@ -21,7 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(options: argparse.Namespace) -> None:
     with needing("study"):
         from anb_gym.reports.verdicts import power_lines
-        from anb_gym.study.results import Results
-    results = Results.load(options.results)
+        from anb_gym.study.excerpts import load_results
+    results = load_results(options.results)
     for line in power_lines(results, options.difference, power=options.power, evaluations=options.evaluations):
         print(line)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from anb_gym._errors import choose
 from anb_gym._extras import needing
-from anb_gym.cli._options import add_fidelity, add_metrics, metrics, output
+from anb_gym.cli._options import add_fidelity, add_metrics, names, output
 from anb_gym.devices import device_of
-from anb_gym.fronts.store import FRONTS, own_folder
+from anb_gym.fronts.store import AND, FRONTS, choose_front, own_folder
 from anb_gym.metrics import ACCURACIES
 from anb_gym.surrogates.store import FAMILIES, SURROGATES, choose_surrogate
 
@@ -18,7 +18,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Adds the command to the parser."""
     solve = commands.add_parser("solve", help="certify fronts over all architectures, for every later query")
     solve.add_argument("--all", action="store_true", help="accuracy, and accuracy with every device metric")
-    add_metrics(solve, "accuracy, metrics of devices, or devices: their throughput")
+    add_metrics(solve, f"accuracy, metrics of devices, or devices: their throughput; two as A{AND}B, minutes each")
     solve.add_argument("--surrogate", default=FAMILIES[0], help=f"one of {', '.join(SURROGATES)}")
     add_fidelity(solve)
     solve.add_argument("--workers", type=int, metavar="N", help="threads; by default one per core")
@@ -33,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(options: argparse.Namespace) -> None:
-    wanted = metrics(options.metrics, FRONTS) or list(FRONTS) * options.all
+    wanted = list(dict.fromkeys(map(choose_front, names(options.metrics)))) or list(FRONTS) * options.all
     if not wanted:
         raise ValueError(f"name --metrics or --all; there are fronts of {', '.join(FRONTS)}")
     choose_surrogate(options.surrogate)
@@ -64,7 +64,8 @@ def _run(options: argparse.Namespace) -> None:
     if written and options.surrogate == FAMILIES[0]:
         from anb_gym.calibration import is_recorded
 
-        own = {metric: device for metric in wanted if (device := device_of(metric)) and not device.ships}
+        alone = [metric for metric in wanted if AND not in metric]
+        own = {metric: device for metric in alone if (device := device_of(metric)) and not device.ships}
         for name in dict.fromkeys(
             device.name for metric, device in own.items() if not is_recorded(metric, FAMILIES[0])
         ):

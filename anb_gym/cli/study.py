@@ -54,7 +54,8 @@ def _run(options: argparse.Namespace) -> None:
     print(f"{study.name}: {len(runs):,} runs of up to {' or '.join(limits)}", flush=True)
     if options.dry_run:
         for entry in study.tasks:
-            print(f"task {entry.name}: {described(entry.id, entry.noise, entry.arguments, entry.failures)}")
+            text = described(entry.id, entry.noise, entry.arguments, entry.failures, entry.worlds)
+            print(f"task {entry.name}: {text}")
         return
     folder = options.out or STUDIES / study.name
     with output(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from numbers import Real
 from typing import ClassVar
@@ -15,9 +17,10 @@ from anb_gym.benchmark import Benchmark
 from anb_gym.envs.core.episode import ArchitectureEnv
 from anb_gym.envs.core.rules import Interface
 from anb_gym.envs.core.vector import ArchitectureVectorEnv
+from anb_gym.metrics import choose_metric
 from anb_gym.problems import Problem
 from anb_gym.rewards import Objectives
-from anb_gym.tasks import get_task
+from anb_gym.tasks import ALL_DEVICES, Task, get_task
 
 
 class VectorRewards(ArchitectureEnv):
@@ -86,8 +89,8 @@ class MOBuildEnv(VectorRewards):
     * `"raw"`: accuracy in percent, throughput in images/s, and the negative of latency in ms.
 
     `pareto_front(gamma)` lists the discounted returns of all members of the certified front in this scale, without
-    noise; for `All` there is none. It and the unit scale need the exact front of the surrogate, as the surrogate sees
-    it: those of the default surrogate ship with the package, `anb-gym solve` makes others.
+    noise; for more than three metrics there is none. It and the unit scale need the exact front of the surrogate, as
+    the surrogate sees it: those of the default surrogate ship with the package, `anb-gym solve` makes others.
 
     The info of the last step contains `architecture`, `index` and `metrics`, and with noise `exact_metrics` and
     `noise_seed`, as for `BuildEnv`; regret is not defined for a vector.
@@ -103,7 +106,9 @@ class MOBuildEnv(VectorRewards):
     ## Arguments
 
     `task`, `surrogate`, `reward_scale`, `granularity`, `observation`, `noise`, `render_mode` and `world`, as for
-    `BuildEnv`. There is no `reward` and no `target`.
+    `BuildEnv`. There is no `reward` and no `target`. On `All` `metrics` takes two or more of the devices' metrics, as
+    in `metrics=["vck190", "zcu102/latency"]`; accuracy is always the first. The front of these three metrics ships,
+    6,380 architectures; `anb-gym solve --metrics a100+tpuv3` makes another in some minutes.
 
     ```python
     >>> import gymnasium as gym
@@ -137,13 +142,18 @@ class MOBuildEnv(VectorRewards):
         noise: bool = False,
         render_mode: str | None = None,
         world: int | None = None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
-        problem = make_problem(task, surrogate, reward_scale, world)
+        problem = make_problem(task, surrogate, reward_scale, world, metrics)
         super().__init__(problem, Interface(granularity, observation, noise, render_mode))
 
 
 def make_problem(
-    task: str, surrogate: str | None = None, reward_scale: str = "unit", world: int | None = None
+    task: str,
+    surrogate: str | None = None,
+    reward_scale: str = "unit",
+    world: int | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> Problem:
     """The problem of an environment with a vector reward; see :class:`MOBuildEnv` for the arguments.
 
@@ -152,7 +162,23 @@ def make_problem(
         NoFrontError: The unit scale needs the exact front, and there is none for this surrogate.
     """
     of = get_task(task)
+    if metrics is not None:
+        of = _traded(of, metrics)
     return Problem(of, Objectives(of.metrics), reward_scale, Benchmark(surrogate, world).surrogate)
+
+
+def _traded(task: Task, metrics: Sequence[str]) -> Task:
+    """The task of all metrics, with some of the devices' alone."""
+    if task != ALL_DEVICES:
+        raise ValueError(
+            f"metrics must be None but for the task {ALL_DEVICES.name!r}, got {metrics!r} for {task.name!r}"
+        )
+    names = [] if isinstance(metrics, str) or not isinstance(metrics, Sequence) else list(metrics)
+    chosen = list(dict.fromkeys(choose_metric(name, task.metrics, "metrics") for name in names))
+    devices = [name for name in chosen if name != task.metrics[0]]
+    if len(devices) < 2:
+        raise ValueError(f"metrics must be two or more different metrics of devices, got {metrics!r}")
+    return replace(task, metrics=(task.metrics[0], *devices))
 
 
 class MOBuildVectorEnv(ArchitectureVectorEnv):

@@ -18,7 +18,7 @@ from anb_gym.exact.incumbents import FrontTooLargeError
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 
 if TYPE_CHECKING:
-    from anb_gym.exact.api import maximize, nearby_front, pareto_front
+    from anb_gym.exact.api import maximize, nearby_front, pareto_front, pareto_front_of
 
 __all__ = [
     "Certificate",
@@ -29,7 +29,10 @@ __all__ = [
     "maximize",
     "nearby_front",
     "pareto_front",
+    "pareto_front_of",
 ]
 
 # The search is imported when it is first used: its module compiles with numba.
-__getattr__, __dir__ = submodules(__name__, "exact", names={"api": ("maximize", "nearby_front", "pareto_front")})
+__getattr__, __dir__ = submodules(
+    __name__, "exact", names={"api": ("maximize", "nearby_front", "pareto_front", "pareto_front_of")}
+)

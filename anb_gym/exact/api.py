@@ -1,16 +1,17 @@
-"""The two questions with exact answers: a function's optimum, and two functions' Pareto front."""
+"""The questions with exact answers: a function's optimum, and the Pareto front of two functions or more."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from anb_gym._errors import non_negative
 from anb_gym.exact.checkpoint import Checkpoint
 from anb_gym.exact.functions import Functions, IntArray, from_objectives
 from anb_gym.exact.incumbents import Incumbents
@@ -18,6 +19,7 @@ from anb_gym.exact.neighbourhood import warm_start
 from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.progress import bar
 from anb_gym.exact.results import Certificate, Front, Optimum
+from anb_gym.exact.several import SeveralSolver
 from anb_gym.exact.solver import Explored, Solver, Subproblem, run
 from anb_gym.space import SPACE, States
 from anb_gym.surrogates.tables import BlockTables
@@ -101,6 +103,57 @@ def pareto_front(
     """
     objectives = TableObjectives([tables_a, tables_b], maximize, fixed)
     return _search(objectives, workers, progress, checkpoint, limit, start)
+
+
+def pareto_front_of(
+    tables: Sequence[BlockTables],
+    maximize: Sequence[bool],
+    *,
+    gap: float = 0.0,
+    fixed: Mapping[int, int] | None = None,
+    progress: Progress = False,
+    limit: int = _LIMIT,
+) -> Front:
+    """The exact Pareto front of three functions or more over the whole space, or one with a stated gap.
+
+    As :func:`pareto_front`, on one thread and without checkpoints. Fronts of accuracy and two device metrics have
+    thousands of members and take minutes. With four functions a gap is needed.
+
+    Args:
+        tables: Three functions or more.
+        maximize: Whether each function is maximised.
+        gap: 0 for the exact front. Otherwise a share of the extents of the front: every architecture is, in all
+            functions at once, better than some member by at most this, which the certificate states in their units.
+        fixed: State of each block that is not free, by block.
+        progress: As for :func:`pareto_front`.
+        limit: How many members the front may have.
+
+    Raises:
+        FrontTooLargeError: More than ``limit`` architectures are non-dominated.
+        ValueError: There are fewer than three functions, ``maximize`` or ``fixed`` is malformed, or ``gap`` is negative
+            or no finite number.
+    """
+    if len(tables) < 3:
+        raise ValueError(f"tables must be of three functions or more, got {len(tables)}")
+    objectives = TableObjectives(tables, maximize, fixed)
+    solver = SeveralSolver(objectives, non_negative(gap, "gap"), limit)
+    groups = solver.groups()
+    with _reporter(progress) as report:
+        for done, zones in enumerate(groups):
+            report(done / len(groups))
+            solver.close(zones)
+        report(1.0)
+    indices, values = solver.members()
+    certificate = Certificate(
+        tables=objectives.checksums,
+        maximize=tuple((objectives.signs > 0).tolist()),
+        resolution=tuple(objectives.resolution.tolist()),
+        fixed=tuple(sorted(objectives.fixed.items())),
+        covered=objectives.size,
+        nodes=solver.nodes,
+        gap=tuple(solver.gap.tolist()) if gap else (),
+    )
+    return Front(indices, values * objectives.signs, certificate)
 
 
 def nearby_front(tables_a: BlockTables, tables_b: BlockTables, maximize: tuple[bool, bool], start: States) -> States:

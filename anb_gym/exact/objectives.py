@@ -28,29 +28,32 @@ def checksum(tables: BlockTables) -> str:
 
 
 class TableObjectives:
-    """Two functions to maximise; those to minimise are negated.
+    """Two functions or more to maximise; those to minimise are negated.
 
     Args:
-        tables: Two functions.
+        tables: The functions.
         maximize: The direction of each.
         fixed: State of each fixed block.
 
     Attributes:
-        signs: ``float64`` (2,), -1 where the function is minimised.
-        resolution: ``float64`` (2,), powers of two; objectives are compared as multiples of these, so that
+        signs: ``float64`` (k,), -1 where the function is minimised.
+        resolution: ``float64`` (k,), powers of two; objectives are compared as multiples of these, so that
             architectures which differ by rounding alone are equals.
-        tolerance: ``float64`` (2,), by how much a bound must miss before it rules anything out.
+        tolerance: ``float64`` (k,), by how much a bound must miss before it rules anything out.
         keep: For every block, which of its states ``fixed`` leaves, ``bool`` (states,).
 
     Raises:
-        ValueError: There are not two functions and directions, or ``fixed`` names a block or state that is not there.
+        ValueError: There are fewer than two functions, or not a direction for each, or ``fixed`` names a block or state
+            that is not there.
     """
 
     def __init__(
         self, tables: Sequence[BlockTables], maximize: Sequence[bool], fixed: Mapping[int, int] | None = None
     ) -> None:
-        if len(tables) != 2 or len(maximize) != 2:
-            raise ValueError(f"tables and maximize must have length 2, got {len(tables)} and {len(maximize)}")
+        if len(tables) < 2:
+            raise ValueError(f"tables must be of two functions or more, got {len(tables)}")
+        if len(maximize) != len(tables):
+            raise ValueError(f"maximize must have a direction for each of {len(tables)} functions, got {len(maximize)}")
         self.tables = list(tables)
         self.fixed = _checked(fixed or {})
         self.signs = np.where(np.asarray(maximize, dtype=np.bool_), 1.0, -1.0)
@@ -62,14 +65,14 @@ class TableObjectives:
             self.keep[block] = np.arange(len(self.keep[block])) == state
 
     @property
-    def checksums(self) -> tuple[str, str]:
-        """SHA-256 of both functions' tables."""
-        return checksum(self.tables[0]), checksum(self.tables[1])
+    def checksums(self) -> tuple[str, ...]:
+        """SHA-256 of every function's tables."""
+        return tuple(checksum(tables) for tables in self.tables)
 
     @property
     def single(self) -> bool:
-        """Whether both functions are the same, so that the front is one function's optimum."""
-        return self.tables[0] is self.tables[1] and bool(self.signs[0] == self.signs[1])
+        """Whether there are two functions, the same, so that the front is one function's optimum."""
+        return len(self.tables) == 2 and self.tables[0] is self.tables[1] and bool(self.signs[0] == self.signs[1])
 
     @property
     def size(self) -> int:
@@ -77,14 +80,14 @@ class TableObjectives:
         return int(np.prod([mask.sum() for mask in self.keep], dtype=object))
 
     def __call__(self, states: States) -> FloatArray:
-        """Values to maximise, ``float64`` (n, 2), of block states (n, 7): the tables' own sums, signed."""
+        """Values to maximise, ``float64`` (n, k), of block states (n, 7): the tables' own sums, signed."""
         if len(states) == 0:
-            return np.empty((0, 2))
+            return np.empty((0, len(self.tables)))
         signed: FloatArray = np.stack(evaluate(self.tables, states), axis=1) * self.signs
         return signed
 
     def rounded(self, values: FloatArray) -> FloatArray:
-        """Values (n, 2) as they are compared: the nearest multiples of the resolution."""
+        """Values (n, k) as they are compared: the nearest multiples of the resolution."""
         nearest: FloatArray = np.round(values / self.resolution) * self.resolution
         return nearest
 

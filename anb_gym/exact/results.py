@@ -10,7 +10,7 @@ import numpy as np
 
 from anb_gym._files import Fields
 from anb_gym._types import FloatArray
-from anb_gym.exact.changes import pairs_of_blocks, two_block_changes
+from anb_gym.exact.changes import one_block_changes, pairs_of_blocks, two_block_changes
 from anb_gym.exact.dominance import escaping, non_dominated
 from anb_gym.exact.objectives import TableObjectives
 from anb_gym.space import SPACE, Indices, States
@@ -18,8 +18,9 @@ from anb_gym.surrogates.tables import BlockTables
 
 #: Version of the dictionaries; others are refused.
 SCHEMA: Final = 1
-#: Members whose changes are tried at a time.
+#: Members whose changes are tried at a time, and of fronts of more than two functions at all.
 _CHUNK: Final = 64
+_TRIED: Final = 100
 
 
 class VerificationError(ValueError):
@@ -38,6 +39,8 @@ class Certificate:
         covered: Architectures visited or discarded by a bound: all of the space that ``fixed`` leaves.
         nodes: Nodes of the search trees; with several threads the number can differ from run to run, so nothing can
             verify it.
+        gap: Per objective, in its unit: every architecture is, in all objectives at once, better than some member by at
+            most this. Empty for an exact result.
     """
 
     tables: tuple[str, ...]
@@ -46,6 +49,7 @@ class Certificate:
     fixed: tuple[tuple[int, int], ...]
     covered: int
     nodes: int
+    gap: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary for JSON."""
@@ -56,6 +60,7 @@ class Certificate:
             "fixed": [list(item) for item in self.fixed],
             "covered": self.covered,
             "nodes": self.nodes,
+            **({"gap": list(self.gap)} if self.gap else {}),
         }
 
     @classmethod
@@ -73,19 +78,20 @@ class Certificate:
             fixed=tuple((block, state) for block, state in fields.lists("fixed", int)),
             covered=fields.get("covered", int),
             nodes=fields.get("nodes", int),
+            gap=tuple(fields.items("gap", float)) if "gap" in values else (),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """The exact Pareto front of two functions.
+    """The exact Pareto front of two functions or more, or one with a gap.
 
     Architectures with equal objectives, up to the certificate's resolution, are all
-    members, so that a front is a property of the tables alone.
+    members, so that a front is a property of the tables alone; one with a gap is not.
 
     Attributes:
         indices: ``int64`` (n,), the best of the first objective first; equals by index.
-        objectives: ``float64`` (n, 2), the tables' sums as ``BlockTables`` computes them.
+        objectives: ``float64`` (n, k), the tables' sums as ``BlockTables`` computes them.
         certificate: What was searched.
     """
 
@@ -109,19 +115,19 @@ class Front:
             and self.certificate == other.certificate
         )
 
-    def verify(self, tables_a: BlockTables, tables_b: BlockTables, *, identical: bool = True) -> None:
+    def verify(self, *tables: BlockTables, identical: bool = True) -> None:
         """Checks what can be checked in seconds.
 
         The certificate names these tables, their resolution and the whole of its space; the stored objectives equal
         a fresh evaluation; members are distinct and in order; none dominates another; and no change of one or two
         blocks of any member leads to a point that the front does not dominate. So a member that is left out is
-        noticed if it lies within two blocks of another.
+        noticed if it lies within two blocks of another. With more than two functions changes of one block are tried,
+        of some 100 members.
 
         Not verified: the certificate's ``nodes``.
 
         Args:
-            tables_a: The first function.
-            tables_b: The second function.
+            *tables: The functions.
             identical: Whether these are the very tables searched, bit for bit. False is for tables made
                 anew from the same file, which differ by rounding between machines: their checksums are not
                 verified then, and objectives may differ by the certificate's resolution.
@@ -129,7 +135,7 @@ class Front:
         Raises:
             VerificationError: A check failed.
         """
-        _verify(self.indices, self.objectives, self.certificate, [tables_a, tables_b], identical)
+        _verify(self.indices, self.objectives, self.certificate, list(tables), identical)
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary for JSON; floats survive it exactly."""
@@ -149,11 +155,11 @@ class Front:
         """
         fields = Fields(values, "front", ValueError)
         fields.check_schema(SCHEMA)
-        return cls(
-            _indices(fields),
-            np.array([(a, b) for a, b in fields.lists("objectives", float)], dtype=np.float64).reshape(-1, 2),
-            Certificate.from_dict(fields.get("certificate", dict)),
-        )
+        certificate = Certificate.from_dict(fields.get("certificate", dict))
+        rows = fields.lists("objectives", float)
+        if any(len(row) != len(certificate.tables) for row in rows):
+            raise ValueError(f"objectives must have {len(certificate.tables)} values a member")
+        return cls(_indices(fields), np.array(rows, dtype=np.float64).reshape(len(rows), -1), certificate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,13 +262,17 @@ def _verify(
     first = np.round(objectives[:, 0] * goal.signs[0] / certificate.resolution[0])
     if not (np.lexsort((indices, -first)) == np.arange(len(indices))).all():
         raise VerificationError("members must be in order: the best of the first objective first, equals by index")
-    if n := _improving_changes(goal, states, fresh):
+    if n := _improving_changes(goal, states, fresh, np.array(certificate.gap or 0.0)):
         raise VerificationError(f"{n} changes of one or two blocks escape dominance by the front")
 
 
-def _improving_changes(goal: TableObjectives, states: States, values: FloatArray) -> int:
+def _improving_changes(goal: TableObjectives, states: States, values: FloatArray, gap: FloatArray | float) -> int:
     """Number of changes of one or two blocks of members that lead to points which the front does not dominate."""
     found = 0
+    if len(goal.tables) > 2:
+        changes = one_block_changes(states[:: -(-len(states) // _TRIED)])
+        changes = changes[np.all([mask[column] for mask, column in zip(goal.keep, changes.T, strict=True)], axis=0)]
+        return int(escaping(goal(changes), values, 2.0 * goal.resolution + gap).sum())
     for start in range(0, len(states), _CHUNK):
         members = states[start : start + _CHUNK]
         for c, d in pairs_of_blocks(goal.fixed):

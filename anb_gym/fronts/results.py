@@ -47,7 +47,8 @@ class CertifiedFront:
 
     Attributes:
         surrogate: Name of the surrogate.
-        metrics: ``("accuracy",)``, or accuracy and a device metric; the accuracy may be that of another fidelity.
+        metrics: ``("accuracy",)``, or accuracy and one or two device metrics; the accuracy may be that of another
+            fidelity.
         result: What the search returned: indices, sums of tables and certificate.
         smallest: The certified smallest sum of the last metric's tables. It is positive:
             a reciprocal link has no pole, and latency and throughput are positive everywhere.
@@ -241,8 +242,8 @@ class CertifiedFront:
             VerificationError: A check failed.
         """
         if not set(self.metrics[:1]) & set(ACCURACIES.values()) or not set(self.metrics) <= set(DIRECTIONS):
-            raise VerificationError(f"metrics must be accuracy, and perhaps a device metric, got {self.metrics}")
-        if len(self.metrics) != (1 if isinstance(self.result, Optimum) else 2):
+            raise VerificationError(f"metrics must be accuracy, and perhaps device metrics, got {self.metrics}")
+        if len(self.metrics) != (1 if isinstance(self.result, Optimum) else len(self.certificate.tables)):
             raise VerificationError(f"the result is not a front of {len(self.metrics)} metrics")
         try:
             surrogates = self._surrogates()
@@ -257,15 +258,15 @@ class CertifiedFront:
             raise VerificationError("the certificate of the smallest sum is not of a smallest sum")
         if self.certificate.maximize != tables_directions(self.metrics, surrogates):
             raise VerificationError(f"the search went in the directions {self.certificate.maximize}")
-        if isinstance(self.result, Optimum):
-            self.result.verify(surrogates[0].mean, identical=False)
-        else:
-            self.result.verify(surrogates[0].mean, surrogates[1].mean, identical=False)
         self.smallest.verify(surrogates[-1].mean, identical=False)
         if not self.smallest.value > 0.0:
             raise VerificationError(f"the tables of {self.metrics[-1]} have the sum {self.smallest.value} somewhere")
-        if isinstance(self.result, Front) and not self.certificate.maximize[1]:
-            best, resolution = float(self.result.objectives[:, 1].min()), self.smallest.certificate.resolution[0]
+        if isinstance(self.result, Optimum):
+            self.result.verify(surrogates[0].mean, identical=False)
+        else:
+            self.result.verify(*(surrogate.mean for surrogate in surrogates), identical=False)
+        if isinstance(self.result, Front) and not self.certificate.maximize[-1]:
+            best, resolution = float(self.result.objectives[:, -1].min()), self.smallest.certificate.resolution[0]
             if not abs(best - self.smallest.value) <= resolution:
                 raise VerificationError(f"the smallest sum is {self.smallest.value}, on the front it is {best}")
 

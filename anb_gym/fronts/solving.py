@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from anb_gym.exact import maximize, pareto_front
+from anb_gym.exact import maximize, pareto_front, pareto_front_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront, tables_directions
 from anb_gym.fronts.store import (
@@ -39,11 +39,12 @@ def solve(
 
     Args:
         surrogate: Name of the surrogate.
-        metric: A device metric, or ``"accuracy"`` for its optimum.
+        metric: A device metric, two as :func:`~anb_gym.fronts.store.choose_front` writes them, or ``"accuracy"`` for
+            its optimum.
         fidelity: That of accuracy.
-        workers: Threads; by default one per available core.
+        workers: Threads; by default one per available core. With two device metrics there is one.
         progress: Whether to show how much of the space is closed.
-        checkpoint: File that keeps an unfinished search, from which it goes on.
+        checkpoint: File that keeps an unfinished search, from which it goes on; not with two device metrics.
 
     Raises:
         ValueError: The surrogate, the metric or the fidelity is unknown, or a device metric is zero or negative
@@ -53,10 +54,11 @@ def solve(
     surrogates = [load_shipped(choose_surrogate(surrogate), name) for name in metrics]
     checksums = artefact_checksums(surrogate, metric, fidelity)
     # The least sum first: where it is not positive, a reciprocal link has a pole and a front means nothing.
-    smallest = maximize(surrogates[-1].mean, minimize=True, workers=workers)
-    if smallest.value <= 0.0:
-        what, where = f"{surrogate} {metrics[-1]}", f"index {smallest.indices[0]}"
-        raise ValueError(f"the tables of {what} must be positive, their sum is {smallest.value} at {where}")
+    for name, of_metric in list(zip(metrics, surrogates, strict=True))[-2 if len(metrics) > 2 else -1 :]:
+        smallest = maximize(of_metric.mean, minimize=True, workers=workers)
+        if smallest.value <= 0.0:
+            what, where = f"{surrogate} {name}", f"index {smallest.indices[0]}"
+            raise ValueError(f"the tables of {what} must be positive, their sum is {smallest.value} at {where}")
     directions = tables_directions(metrics, surrogates)
     result: Front | Optimum
     if len(surrogates) == 1:
@@ -67,6 +69,8 @@ def solve(
             progress=progress,
             checkpoint=checkpoint,
         )
+    elif len(surrogates) > 2:
+        result = pareto_front_of([of_metric.mean for of_metric in surrogates], directions, progress=progress)
     else:
         result = pareto_front(
             surrogates[0].mean,

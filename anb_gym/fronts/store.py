@@ -20,7 +20,7 @@ from anb_gym._files import Fields, read_object, refusing, user_folder, write_ato
 from anb_gym.devices import device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
-from anb_gym.metrics import ACCURACIES, DEVICE_METRICS
+from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, choose_metric
 from anb_gym.surrogates.store import choose_surrogate, older, shipped_checksum
 
 #: Version of the file format; files of another version are refused.
@@ -29,6 +29,8 @@ SCHEMA: Final = 1
 SHIPPED: Final = Path(__file__).parent / "shipped"
 #: Metrics that have a front: accuracy alone, and accuracy with each device metric.
 FRONTS: Final = ("accuracy", *DEVICE_METRICS)
+#: Stands between the device metrics of a front with two of them.
+AND: Final = "+"
 
 
 class FrontError(ValueError):
@@ -42,7 +44,7 @@ class NoFrontError(FrontError):
 def front_path(surrogate: str, metric: str, folder: Path | None = None, fidelity: str = "proxy") -> Path:
     """The file of a surrogate's front of accuracy and a metric: below ``folder``, by default where it ships."""
     if folder is None:
-        of_device = folder_of(metric)
+        of_device = None if AND in metric else folder_of(metric)
         folder = of_device / "fronts" if of_device else SHIPPED
     prefix = "" if fidelity == "proxy" else f"{fidelity}-"
     return folder / surrogate / f"{prefix}{metric.replace('/', '-')}.json"
@@ -50,7 +52,7 @@ def front_path(surrogate: str, metric: str, folder: Path | None = None, fidelity
 
 def own_folder(metric: str) -> Path:
     """Folder into which fronts of a metric go: that of a device of one's own, else that of the user."""
-    device = device_of(metric)
+    device = None if AND in metric else device_of(metric)
     return (device.folder if device and not device.ships else user_folder()) / "fronts"
 
 
@@ -60,15 +62,35 @@ def front_metrics(metric: str, fidelity: str = "proxy") -> tuple[str, ...]:
     Raises:
         ValueError: The metric has no front, or the fidelity is unknown.
     """
-    choose(metric, FRONTS, "metric")
     accuracy = ACCURACIES[choose(fidelity, ACCURACIES, "fidelity")]
-    return (accuracy,) if metric == "accuracy" else (accuracy, metric)
+    if metric == "accuracy":
+        return (accuracy,)
+    return (accuracy, *choose_front(metric).split(AND))
+
+
+def choose_front(metric: object) -> str:
+    """What a front is of beside accuracy, by full names: ``"zcu102/throughput+vck190/throughput"`` for "vck190+zcu102".
+
+    Args:
+        metric: ``"accuracy"``, a device metric, or two in any order with :data:`AND` between them. A device stands for
+            its throughput.
+
+    Raises:
+        ValueError: There is no such metric, the same twice, or more than two.
+        DeviceError: It is of a device that could not be read; the message says why.
+    """
+    if not isinstance(metric, str) or AND not in metric:
+        return choose_metric(metric, FRONTS, "metric")
+    found = {choose_metric(part, DEVICE_METRICS, "metric") for part in metric.split(AND)}
+    if len(found) != 2 or metric.count(AND) != 1:
+        raise ValueError(f"metric must be one or two different device metrics, got {metric!r}")
+    return AND.join(sorted(found, key=DEVICE_METRICS.index))
 
 
 def front_key(metrics: tuple[str, ...]) -> tuple[str, str]:
     """The metric and the fidelity that :func:`front_metrics` has these metrics of."""
     fidelity = next((fidelity for fidelity, name in ACCURACIES.items() if name == metrics[0]), "proxy")
-    return metrics[1] if len(metrics) > 1 else "accuracy", fidelity
+    return AND.join(sorted(metrics[1:], key=DEVICE_METRICS.index)) or "accuracy", fidelity
 
 
 def artefact_checksums(surrogate: str, metric: str, fidelity: str = "proxy") -> dict[str, str]:
@@ -85,7 +107,7 @@ def load_front(surrogate: str, metric: str, fidelity: str = "proxy") -> Certifie
         NoFrontError: There is none for the surrogates that are loaded.
         FrontError: Its file is damaged.
     """
-    front_metrics(metric, fidelity)
+    metric, _ = front_key(front_metrics(metric, fidelity))
     choose_surrogate(surrogate)
     # Where a version has no tables of its own, the front is that of the version before.
     names, folders = dict.fromkeys([surrogate, older(surrogate)]), [None, own_folder(metric)]
@@ -114,7 +136,7 @@ def read_front(path: Path) -> CertifiedFront:
         surrogate = choose_surrogate(fields.get("surrogate", str))
         metrics = tuple(fields.items("metrics", str))
         if not metrics or metrics != front_metrics(*front_key(metrics)):
-            raise ValueError(f"metrics must be accuracy, and perhaps a device metric, got {metrics}")
+            raise ValueError(f"metrics must be accuracy, and perhaps one or two device metrics, got {metrics}")
         read = Front.from_dict if len(metrics) > 1 else Optimum.from_dict
         result, smallest = read(fields.get("result", dict)), Optimum.from_dict(fields.get("smallest", dict))
         artefacts = fields.fields("artefacts")

@@ -289,11 +289,11 @@ class Problem:
         """The exact Pareto front of the task's metrics, in their units.
 
         Raises:
-            NoFrontError: The task has more than two metrics, or there is none for this surrogate; the message names
+            NoFrontError: The task has more than three metrics, or there is none for this surrogate; the message names
                 the command that makes it.
         """
-        if len(self.metrics) > 2:
-            raise NoFrontError(f"no exact front of {len(self.metrics)} metrics is known; the largest has two")
+        if len(self.metrics) > 3:
+            raise NoFrontError(f"no exact front of {len(self.metrics)} metrics is known; the largest has three")
         return self.benchmark.front_of(self.metrics)
 
     @property

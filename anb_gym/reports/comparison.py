@@ -149,12 +149,8 @@ def _common_tasks(first: Results, second: Results) -> tuple[list[tuple[Judge, st
         ValueError: They have none in common.
     """
     one, two = ({name: Judge.of(task) for name, task in results.tasks.items()} for results in (first, second))
-    names = {(judge.problem, judge.noise): name for name, judge in two.items()}
-    common = [
-        (judge, name, names[judge.problem, judge.noise])
-        for name, judge in one.items()
-        if (judge.problem, judge.noise) in names
-    ]
+    names = {judge.identity: name for name, judge in two.items()}
+    common = [(judge, name, names[judge.identity]) for name, judge in one.items() if judge.identity in names]
     lone = {name: judge for name, judge in one.items() if name not in {task for _, task, _ in common}}
     others = {name: judge for name, judge in two.items() if name not in {task for *_, task in common}}
     for (name, mine), (other, theirs) in product(lone.items(), others.items()):
@@ -172,7 +168,7 @@ def _common_tasks(first: Results, second: Results) -> tuple[list[tuple[Judge, st
 
 def _but_tables(judge: Judge) -> tuple[Any, ...]:
     """A task whatever tables score it."""
-    return judge.problem.metrics, judge.problem.reward, judge.problem.limit, judge.noise
+    return judge.problem.metrics, judge.problem.reward, judge.problem.limit, judge.noise, judge.failures, judge.worlds
 
 
 def _pairs(first: Results, second: Results, controllers: tuple[str | None, str | None]) -> list[tuple[str, str]]:

@@ -104,6 +104,11 @@ def _about(task: TaskAnalysis) -> str:
     parts = [f"{judge.id}: {', '.join(judge.metrics)}; surrogate {judge.problem.surrogate}."]
     if judge.noise:
         parts.append("Searches saw one noisy measurement per architecture; what they chose is judged without noise.")
+    if judge.worlds:
+        parts.append(
+            "Run i is played on world i and judged by what is best there; what is said here of the reward, and fronts "
+            "that are drawn, are those of the mean of worlds."
+        )
     known = judge.calibration
     if known is not None:
         certain = "certified" if known.certified else "the best that is known, not certified"

@@ -13,15 +13,17 @@ import numpy as np
 from anb_gym._extras import require
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
+from anb_gym.reports.bounds import bounds_lines
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, marked, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED, Analysis, TaskAnalysis, analyse, group_matrices
-from anb_gym.study.analysis.anytime import PRACTICAL, quartiles
+from anb_gym.study.analysis.anytime import PRACTICAL, Curves, quartiles
 from anb_gym.study.analysis.comparing import LEVEL, alike, fewest_pairs, pairs_of
 from anb_gym.study.analysis.tables import aggregate_table, paired_scores
 from anb_gym.study.config import file_name
 from anb_gym.study.entries import SUBMITTED
+from anb_gym.study.excerpts import EXCERPT, excerpt, left_out
 from anb_gym.study.results import Results, check_tables
 
 #: What the tables of a group of tasks are of, by :attr:`~anb_gym.study.analysis.analyse.TaskAnalysis.group`.
@@ -31,15 +33,32 @@ ABOUT: Final = {
     "without noise.",
     "regret under a bound": "Accuracy subject to at least so much throughput or at most so much latency. In accuracy "
     "points, because random architectures break the bound.",
+    "regret under a bound of what meets it": "Accuracy subject to at least so much throughput or at most so much "
+    "latency, in accuracy points below the best that meets the bound. What misses it counts as at least twice as far "
+    "below as the mean of those that meet it.",
     "hypervolume regret": "The share of what the exact front dominates that the archive does not.",
     "hypervolume regret of 9 objectives": "Accuracy and all eight device metrics at once. Against the largest "
     "hypervolume of any run here: with nine objectives no exact front is known, and hypervolumes are approximate.",
 }
+#: What is said of groups whose runs are in worlds, and how their names end.
+ABOUT_WORLDS: Final = (
+    "Run i is played on world i, a sample of what nature could be given the data ([worlds.md](worlds.md)), and judged "
+    "by what is best there, so that intervals hold for other worlds too."
+)
+_IN_WORLDS: Final = " in worlds"
 #: What the tables above the practical reference point are of.
 ABOUT_PRACTICAL: Final = (
     "Networks that somebody might deploy: an accuracy of at least 60 %, and no slower than the median of the measured "
     "networks of that accuracy ([fronts.md](fronts.md)). The share of what the exact front dominates there that the "
     "archive does not."
+)
+#: What the tables of the second judge are of.
+ABOUT_SECOND: Final = (
+    "The same architectures, chosen by what the searches were told, as a family judges that no search asked, in the "
+    "scale of the one that was searched: what is left of a difference that the tables themselves may favour."
+)
+ABOUT_SECOND_BOUND: Final = (
+    "What misses the bound, as that family sees it, counts as the reward has it: far below all else."
 )
 #: The controller that all others should beat.
 RANDOM: Final = "random_search"
@@ -61,7 +80,8 @@ def write_leaderboard(
 
     Returns:
         The files: ``leaderboard.md``; ``leaderboard.html``, the whole report; ``leaderboard/summary.csv``, all numbers
-        of the tables; and ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations; or as ``name`` says.
+        of the tables; ``leaderboard/anytime.parquet``, quartiles of the runs over evaluations; and
+        ``leaderboard/runs.parquet``, the runs themselves, see :mod:`anb_gym.study.excerpts`; or as ``name`` says.
 
     Raises:
         ValueError: The results have no finished run, or ``name`` is no file's.
@@ -72,10 +92,12 @@ def write_leaderboard(
         raise ValueError(f"name must be that of a file, without folders, got {name!r}")
     check_tables(results)
     analysis = analyse(results.table, results.tasks, seed=seed, progress=progress)
+    runs = excerpt(results, {task.name: task.judge for task in analysis.tasks.values()})
     files = {
-        folder / f"{name}.md": "\n".join(page(results, analysis, seed, name)).encode(),
+        folder / f"{name}.md": "\n".join(page(results, analysis, seed, name, left_out(runs))).encode(),
         folder / name / "summary.csv": analysis.summary.to_csv(index=False, float_format="%.6g").encode(),
         folder / name / "anytime.parquet": _parquet(anytime_table(analysis)),
+        folder / name / EXCERPT: runs,
     }
     for path, data in files.items():
         write_atomically(path, data)
@@ -103,8 +125,8 @@ def anytime_table(analysis: Analysis) -> Any:
     return result.astype(dict.fromkeys(["task", "controller", "measure"], "category"))
 
 
-def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leaderboard") -> list[str]:
-    """Lines of the Markdown page; ``name`` is that of its files."""
+def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leaderboard", partly: str = "") -> list[str]:
+    """Lines of the Markdown page; ``name`` is that of its files, ``partly`` says what of the runs is with it."""
     lines = [
         "# Leaderboard",
         "",
@@ -114,7 +136,8 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         f"{len(results.runs):,} runs, {len(results.table):,} evaluations.",
         *_tuned(results.configuration["controllers"]),
         f"[{name}.html]({name}.html) has curves, fronts and tests, and works offline;",
-        f"[{name}/]({name}/) has all numbers.",
+        f"[{name}/]({name}/) has all numbers, and in `{EXCERPT}` the runs, from which `anb-gym leaderboard` writes",
+        f"this page{f' ({partly} alone)' if partly else ''}.",
         "",
         *_runs(results),
         *_surrogates(analysis),
@@ -125,17 +148,27 @@ def page(results: Results, analysis: Analysis, seed: int = 0, name: str = "leade
         "[studies.md](studies.md) says how to run a study and submit results, [tasks.md](tasks.md) how hard tasks are.",
     ]
     rng = np.random.default_rng(seed)
-    for group in sorted(analysis.matrices, key=lambda group: (*ABOUT, group).index(group)):
+    known = list(ABOUT)
+    for group in sorted(analysis.matrices, key=lambda group: [*known, _base(group)].index(_base(group))):
         tasks = [task for task in analysis.tasks.values() if task.group == group]
-        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([ABOUT[group], ""] if group in ABOUT else [])]
+        about = [ABOUT[_base(group)]] if _base(group) in ABOUT else []
+        about += [ABOUT_WORLDS] if group != _base(group) else []
+        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *([*about, ""] if about else [])]
         if all(PRACTICAL in task.curves for task in tasks):
             matrices = group_matrices(tasks, PRACTICAL)
             lines += ["### Above the practical reference point", "", ABOUT_PRACTICAL, ""]
             lines += _tables(tasks, analysis, PRACTICAL, matrices, np.random.default_rng(seed))
             lines += ["", "### Above the first reference point", ""]
         lines += _tables(tasks, analysis, tasks[0].main, analysis.matrices[group], rng)
+        lines += _second_judge([task for task in tasks if task.second], analysis, np.random.default_rng(seed))
+        lines += bounds_lines(tasks)
         lines += _no_better_than_random(tasks, analysis)
     return [*lines, ""]
+
+
+def _base(group: str) -> str:
+    """A group's name without the worlds of its runs."""
+    return group.removesuffix(_IN_WORLDS)
 
 
 def _submitted(results: Results) -> list[str]:
@@ -161,7 +194,9 @@ def _tuned(controllers: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _runs(results: Results) -> list[str]:
-    """Numbers of seeds of each controller."""
+    """Numbers of seeds of each controller, and the median over runs of its own time for an evaluation."""
+    ends = results.table.groupby(["controller", "task", "seed"], observed=True)[["seconds", "evaluation"]].last()
+    times = (1000.0 * ends["seconds"] / ends["evaluation"]).groupby("controller", observed=True).median()
     frame = require("pandas", "study").DataFrame(results.runs)
     rows = []
     for controller, runs in frame.groupby("controller", sort=True):
@@ -169,8 +204,8 @@ def _runs(results: Results) -> list[str]:
         span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()}–{seeds.max()}"
         evaluations = sorted(runs["evaluations"].unique())
         span_of_evaluations = "–".join(f"{n:,}" for n in dict.fromkeys([evaluations[0], evaluations[-1]]))
-        rows.append([code(controller), str(len(seeds)), span, span_of_evaluations])
-    head = ["controller", "tasks", "seeds per task", "evaluations per run"]
+        rows.append([code(controller), str(len(seeds)), span, span_of_evaluations, number(times[controller])])
+    head = ["controller", "tasks", "seeds per task", "evaluations per run", "ms an evaluation"]
     return table(head, rows)
 
 
@@ -185,18 +220,31 @@ def _surrogates(analysis: Analysis) -> list[str]:
     return ["", f"Tasks are scored by different tables, whose numbers are not to be compared with each other. {found}."]
 
 
+def _second_judge(tasks: list[TaskAnalysis], analysis: Analysis, rng: np.random.Generator) -> list[str]:
+    """Both tables of a group as another family judges the same architectures."""
+    if not tasks:
+        return []
+    families = dict.fromkeys(code(task.second or "") for task in tasks)
+    measure = tasks[0].main
+    about = [ABOUT_SECOND, *([ABOUT_SECOND_BOUND] if tasks[0].bounded else []), ""]
+    head = ["", f"### As {' and '.join(families)} judges", "", *about]
+    return [*head, *_tables(tasks, analysis, measure, group_matrices(tasks, measure, True), rng, second=True)]
+
+
 def _tables(
     tasks: list[TaskAnalysis],
     analysis: Analysis,
     measure: str,
     matrices: Mapping[int, Mapping[str, FloatArray]],
     rng: np.random.Generator,
+    second: bool = False,
 ) -> list[str]:
-    """Both tables of a group and a measure, after the band of each of its tasks."""
+    """Both tables of a group and a measure, after the band of each of its tasks; or as the second family judges."""
     bands = {task.name: band_of(task.judge.problem, measure) * task.unit for task in tasks}
     line = ties_line(bands)
-    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng)
-    return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands)]
+    line = [] if second else line
+    overall = _overall(tasks, measure, matrices, float(np.mean([*bands.values()])), rng, second)
+    return [*line, *([""] if line else []), *overall, "", *_per_task(tasks, analysis, measure, bands, second)]
 
 
 def _overall(
@@ -205,6 +253,7 @@ def _overall(
     matrices: Mapping[int, Mapping[str, FloatArray]],
     band: float,
     rng: np.random.Generator,
+    second: bool,
 ) -> list[str]:
     """Interquartile means over all runs of a group's tasks, and which of them cannot be told apart.
 
@@ -227,17 +276,16 @@ def _overall(
         ]
         rows.append([code(name), f"{int(cells[0]['runs'] * cells[0]['tasks']):,}", *texts])
     lines = table(["controller", "runs", *map("{:,}".format, scaled)], rows)
-    return [*lines, *_groups(tasks, measure, order, last)]
+    return [*lines, *_groups([task.seen(measure, second) for task in tasks], scale, order, last)]
 
 
-def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: int) -> list[str]:
+def _groups(curves: list[dict[str, Curves]], scale: FloatArray, order: list[str], budget: int) -> list[str]:
     """A line with the groups of controllers that cannot be told apart after a budget, if there are any."""
-    curves = [task.curves[measure] for task in tasks]
     found = {}
     for pair in pairs_of(order):
         with suppress(ValueError):  # they have no seed in common
             _, scores = paired_scores(curves, pair, budget)
-            one, two = (scores[name] * [task.unit for task in tasks] for name in pair)
+            one, two = (scores[name] * scale for name in pair)
             found[pair] = one, two
     if not found:
         return []
@@ -249,13 +297,15 @@ def _groups(tasks: list[TaskAnalysis], measure: str, order: list[str], budget: i
     return ["", f"{about}p ≥ {LEVEL} after Holm's correction): {'; '.join(groups)}."] if groups else []
 
 
-def _per_task(tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float]) -> list[str]:
+def _per_task(
+    tasks: list[TaskAnalysis], analysis: Analysis, measure: str, bands: Mapping[str, float], second: bool
+) -> list[str]:
     """Medians of a measure of every task after every budget."""
     names = list(dict.fromkeys(name for task in tasks for name in task.curves[measure]))
-    summary = analysis.summary[analysis.summary["judge"] == SEARCHED]
-    rows = []
+    summary, rows = analysis.summary, []
     for task in tasks:
-        frame = summary[(summary["task"] == task.name) & (summary["measure"] == measure)]
+        by_judge = summary[summary["judge"] == (task.second if second else SEARCHED)]
+        frame = by_judge[(by_judge["task"] == task.name) & (by_judge["measure"] == measure)]
         known: Mapping[tuple[str, int], float] = frame.set_index(["controller", "evaluations"])["median"].to_dict()
         for budget in task.budgets:
             found = [known.get((name, budget), np.nan) * task.unit for name in names]

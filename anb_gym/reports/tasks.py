@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,22 @@ from anb_gym.reports.markdown import code, number, plain, table
 from anb_gym.reports.ties import band_of, ties_line
 from anb_gym.study.analysis.analyse import SEARCHED
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.difficulty import GOALS, Difficulty, best_and_worst, measure_difficulty, told_apart
+from anb_gym.study.difficulty import (
+    GOALS,
+    Difficulty,
+    alikeness,
+    best_and_worst,
+    measure_difficulty,
+    most_different,
+    told_apart,
+)
+from anb_gym.study.problems import described
 from anb_gym.study.results import Results
 
 #: Budgets at which the baselines' intervals are compared.
 BUDGETS: Final = (100, 1000)
+#: Tasks of a suite of few that differ.
+N_FEW: Final = 4
 #: Columns of a leaderboard's summary that are read.
 _COLUMNS: Final = ("task", "judge", "measure", "controller", "evaluations", "runs", "iqm", "iqm_low", "iqm_high")
 
@@ -78,6 +90,7 @@ def page(found: Mapping[str, tuple[Judge, Difficulty]], summary: Any) -> list[st
         "",
         *_scalar_part(scalar),
         *_vector_part(vector),
+        *alike_part([judge for judge, _ in scalar.values()]),
         "## How far apart the baselines lie",
         "",
         "From the leaderboard's interquartile means: how many pairs of baselines have 95 % intervals that do not meet,",
@@ -114,6 +127,42 @@ def _scalar_part(found: Mapping[str, tuple[Judge, Difficulty]]) -> list[str]:
         *_bands(found, "regret"),
         "",
         *table([*head, "fitness–distance", "0.01 in reward"], rows),
+        "",
+    ]
+
+
+def alike_part(judges: Sequence[Judge]) -> list[str]:
+    """Lines of the part on how alike tasks with one objective are, each of which counts once, without its noise."""
+    named = {judge.problem: described(judge.id, False, judge.arguments) for judge in judges}
+    different = list({judge.problem: judge for judge in judges}.values())
+    if len(different) <= N_FEW:
+        return []
+    alike, others = alikeness(different), ~np.eye(len(different), dtype=bool)
+    names = [plain(named[judge.problem]) for judge in different]
+    bounded = np.array([judge.problem.limit is not None for judge in different])
+    kinds = {"without a bound": np.outer(~bounded, ~bounded), "with one": np.outer(bounded, bounded)}
+    medians = [
+        f"{number(np.median(alike[kind & others]))} between tasks {name}"
+        for name, kind in kinds.items()
+        if (kind & others).any()
+    ]
+    few = most_different(alike, N_FEW)
+    largest = max(alike[i, j] for i, j in combinations(few, 2))
+    rows = []
+    for i, name in enumerate(names):
+        near, far = np.where(others[i], alike[i], -2.0).argmax(), np.where(others[i], alike[i], 2.0).argmin()
+        ends = [f"{names[j]} {number(alike[i, j])}" for j in (near, far)]
+        rows.append([name, number(float(np.median(alike[i, others[i]]))), *ends])
+    return [
+        "## How alike the tasks are",
+        "",
+        "Spearman's rank correlation of rewards without noise over 10,000 random architectures. Tasks that order",
+        "architectures alike tell controllers apart alike, and a mean over them says little more than one of them.",
+        f"The median is {' and '.join(medians)}.",
+        f"The {N_FEW} that are least alike, at most {number(largest)}, are those of the study `few`:",
+        f"{'; '.join(names[i] for i in few)}.",
+        "",
+        *table(["task", "median with the others", "most alike", "least alike"], rows),
         "",
     ]
 

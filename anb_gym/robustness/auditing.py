@@ -17,7 +17,7 @@ from anb_gym.fronts import CertifiedFront
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import Problem
 from anb_gym.problems.asks import NOTHING
-from anb_gym.rewards import Metrics, Reward
+from anb_gym.rewards import Bounded, Constrained, Metrics, Reward, relative_violation
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.worlds import in_world
 
@@ -71,6 +71,27 @@ def regret_in_worlds(problem: Problem, archs: Any, worlds: Iterable[int] = WORLD
     known = [calibration(reward, in_world(problem.surrogate, world)) for world in numbers]
     regrets = np.stack([level.regret(row) for level, row in zip(known, values, strict=True)])
     return WorldRegrets(numbers, regrets, all(level.certified for level in known))
+
+
+def violation_in_worlds(problem: Problem, archs: Any, worlds: Iterable[int] = WORLDS) -> FloatArray:
+    """The relative violation of a problem's bound over worlds, ``float64`` (worlds, n), 0 where it is met.
+
+    Designs that a search found under a bound lie close to it, as the surrogate's mean sees it: in about half of the
+    worlds they miss it.
+
+    Args:
+        problem: Its limit, or its reward, is a bound of a device metric; its surrogate has worlds.
+        archs: As for :meth:`anb_gym.Benchmark.query`.
+        worlds: Numbers of worlds.
+
+    Raises:
+        ValueError: There is no bound, or episodes ask for it; or the surrogate has no worlds.
+    """
+    bound = problem.limit or problem.reward
+    if not isinstance(bound, Bounded | Constrained) or problem.ask != NOTHING:
+        raise ValueError(f"problem must have one bound for all episodes, got {problem!r}")
+    values = problem.benchmark.query_worlds(archs, bound.performance, worlds)
+    return relative_violation(bound.performance, values, bound.bound)
 
 
 def front_in_worlds(front: CertifiedFront, worlds: Iterable[int] = WORLDS) -> FloatArray:

@@ -38,6 +38,7 @@ class TaskEntry:
         controllers: Names of the controllers that run on it; None for all that can.
         failures: The part of the architectures whose measurement fails, see :mod:`anb_gym.study.failures`; None for
             none.
+        worlds: Whether a run is played on the world of its seed (:mod:`anb_gym.surrogates.worlds`), and judged there.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TaskEntry:
     noise: bool = False
     controllers: tuple[str, ...] | None = None
     failures: float | None = None
+    worlds: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Run:
     seed: int
     evaluations: int | None
     hours: float | None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of its environment: those of the task, in the world of its seed if the task is played on worlds."""
+        return in_world_of(self.task.arguments, self.task.worlds, self.seed)
 
     def __str__(self) -> str:
         return f"controller {self.controller.name!r} on task {self.task.name!r} with seed {self.seed}"
@@ -108,6 +115,11 @@ class StudyConfig:
         }
 
 
+def in_world_of(arguments: Mapping[str, Any], worlds: bool, seed: int) -> dict[str, Any]:
+    """Arguments of an environment as a run with a seed meets it."""
+    return {**arguments, **({"world": seed} if worlds else {})}
+
+
 def budget(evaluations: int | None, hours: float | None) -> int:
     """Largest number of evaluations of a run."""
     return min([limit for limit in (evaluations, most_evaluations(hours) if hours else None) if limit is not None])
@@ -121,4 +133,6 @@ def file_name(name: str) -> str:
 
 def _without_name(entry: ControllerEntry | TaskEntry) -> dict[str, Any]:
     values = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(entry).items() if key != "name"}
+    if not values.get("worlds", True):
+        del values["worlds"]  # folders of earlier versions do not have it
     return {**values, "path": place_of(entry.path)} if isinstance(entry, ControllerEntry) else values

@@ -6,7 +6,7 @@ the leaderboard's study.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import integer
+from anb_gym._extras import require
 from anb_gym._types import FloatArray
 from anb_gym.space import EFFICIENTNET_B0, SPACE, Architecture, Choices, Indices, distances
 from anb_gym.study.analysis.anytime import anytime, measures
@@ -141,6 +143,48 @@ def fitness_distance_correlation(judge: Judge, n: int = N_RANDOM, seed: int = SE
         raise ValueError(f"judge must have at most two objectives, got {judge.n_objectives}")
     distance = distances(SPACE.from_index(index), SPACE.from_index(optima(judge)))
     return float(np.corrcoef(fitness, distance)[0, 1])
+
+
+def alikeness(judges: Sequence[Judge], n: int = N_RANDOM, seed: int = SEED) -> FloatArray:
+    """How alike tasks are: Spearman's rank correlation of their rewards, without noise, over random architectures.
+
+    Tasks that order architectures alike tell controllers apart alike: 1 is one task twice, 0 are two that have nothing
+    in common.
+
+    Args:
+        judges: Judges of the tasks, each with one objective.
+        n: How many architectures.
+        seed: Their seed.
+
+    Returns:
+        ``float64`` (tasks, tasks), symmetric.
+
+    Raises:
+        ValueError: A task has several objectives.
+    """
+    for judge in judges:
+        if judge.n_objectives > 1:
+            raise ValueError(f"judges must be of tasks with one objective, got {judge.n_objectives} of {judge}")
+    index = SPACE.to_index(SPACE.sample(n, np.random.default_rng(seed)))
+    ranks = require("scipy.stats", "study").rankdata([judge.exact(index)[:, 0] for judge in judges], axis=1)
+    return np.atleast_2d(np.corrcoef(ranks))
+
+
+def most_different(alike: FloatArray, k: int) -> tuple[int, ...]:
+    """The k tasks of which the two most alike are the least alike, and of such that with the smallest mean.
+
+    Args:
+        alike: As of :func:`alikeness`.
+        k: How many, at least 2 and at most as many as there are.
+    """
+    k = integer(k, 2, "k", len(alike))
+    pairs = np.triu_indices(k, 1)
+
+    def key(chosen: tuple[int, ...]) -> tuple[float, float]:
+        between = alike[np.ix_(chosen, chosen)][pairs]
+        return float(between.max()), float(between.mean())
+
+    return min(combinations(range(len(alike)), k), key=key)
 
 
 def optima(judge: Judge) -> Indices:

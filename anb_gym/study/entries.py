@@ -68,13 +68,13 @@ def with_submissions(results: Results, folders: Sequence[Path]) -> Results:
     tables, runs = [results.table], list(results.runs)
     controllers = dict(results.configuration["controllers"])
     submitted: dict[str, str] = dict(results.description.get(SUBMITTED, {}))
-    tasks = {judge.conditions: name for name, judge in _judges(results).items()}
+    tasks = {judge.identity: name for name, judge in _judges(results).items()}
     for folder in folders:
         submission = load_submission(folder)
         _check(submission, folder, results, set(controllers), tasks)
         controllers[submission.controller] = {"path": f"{SUBMITTED}:{folder.name}", "settings": {}}
         submitted[submission.controller] = folder.name
-        found = [(tasks.get(run.judge.conditions), run) for run in submission.runs]
+        found = [(tasks.get(run.judge.identity), run) for run in submission.runs]
         for task, run in sorted(found, key=lambda pair: (pair[0] or "", pair[1].seed)):
             if task is not None:
                 tables.append(_table(run, task, submission.controller))
@@ -97,7 +97,7 @@ def _check(submission: Submission, folder: Path, results: Results, names: set[st
     for run in submission.runs:
         if wrong := validate_run(run).mismatches:
             raise SubmissionError(f"{folder}: {run}: {wrong[0]}")
-        if (task := tasks.get(run.judge.conditions)) is not None:
+        if (task := tasks.get(run.judge.identity)) is not None:
             seeds.setdefault(task, set()).add(run.seed)
     if not seeds:
         known = ", ".join(str(j) for j in _judges(results).values())

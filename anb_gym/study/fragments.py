@@ -37,8 +37,10 @@ from anb_gym.study.problems import has_fidelities
 from anb_gym.study.results import FILE, SCHEMA, ResultsError, check_run, encode, pa, read, read_description
 from anb_gym.study.runs import Trajectory, recompute
 
-#: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently.
+#: Recomputed numbers may differ by so much, relatively to one more than their size: processors round differently, and
+#: libraries of linear algebra, by which worlds are made, more so.
 _TOLERANCE: Final = 1e-9
+_TOLERANCE_IN_WORLDS: Final = 1e-6
 _AGAIN: Final = "start the study again, which makes it anew"
 
 #: The names of a run's task and controller, and its seed.
@@ -278,6 +280,7 @@ def _configuration(run: Run) -> dict[str, Any]:
             "arguments": dict(run.task.arguments),
             "noise": run.task.noise,
             "failures": run.task.failures,
+            **({"worlds": True} if run.task.worlds else {}),
         },
         "evaluations": run.evaluations,
         "hours": run.hours,
@@ -309,7 +312,7 @@ def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
         if values is None:
             if table[name].null_count < n:
                 yield f"it has the column {name!r}, which vector rewards do not have"
-        elif not _agree(columns[name], values):
+        elif not _agree(columns[name], values, _TOLERANCE_IN_WORLDS if run.task.worlds else _TOLERANCE):
             yield f"its column {name!r} is not that of its architectures"
     if not _agree(np.array([record["hours"]]), columns["hours"][-1:]) or (run.hours or np.inf) < columns["hours"][-1]:
         yield f"it says that it took {record['hours']!r} hours"
@@ -317,6 +320,6 @@ def _wrong(run: Run, record: Mapping[str, Any], table: Any) -> Iterator[str]:
         yield "its seconds do not increase"
 
 
-def _agree(found: Any, expected: FloatArray) -> bool:
+def _agree(found: Any, expected: FloatArray, tolerance: float = _TOLERANCE) -> bool:
     """Whether numbers are equal up to what other processors round otherwise; NaN is equal to nothing."""
-    return found.dtype == np.float64 and bool((np.abs(found - expected) <= _TOLERANCE * (1 + np.abs(expected))).all())
+    return found.dtype == np.float64 and bool((np.abs(found - expected) <= tolerance * (1 + np.abs(expected))).all())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from anb_gym._errors import choose, number, one_line
+from anb_gym._extras import require
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
@@ -16,6 +17,7 @@ from anb_gym.rewards.names import VARIABLE
 from anb_gym.study.config import TaskEntry
 from anb_gym.study.cost import typical_hours
 from anb_gym.study.protocol import Brief, Fidelity
+from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS, N_WORLDS, has_worlds
 
 
 def searched() -> dict[str, Family]:
@@ -93,11 +95,45 @@ def check_failures(failures: Any, problem: Problem) -> None:
         raise ValueError(f"failures need one objective, the task has {problem.n_objectives}, got {failures!r}")
 
 
-def described(id: str, noise: bool, arguments: Mapping[str, Any], failures: float | None = None) -> str:
-    """A task of a study in one line: its id, its noise and its arguments."""
+def check_worlds(worlds: bool, id: str, arguments: Mapping[str, Any], seeds: Iterable[int] = ()) -> None:
+    """Raises unless runs of a task can be played on the worlds of their seeds, where they are to be.
+
+    Args:
+        worlds: Whether they are to be.
+        id: The task's environment id.
+        arguments: Its arguments.
+        seeds: Seeds of the runs.
+
+    Raises:
+        ValueError: The task's surrogate has no worlds, or one is given; the exact front that it is judged by is not
+            known; or a seed is no number of a world.
+        ModuleNotFoundError: A world's exact front is needed, and the extra ``exact`` is not installed.
+    """
+    if not worlds:
+        return
+    problem = problem_of(id, arguments)
+    if "world" not in arguments_of(id) or "world" in arguments:
+        remedy = "leave out 'world'" if "world" in arguments else f"{id} has none"
+        raise ValueError(f"worlds must be false where runs have no world of their own: {remedy}")
+    if problem.n_objectives > 2:
+        raise ValueError(f"worlds must be false with more than two objectives, got {problem.n_objectives}")
+    if not has_worlds(problem.surrogate):
+        raise ValueError(
+            f"worlds must be false: only {', '.join(FAMILIES_WITH_WORLDS)} has worlds, got {problem.surrogate!r}"
+        )
+    if problem.n_objectives > 1 or problem.limit is not None:
+        require("numba", "exact")
+    if (largest := max(seeds, default=0)) >= N_WORLDS:
+        raise ValueError(f"seeds must be numbers of worlds, below {N_WORLDS:,}, where a task has worlds, got {largest}")
+
+
+def described(
+    id: str, noise: bool, arguments: Mapping[str, Any], failures: float | None = None, worlds: bool = False
+) -> str:
+    """A task of a study in one line: its id, its noise, its worlds and its arguments."""
     given = {**arguments, **({} if failures is None else {"failures": failures})}
     parts = [f", {name}={json.dumps(value)}" for name, value in given.items()]
-    return one_line(f"{id}{' with noise' if noise else ''}{''.join(parts)}")
+    return one_line(f"{id}{' with noise' if noise else ''}{' in worlds' if worlds else ''}{''.join(parts)}")
 
 
 def check_reward(reward: Any) -> None:

@@ -26,7 +26,7 @@ class SubmittedRun:
 
     Attributes:
         judge: Judges its task.
-        seed: The seed of its noise.
+        seed: The seed of its noise, and its world where runs are in worlds.
         index: What was evaluated, ``int64`` (n,), in order.
         claims: What is said about it.
         fidelity: Names of the fidelities of the evaluations, (n,); None on a task with one fidelity.
@@ -43,7 +43,7 @@ class SubmittedRun:
 
     def columns(self) -> dict[str, Any]:
         """What results say of its evaluations, by name of the column; each (n,) or a scalar."""
-        judge, states = self.judge, SPACE.index_to_states(self.index)
+        judge, states = self.judge.at(self.seed), SPACE.index_to_states(self.index)
         noise = noise_seed(judge.noise, self.seed)
         scores = scores_of(judge.problem, states, noise, judge.failures, self.seed, self.fidelity)
         known = {name: np.nan if values is None else values for name, values in scores.items()}
@@ -77,7 +77,7 @@ def validate_run(run: SubmittedRun) -> Verdict:
 
 
 def _regret(run: SubmittedRun) -> list[float]:
-    """After each evaluation; empty where no exact front is known."""
+    """After each evaluation; empty with more than two objectives."""
     judge, n = run.judge, len(run.index)
     if judge.n_objectives > 2:
         return []
@@ -91,10 +91,10 @@ def _regret(run: SubmittedRun) -> list[float]:
 def _mismatches(run: SubmittedRun, regret: Sequence[float]) -> Iterator[str]:
     claims = run.claims
     for name, claimed in claims.get("metrics", {}).items():
-        values = run.judge.problem.benchmark.query(run.index, name)[name]
+        values = run.judge.at(run.seed).problem.benchmark.query(run.index, name)[name]
         yield from _differences(f"the {name} of evaluation", claimed, values, TOLERANCE * np.abs(values))
     if "reward" in claims:
-        values = run.judge.exact(run.index)[:, 0]
+        values = run.judge.at(run.seed).exact(run.index)[:, 0]
         yield from _differences("the reward of evaluation", claims["reward"], values, np.full(len(values), TOLERANCE))
     for budget, claimed in claims.get("regret", {}).items():
         if abs(claimed - regret[int(budget) - 1]) > TOLERANCE:

@@ -96,7 +96,7 @@ RUN: Final[Mapping[str, type]] = {
     "total_seconds": float,
 }
 #: Rows that a file may have, and bytes of each and of a group of them, unpacked.
-_MOST_ROWS: Final = 100_000_000
+MOST_ROWS: Final = 100_000_000
 _ROW: Final = 128
 _OVERHEAD: Final = 2**20
 #: Bytes that the description may have.
@@ -161,10 +161,8 @@ class Results:
         description = read_description(path, FIELDS)
         table = read(path)
         fields = Fields(description, path, ResultsError)
-        tasks, runs = fields.fields("tasks"), fields.items("runs", dict)
-        for task in map(tasks.fields, tasks.content):
-            for field, kind in TASK.items():
-                task.get(field, kind)
+        runs = fields.items("runs", dict)
+        check_tasks(fields)
         for run in runs:
             check_run(run, f"{path}: a run in its metadata")
         if table.num_rows != sum(run["evaluations"] for run in runs):
@@ -247,7 +245,7 @@ def read(path: Path) -> Any:
         if any(file.schema_arrow.equals(schema) for schema in (SCHEMA, _SCHEMA_2, _SCHEMA_1)):
             groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
             size = sum(group.total_byte_size for group in groups)
-            if file.metadata.num_rows > _MOST_ROWS or size > _OVERHEAD * len(groups) + _ROW * file.metadata.num_rows:
+            if file.metadata.num_rows > MOST_ROWS or size > _OVERHEAD * len(groups) + _ROW * file.metadata.num_rows:
                 raise ValueError(f"{file.metadata.num_rows:,} rows in {size:,} bytes are more than results can have")
             table = file.read()
             if "fidelity" not in table.column_names:
@@ -276,6 +274,14 @@ def read_description(path: Path, fields: Collection[str]) -> dict[str, Any]:
     for field in fields:
         read.get(field, FIELDS.get(field, dict))
     return {name: value for name, value in read.content.items() if name != "schema"}
+
+
+def check_tasks(description: Fields) -> None:
+    """Raises an error of the fields if the description of a task lacks a field of its type."""
+    tasks = description.fields("tasks")
+    for task in map(tasks.fields, tasks.content):
+        for field, kind in TASK.items():
+            task.get(field, kind)
 
 
 def check_run(run: Any, where: str) -> None:

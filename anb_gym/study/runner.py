@@ -89,6 +89,8 @@ def run_study(study: StudyConfig, folder: Path | str, workers: int = -1, progres
             for number, result in results:
                 if isinstance(result, bytes):
                     home.save(todo[number], result)
+                    if todo[number].task.worlds:  # to check it would be to make its world again, which takes longest
+                        checked.add(key(todo[number]))
                 else:
                     home.save_failure(todo[number], result)
                     failures.append(result)
@@ -103,7 +105,9 @@ def _survey(home: Folder, runs: Sequence[Run], progress: bool) -> tuple[set[Key]
     """Checks all finished runs and sets damaged ones aside: those that are good, and what was wrong with the others."""
     there = [run for run in runs if home.fragment(run).exists()]
     good, damaged = set(), []
-    for run in tqdm.tqdm(there, desc="checking", unit="run", file=sys.stderr, disable=not progress or not there):
+    for run in tqdm.tqdm(
+        _by_world(there), desc="checking", unit="run", file=sys.stderr, disable=not progress or not there
+    ):
         try:
             home.check(run)
             good.add(key(run))
@@ -111,6 +115,11 @@ def _survey(home: Folder, runs: Sequence[Run], progress: bool) -> tuple[set[Key]
             home.set_aside(run)
             damaged.append(str(error))
     return good, damaged
+
+
+def _by_world(runs: Sequence[Run]) -> list[Run]:
+    """Runs in an order in which each world is made once, and what it is made of is at hand."""
+    return sorted(runs, key=lambda run: (run.task.id, str(run.task.arguments), run.seed) if run.task.worlds else ("",))
 
 
 def collect(study: StudyConfig, folder: Path | str) -> Path:
@@ -133,7 +142,10 @@ def collect(study: StudyConfig, folder: Path | str) -> Path:
     with ExitStack() as stack:
         with suppress(InUseError):
             stack.enter_context(home.open(_identity(description)))
-        return home.merge(runs, {**description, "failed": home.failures(runs)})
+        finished = [run for run in runs if home.fragment(run).exists()]
+        for run in _by_world(finished):
+            home.check(run)
+        return home.merge(runs, {**description, "failed": home.failures(runs)}, set(map(key, finished)))
 
 
 def describe(study: StudyConfig) -> dict[str, Any]:
@@ -161,6 +173,7 @@ def describe(study: StudyConfig) -> dict[str, Any]:
                 "surrogate": problem.surrogate,
                 "noise": entry.noise,
                 **({} if entry.failures is None else {"failures": entry.failures}),
+                **({"worlds": True} if entry.worlds else {}),
             }
             for entry in study.tasks
         },

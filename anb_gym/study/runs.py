@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from reprlib import repr as shorten
 from time import perf_counter
@@ -91,7 +91,7 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
     if is_agent(load_class(run.controller.path)):
         return _train(run, stopping)
     begin = perf_counter()
-    problem = problem_of(run.task.id, run.task.arguments)
+    problem = problem_of(run.task.id, run.arguments)
     noise = noise_seed(run.task.noise, run.seed)
     most = budget(run.evaluations, run.hours)
     turns: list[_Turn] = []
@@ -144,10 +144,19 @@ def execute(run: Run, stopping: Callable[[], bool] = lambda: False) -> Trajector
     )
 
 
-def assignment(task: TaskEntry, evaluations: int, seed: int) -> dict[str, Any]:
-    """What an agent is to learn on a task of a study, see :class:`anb_gym.study.protocol.Searcher`."""
-    noise = {"noise": True} if task.noise else {}
-    return {"id": task.id, "arguments": {**task.arguments, **noise}, "evaluations": evaluations, "seed": seed}
+def assignment(
+    task: TaskEntry, evaluations: int, seed: int, arguments: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What an agent is to learn on a task of a study, see :class:`anb_gym.study.protocol.Searcher`.
+
+    Args:
+        task: The task.
+        evaluations: The budget.
+        seed: Of the agent's randomness.
+        arguments: Those of the run's environment; by default the task's.
+    """
+    arguments, noise = task.arguments if arguments is None else arguments, {"noise": True} if task.noise else {}
+    return {"id": task.id, "arguments": {**arguments, **noise}, "evaluations": evaluations, "seed": seed}
 
 
 def _train(run: Run, stopping: Callable[[], bool]) -> Trajectory:
@@ -164,7 +173,7 @@ def _train(run: Run, stopping: Callable[[], bool]) -> Trajectory:
 
     begin = perf_counter()
     most = budget(run.evaluations, run.hours)
-    given = assignment(run.task, most, int(generator(run).integers(2**63)))
+    given = assignment(run.task, most, int(generator(run).integers(2**63)), run.arguments)
     noise_seed = run.seed if run.task.noise else None
     with (watch := _Watch(run)):
         index, seconds = load_class(run.controller.path).search(
@@ -199,6 +208,8 @@ def recompute(run: Run, index: Indices, fidelity: Names | None = None) -> dict[s
         fidelity: As of :class:`Trajectory`.
     """
     problem, states = problem_of(run.task.id, run.task.arguments), SPACE.index_to_states(index)
+    if problem.n_objectives == 1:  # nothing is recorded of vector rewards, and a world's exact front takes seconds
+        problem = problem_of(run.task.id, run.arguments)
     noise = noise_seed(run.task.noise, run.seed)
     return scores_of(problem, states, noise, run.task.failures, run.seed, fidelity)
 

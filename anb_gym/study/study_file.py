@@ -38,6 +38,7 @@ from anb_gym.study.problems import (
     arguments_of,
     brief_of,
     check_failures,
+    check_worlds,
     choose_id,
     has_fidelities,
     noisy_by_default,
@@ -86,7 +87,10 @@ def load_study(
     controllers, by_node = searchers(root, fields, baselines, agents)
     nodes = fields["tasks"].items("tasks")
     tasks = _named(nodes, [_task(node, list(controllers)) for node in nodes], "tasks")
+    seeds = seeds_of(fields["seeds"])
     for node, task in zip(nodes, tasks.values(), strict=True):
+        with node.located():
+            check_worlds(task.worlds, task.id, task.arguments, seeds)
         least = longest_hours("reference")
         if has_fidelities(task) and (hours is None or hours < least):
             given = "the study has none" if hours is None else f"got {hours:g}"
@@ -96,7 +100,7 @@ def load_study(
         name_of(fields["name"]),
         tuple(controllers.values()),
         tuple(tasks.values()),
-        seeds_of(fields["seeds"]),
+        seeds,
         evaluations,
         hours,
         skipped,
@@ -167,6 +171,7 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
         id = choose_id(where.text("id"))
     name = name_of(fields.pop("name")) if "name" in fields else id
     noise = fields.pop("noise").boolean("noise") if "noise" in fields else None
+    worlds = "worlds" in fields and fields.pop("worlds").boolean("worlds")
     failures = fields.pop("failures").number("failures", 0.0) if "failures" in fields else None
     only = None
     if "controllers" in fields:
@@ -179,14 +184,14 @@ def _task(node: Node, controllers: Sequence[str]) -> TaskEntry:
         with value.located():
             choose(
                 key,
-                (*arguments_of(id), "name", "id", "noise", "failures", "controllers"),
+                (*arguments_of(id), "name", "id", "noise", "failures", "worlds", "controllers"),
                 f"a field of the task {name!r}",
             )
     arguments = {key: value.data(key) for key, value in fields.items()}
     with node.located():
         problem = problem_of(id, arguments)
         check_failures(failures, problem)
-    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only, failures)
+    return TaskEntry(name, id, arguments, noisy_by_default(problem) if noise is None else noise, only, failures, worlds)
 
 
 def _named(nodes: list[Node], entries: list[Any], what: str) -> dict[str, Any]:

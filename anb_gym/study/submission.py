@@ -44,7 +44,7 @@ from anb_gym.problems import FIDELITIES, TwoFidelityProblem
 from anb_gym.space import SPACE, Architecture
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.cost import longest_hours
-from anb_gym.study.problems import check_failures
+from anb_gym.study.problems import check_failures, check_worlds
 from anb_gym.study.recomputing import TOLERANCE, SubmittedRun, validate_run
 from anb_gym.study.results import Results, check_checksums, check_tables
 from anb_gym.study.telling import Names
@@ -104,7 +104,7 @@ def submission_of(results: Results, controller: str) -> dict[str, Any]:
         if description["kind"] != "vector":
             claims["reward"] = [round(value, DIGITS) for value in run["reward"].tolist()]
         entry = {"id": description["id"], "noise": description["noise"], **description["arguments"]}
-        entry |= {"failures": description["failures"]} if "failures" in description else {}
+        entry |= {name: description[name] for name in ("failures", "worlds") if name in description}
         made = {"task": entry, "seed": int(seed), "evaluations": submitted.index.tolist()}
         bought = {} if submitted.fidelity is None else {"fidelities": submitted.fidelity.tolist()}
         runs.append(made | ({"claims": claims} if claims else {}) | bought)
@@ -148,7 +148,7 @@ def load_submission(path: Path | str) -> Submission:
         runs = [_run(run, f"runs[{i}]") for i, run in enumerate(content["runs"])]
         first: dict[Any, int] = {}
         for i, run in enumerate(runs):
-            if (j := first.setdefault((run.judge.conditions, run.seed), i)) < i:
+            if (j := first.setdefault((run.judge.identity, run.seed), i)) < i:
                 raise ValueError(f"runs[{i}] must be of another task or seed than runs[{j}], both are {run}")
         budget = content.get("budget", {})
         _check_fields(budget, "budget", ("evaluations", "hours"), ())
@@ -185,7 +185,7 @@ def _check_whole(submission: Submission, surrogates: Mapping[str, Any]) -> None:
     seeds: dict[Any, set[int]] = {}
     for run in submission.runs:
         problem = run.judge.problem
-        seeds.setdefault(run.judge.conditions, set()).add(run.seed)
+        seeds.setdefault(run.judge.identity, set()).add(run.seed)
         for metric in problem.metrics:
             if metric not in surrogates.get(problem.surrogate, {}):
                 raise ValueError(f"versions.surrogates.{problem.surrogate} lacks the checksum of {metric!r}")
@@ -201,12 +201,16 @@ def _run(run: Any, place: str) -> SubmittedRun:
     noise, seed = task.get("noise"), run["seed"]
     if noise is not None and not isinstance(noise, bool):
         raise ValueError(f"{place}.task.noise must be true or false, got {noise!r}")
+    worlds = task.get("worlds", False)
+    if not isinstance(worlds, bool):
+        raise ValueError(f"{place}.task.worlds must be true or false, got {worlds!r}")
     seed = integer(seed, 0, f"{place}.seed", 2**64 - 1)
     try:
-        arguments = {k: v for k, v in task.items() if k not in ("id", "noise", "failures")}
+        arguments = {k: v for k, v in task.items() if k not in ("id", "noise", "failures", "worlds")}
         failures: Any = task.get("failures")
-        judge = Judge(task["id"], arguments, noise, failures)
+        judge = Judge(task["id"], arguments, noise, failures, worlds)
         check_failures(judge.failures, judge.problem)
+        check_worlds(worlds, judge.id, arguments, [seed])
     except ValueError as error:
         raise ValueError(f"{place}.task: {error}") from error
     if not isinstance(run["evaluations"], list) or not run["evaluations"]:
@@ -255,7 +259,7 @@ def _check_claims(run: SubmittedRun, place: str) -> None:
     regret = run.claims.get("regret", {})
     _check_fields(regret, f"{place}.regret", None, ())
     if regret and run.judge.n_objectives > 2:
-        raise ValueError(f"{place}.regret must not be there: no exact front of more than two metrics is known")
+        raise ValueError(f"{place}.regret must not be there: that of more than two objectives is not checked")
     for budget, value in regret.items():
         if not (budget.isascii() and budget.isdecimal() and 1 <= int(budget) <= n and _is_number(value)):
             raise ValueError(

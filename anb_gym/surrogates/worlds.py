@@ -38,6 +38,11 @@ _MARK: Final = "@"
 _ROWS: Final = 256
 
 
+def has_worlds(surrogate: str) -> bool:
+    """Whether a surrogate, which is in no world, has some."""
+    return surrogate.partition("-v")[0] in FAMILIES_WITH_WORLDS
+
+
 def in_world(surrogate: str, world: object) -> str:
     """Name of a surrogate in a world: ``"gp@7"``.
 
@@ -47,7 +52,7 @@ def in_world(surrogate: str, world: object) -> str:
     integer(world, 0, "world", N_WORLDS - 1)
     if _MARK in surrogate:
         raise ValueError(f"world must be None where the surrogate names one, got {world} and {surrogate!r}")
-    if surrogate.partition("-v")[0] not in FAMILIES_WITH_WORLDS:
+    if not has_worlds(surrogate):
         raise ValueError(
             f"world must be None: {surrogate!r} has no posterior to sample, only {', '.join(FAMILIES_WITH_WORLDS)} has"
         )

@@ -255,7 +255,7 @@ from test_training import SCHEME, few_digits, run
 import torch
 
 torch.set_num_threads(1)
-scheme = replace(SCHEME, epochs=20, resize_finish_epoch=20, finish_resolution=32)
+scheme = replace(SCHEME, epochs=10, resize_finish_epoch=10, finish_resolution=32)
 few_digits()  # read before the clock runs
 
 def start(folder):
@@ -270,9 +270,9 @@ def start(folder):
 clock = time.perf_counter()
 os.waitpid(start({undisturbed!r}), 0)
 whole, rng, kills = time.perf_counter() - clock, random.Random(0), 0
-for _ in range(10):
+for _ in range(5):
     child = start({killed!r})
-    time.sleep(rng.uniform(0.02, 0.14) * whole)
+    time.sleep(rng.uniform(0.04, 0.28) * whole)
     os.kill(child, signal.SIGKILL)
     kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
 os.waitpid(start({killed!r}), 0)
@@ -280,15 +280,15 @@ print(kills)
 """
 
 
-def test_killed_ten_times(tmp_path: Path) -> None:
-    """SIGKILL at random moments of ten attempts, mostly while some epoch or file is half done."""
+def test_killed_five_times(tmp_path: Path) -> None:
+    """SIGKILL at random moments of five attempts, mostly while some epoch or file is half done."""
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     code = KILLED.format(here=str(Path(__file__).parent), undisturbed=str(undisturbed), killed=str(killed))
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(output) >= 9
+    assert int(output) >= 4
     results = [json.loads((folder / "result.json").read_text())["result"] for folder in (undisturbed, killed)]
     for result in results:
-        assert len(result["history"]) == 20
+        assert len(result["history"]) == 10
         assert result.pop("seconds") == pytest.approx(sum(epoch.pop() for epoch in result["history"]))
     assert results[0] == results[1]
     assert_equal_weights(undisturbed, killed)
@@ -300,9 +300,13 @@ import json, os, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import torch
-from test_training import run
+from test_training import few_digits, run
 from anb_gym.construction import checkpoint
 
+torch.set_num_threads(1)
+few_digits()
+other = os.fork()  # after all that takes long to import
+rank = os.environ["RANK"] = os.environ["LOCAL_RANK"] = "0" if other else "1"
 gradients, written = [], []
 step, write = torch.optim.SGD.step, checkpoint.write_atomically
 
@@ -320,10 +324,11 @@ options = dict(stochastic_depth=0.0, dropout=0.0)
 result = run(folder / "shared", **options)
 again = run(folder / "shared", **options)
 assert again == result
-rank = os.environ["RANK"]
 torch.save(dict(first=gradients[0], last=gradients[-1]), folder / f"gradients{{rank}}.pt")
 seen = dict(written=written, accuracy=result.accuracy, history=result.history)
 (folder / f"{{rank}}.json").write_text(json.dumps(seen))
+if other:
+    assert os.waitpid(other, 0)[1] == 0
 """
 
 
@@ -333,11 +338,7 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     code = TOGETHER.format(here=str(Path(__file__).parent), folder=str(tmp_path))
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **shared, "RANK": r, "LOCAL_RANK": r})
-        for r in ("0", "1")
-    ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **shared}, check=True, timeout=300)
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first["written"] == ["checkpoint.pt"] * 3 + ["result.json"]
     assert second["written"] == []

@@ -42,6 +42,7 @@ class Installation:
             # --python installs into the environment, which needs no pip for it.
             pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", made.bin / "python"]
             run([*pip, "install", "-qq", "--no-deps", "--no-index", "--no-compile", made.wheel])
+            made._keep_machine_code()
             done.touch()
         return made
 
@@ -95,6 +96,18 @@ class Installation:
             "MPLCONFIGDIR": str(self.folder / "matplotlib"),  # its list of fonts takes two seconds to make
             "SDL_VIDEODRIVER": "dummy",
         }
+
+    def _keep_machine_code(self) -> None:
+        """Gives the wheel what numba has compiled for the checkout: a quarter of a minute, if tests have used it.
+
+        It tells a module by its size and time, and whatever does not fit it compiles anew.
+        """
+        source, installed = ROOT / "anb_gym" / "exact", Path(str(self.distribution.locate_file("anb_gym/exact")))
+        for module in source.glob("*.py"):
+            shutil.copystat(module, installed / module.name)
+        (installed / "__pycache__").mkdir(exist_ok=True)
+        for code in source.glob("__pycache__/*.nb[ci]"):
+            shutil.copy2(code, installed / "__pycache__")
 
     def _packages(self, extras: list[str]) -> Path:
         """A folder of links to what `pip install anb_gym[extras]` would install beside the package."""

@@ -53,7 +53,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 
 def assert_same_episodes(env_id: str, mode: str, seed: Any = 5, masks: bool = False, **arguments: Any) -> None:
-    """Two episodes or more of random actions; with ``masks`` copies also start anew in their middle."""
+    """Two episodes and more of random actions; with ``masks`` copies also start anew in their middle."""
     ours, theirs = native(env_id, mode, **arguments), synchronous(env_id, mode, **arguments)
     assert ours.action_space == theirs.action_space
     assert ours.observation_space == theirs.observation_space
@@ -66,7 +66,7 @@ def assert_same_episodes(env_id: str, mode: str, seed: Any = 5, masks: bool = Fa
     n_steps = ours.unwrapped.n_steps
     ours.action_space.seed(1)
     over = np.zeros(N, dtype=np.bool_)
-    for step in range(3 * n_steps + 4):
+    for step in range(2 * n_steps + 5):
         fresh = over.copy() if mode == "Disabled" else np.zeros(N, dtype=np.bool_)
         if masks and step % 5 == 4:
             fresh |= rng.random(N) < 0.5
@@ -97,7 +97,8 @@ def test_every_id_in_every_mode(env_id: str, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("env_id", FORMS)
 def test_every_form_in_every_mode(env_id: str, mode: str, granularity: str, observation: str) -> None:
-    assert_same_episodes(env_id, mode, granularity=granularity, observation=observation)
+    if observation == OBSERVATIONS[0]:
+        assert_same_episodes(env_id, mode, granularity=granularity, observation=observation)
     assert_same_episodes(env_id, mode, masks=True, granularity=granularity, observation=observation, noise=True)
 
 
@@ -193,7 +194,7 @@ def test_many_copies_score_as_few(env_id: str, arguments: dict[str, Any]) -> Non
     """Batches of any size, across the chunks in which surrogates and optima are evaluated."""
     n = 1500
     if "Generated" in env_id and not arguments:  # every device and every bound takes a tenth of a second to be known
-        n = 70
+        n = 12
     if "Bounds" in env_id and arguments:  # the optimum of another surrogate takes seconds to be known
         arguments = {"reward_scale": "raw"}
     arguments = arguments | with_steps(1, env_id)

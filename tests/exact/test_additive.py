@@ -40,7 +40,7 @@ def test_the_front_of_a_generated_device_is_certified_wherever_it_begins() -> No
     assert np.array_equal(solver.front(costs, START).indices, front.indices)
 
 
-@pytest.mark.parametrize("power", [0.05, 0.5, 3.0])
+@pytest.mark.parametrize("power", [0.3, 0.5, 3.0])
 def test_the_best_product_is_the_best_of_the_front(additive: AgainstCosts, power: float) -> None:
     costs = BlockTables(1, np.random.default_rng(3).uniform(0.1, 5.0, size=int(SPACE.block_sizes.sum())))
     front = additive.front(costs, START)

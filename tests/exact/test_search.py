@@ -61,12 +61,9 @@ def assert_equals_enumeration(a, b, directions, fixed):
 @pytest.mark.parametrize(
     ("kinds", "orders", "directions"),
     [
-        (("smooth", "smooth"), (2, 2), (True, True)),
         (("smooth", "smooth"), (3, 2), (True, False)),
         (("tree", "tree"), (3, 3), (False, True)),
-        (("tree", "smooth"), (2, 3), (False, False)),
         (("integer", "integer"), (2, 2), (True, True)),
-        (("integer", "integer"), (3, 1), (True, False)),
         (("integer", "smooth"), (3, 2), (True, True)),
     ],
 )
@@ -109,7 +106,7 @@ def problems(draw):
     return tables, directions, random_fixed(n_free, draw(st.integers(0, 1000)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(problems())
 def test_front_equals_enumeration_for_any_tables(problem):
     (a, b), directions, fixed = problem

@@ -151,7 +151,8 @@ def test_a_front_within_the_data(metric: str) -> None:
     assert front.restricted is front
     assert whole.restricted is BENCH.front(metric, within_data=True)
     assert set(BENCH.front(metric).indices) > set(front.indices)
-    front.verify()  # the whole front, of which it is a part
+    if metric == DEVICE_METRICS[0]:
+        front.verify()  # the whole front, of which it is a part
     assert front.ideal[0] <= high[0]
     bound = float(np.median(front.objectives[:, 1]))
     assert front.best_under(bound).accuracy[0] == whole.best_under(bound).accuracy[0]
@@ -201,7 +202,7 @@ def test_a_task_of_one_metric_has_no_scale() -> None:
 
 @pytest.mark.parametrize("metric", ["zcu102/latency"])
 def test_no_architecture_of_a_genetic_search_escapes(metric: str) -> None:
-    """NSGA-II, 100,000 evaluations: every architecture that it ever evaluated is weakly dominated."""
+    """NSGA-II, 40,000 evaluations: every architecture that it ever evaluated is weakly dominated."""
     pytest.importorskip("pymoo")
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.core.problem import Problem
@@ -222,8 +223,8 @@ def test_no_architecture_of_a_genetic_search_escapes(metric: str) -> None:
     mutation = PM(prob_var=1 / 28, vtype=float, repair=RoundingRepair())
     algorithm = NSGA2(500, sampling=IntegerRandomSampling(), crossover=UX(), mutation=mutation)
     problem = Search(n_var=28, n_obj=2, xl=0, xu=SPACE.cardinalities - 1, vtype=int)
-    found = minimize(problem, algorithm, ("n_eval", 100_000), seed=0)
-    assert sum(map(len, seen)) == 100_000
+    found = minimize(problem, algorithm, ("n_eval", 40_000), seed=0)
+    assert sum(map(len, seen)) == 40_000
     assert_nothing_escapes(front, np.concatenate(seen))
     # The search was a serious one: most of the front is within 2 % of something that it found.
     near = members(front) - 0.02 * np.abs(members(front))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +13,25 @@ import pytest
 from anb_gym.baselines import BASELINES
 from anb_gym.cli import main
 from anb_gym.reports.leaderboard import ABOUT, ABOUT_PRACTICAL, write_leaderboard
+from anb_gym.robustness import violation_in_worlds
+from anb_gym.study.analysis.analyse import analyse
 from anb_gym.study.analysis.anytime import anytime
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
-from anb_gym.study.results import Results
+from anb_gym.study.excerpts import excerpt, left_out, load_results
+from anb_gym.study.results import SCHEMA, Results, ResultsError, encode, pa, read, read_description
 from anb_gym.study.runner import run_study
 
 SCALAR, VECTOR = "AccelNAS-VCK190-v0", "AccelNAS-VCK190-MO-v0"
 GROUPS = ["regret", "regret with noise", "regret under a bound", "hypervolume regret"]
 SCALARS, VECTORS = ("random_search", "local_search"), ("random_search", "archive_evolution")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_worlds() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anb_gym.reports.bounds.WORLDS", range(2))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +61,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def test_the_page_has_a_second_judge_and_bounds_in_worlds(folder: Path) -> None:
+    text = (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    assert text.count("### As `xgb` judges") == len(GROUPS)
+    results = Results.load(folder)
+    rows = results.table[results.table["task"] == "bound"]
+    judge = Judge.of(results.tasks["bound"])
+    (found,) = anytime(rows[rows["controller"] == "random_search"], judge, "regret", "xgb").values()
+    assert judge.calibration is not None
+    median = np.median(found.values[:, -1]) * (judge.calibration.best - judge.calibration.random_mean)
+    lines = text[text.index("## Regret under a bound") :]
+    cells = next(line for line in lines[lines.index("### As") :].splitlines() if line.startswith("|  | 120 |"))
+    assert float(cells.strip("| ").split(" | ")[2].strip("*≈ ")) == pytest.approx(median, rel=0.06)
+    index = [run.loc[run["told"].idxmax(), "index"] for _, run in rows.groupby(["controller", "seed"], observed=True)]
+    missed = violation_in_worlds(judge.problem, index, range(2))
+    (line,) = (
+        line for line in lines[lines.index("### Bounds in worlds") :].splitlines() if line.startswith("| bound |")
+    )
+    shares = [float(cell.split(" %")[0]) / 100 for cell in line.strip("| ").split(" | ")[1:]]
+    assert np.dot(shares, [2, 3]) == pytest.approx((missed > 0).mean(axis=0).sum(), abs=0.05)
+    assert line.count(" %, ") == 4
+
+
 def test_the_page_states_seeds_and_groups(folder: Path) -> None:
     text = (folder / "docs" / "leaderboard.md").read_text(encoding="utf-8")
     assert "| `local_search` | 3 | 2 | 120 |" in text
@@ -57,7 +91,57 @@ def test_the_page_states_seeds_and_groups(folder: Path) -> None:
     assert all(ABOUT[group] in text for group in GROUPS)
     practical, first = (text.index(f"### Above the {name} reference point") for name in ("practical", "first"))
     assert text.index("## Hypervolume regret") < practical < text.index(ABOUT_PRACTICAL) < first
-    assert text.count(f"| {VECTOR} | 50 | ") == 2
+    assert text.count(f"| {VECTOR} | 50 | ") == 3
+
+
+def test_the_page_is_written_again_from_its_runs(folder: Path, tmp_path: Path) -> None:
+    assert main(["leaderboard", str(folder / "docs" / "leaderboard"), "--out", str(tmp_path)]) == 0
+    for file in (
+        "leaderboard.md",
+        "leaderboard/summary.csv",
+        "leaderboard/anytime.parquet",
+        "leaderboard/runs.parquet",
+    ):
+        assert (tmp_path / file).read_bytes() == (folder / "docs" / file).read_bytes(), file
+    results = Results.load(folder)
+    kept = read(folder / "docs" / "leaderboard" / "runs.parquet").num_rows
+    assert kept < len(results.table) / 2
+    (tmp_path / "small.parquet").write_bytes(data := excerpt(results, limit=12_000))
+    assert len(data) <= 12_000
+    less = load_results(tmp_path / "small.parquet")
+    assert read(tmp_path / "small.parquet").num_rows < kept
+    assert left_out(data) == "of tasks with several objectives the first 1 seeds"
+    assert [run["seed"] for run in less.runs if run["task"] == VECTOR] == [0, 0]
+    assert {run["seed"] for run in less.runs if run["task"] == SCALAR} == {0, 1, 2}
+    assert left_out(excerpt(results, limit=9_000)) == "of all tasks the first 1 seeds"
+    found = analyse(less.table, less.tasks).tasks[VECTOR].curves["igd_plus"]["archive_evolution"]
+    rows = results.table[(results.table["task"] == VECTOR) & (results.table["controller"] == "archive_evolution")]
+    whole = anytime(rows, Judge(VECTOR), "igd_plus")["archive_evolution"]
+    np.testing.assert_array_equal(found.at_evaluations([50, 100, 120])[0], whole.at_evaluations([50, 100, 120])[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[1:], "evaluations of a run must ascend from 1"),
+        (lambda table: table.assign(index=-1), "an index is not in 0"),
+        (lambda table: table.assign(fidelity="proxy"), "'fidelity' does not suit the task"),
+        (
+            lambda table: table.assign(evaluation=table["evaluation"] + (table["evaluation"] > 1) * 2**30),
+            "at most 100,000,000",
+        ),
+        (lambda table: table.iloc[:0], "it has no rows"),
+    ],
+)
+def test_damaged_excerpts_are_refused(folder: Path, tmp_path: Path, change: Any, message: str) -> None:
+    path = folder / "docs" / "leaderboard" / "runs.parquet"
+    table, description = read(path).to_pandas(), read_description(path, ("excerpt",))
+    one = table[(table["task"] == SCALAR) & (table["seed"] == 0) & (table["controller"] == "random_search")]
+    (tmp_path / "runs.parquet").write_bytes(
+        encode([pa.Table.from_pandas(change(one), schema=SCHEMA, preserve_index=False)], description)
+    )
+    with pytest.raises(ResultsError, match=message):
+        load_results(tmp_path)
 
 
 def test_the_page_says_what_is_tuned(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

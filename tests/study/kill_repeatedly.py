@@ -1,4 +1,4 @@
-"""Starts a study ten times and kills it each time: ``python kill_repeatedly.py STUDY.yaml FOLDER``.
+"""Starts a study five times and kills it each time: ``python kill_repeatedly.py STUDY.yaml FOLDER``.
 
 A script, because it forks: the process that does so has read the surrogates once for all, and has no threads.
 """
@@ -23,7 +23,7 @@ def main(file: str, folder: Path) -> None:
     gpu_hours(np.zeros((1, 7), dtype=np.int64))  # reads the last of the surrogates
     rng = np.random.default_rng(0)
     present: dict[Path, bytes] = {}
-    for _ in range(10):
+    for _ in range(5):
         child = os.fork()
         if not child:
             run_study(study, folder, workers=1)

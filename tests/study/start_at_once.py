@@ -1,4 +1,4 @@
-"""Starts two studies at the same moment in one folder, six times: ``python start_at_once.py FOLDER A.yaml B.yaml``.
+"""Starts A and B, and A twice, at one moment in one folder: ``python start_at_once.py FOLDER A.yaml B.yaml``.
 
 A script, because it forks: the process that does so has read the surrogates once for all, and has no threads.
 """
@@ -16,13 +16,13 @@ from anb_gym.study.runner import run_study
 from anb_gym.study.study_file import load_study
 
 
-def main(folder: Path, files: list[str]) -> None:
-    studies = [load_study(file, {}) for file in files]
+def main(folder: Path, one: str, two: str) -> None:
+    first, second = load_study(one, {}), load_study(two, {})
     gpu_hours(np.zeros((1, 7), dtype=np.int64))  # reads the last of the surrogates
-    for number in range(6):
+    for number, other in enumerate([first, second] * 3):
         ready, go = os.pipe()
         children = []
-        for study in studies:
+        for study in (first, other):
             child = os.fork()
             if not child:
                 os.close(go)
@@ -38,8 +38,8 @@ def main(folder: Path, files: list[str]) -> None:
         os.close(go)
         os.close(ready)
         ends = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
-        assert ends == [0, 3] or (ends == [0, 0] and files[0] == files[1]), ends
+        assert ends == [0, 3] or (ends == [0, 0] and other is first), ends
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), *sys.argv[2:])

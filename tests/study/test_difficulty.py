@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from anb_gym.baselines import BASELINES
-from anb_gym.reports.tasks import read_summary, write_tasks
+from anb_gym.reports.tasks import alike_part, read_summary, write_tasks
 from anb_gym.space import EFFICIENTNET_B0, SPACE
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
 from anb_gym.study.difficulty import (
+    alikeness,
     beats_efficientnet,
     best_and_worst,
     climb_ends,
     first_at_most,
     fitness_distance_correlation,
     measure_difficulty,
+    most_different,
     optima,
     told_apart,
 )
@@ -55,6 +58,25 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         evaluations=600,
     )
     return Results.load(run_study(study, tmp_path_factory.mktemp("difficulty"), workers=1).path)
+
+
+def test_alikeness_and_tasks_that_differ() -> None:
+    bounded = Judge("AccelNAS-ZCU102-v0", {"reward": "bounded"})
+    judges = [Judge("AccelNAS-ZCU102-v0"), Judge("AccelNAS-ZCU102-v0", noise=True), Judge("AccelNAS-TPUv3-v0"), bounded]
+    alike = alikeness(judges, n=500)
+    np.testing.assert_allclose(alike, alike.T)
+    assert alike[0, 1] == pytest.approx(1.0)
+    index = SPACE.to_index(SPACE.sample(500, np.random.default_rng(0)))
+    expected = scipy.stats.spearmanr(judges[0].exact(index)[:, 0], judges[2].exact(index)[:, 0]).statistic
+    assert alike[0, 2] == pytest.approx(expected)
+    by_hand = np.array([[1.0, 0.2, 0.9, 0.5], [0.2, 1.0, 0.6, 0.5], [0.9, 0.6, 1.0, 0.1], [0.5, 0.5, 0.1, 1.0]])
+    assert (most_different(by_hand, 2), most_different(by_hand, 3)) == ((2, 3), (0, 1, 3))
+    with pytest.raises(ValueError, match="of tasks with one objective, got 2"):
+        alikeness([Judge(VECTOR)])
+    (line,) = (
+        line for line in alike_part([*judges, Judge(SCALAR), Judge("AccelNAS-Accuracy-v0")]) if "median is" in line
+    )
+    assert "between tasks without a bound" in line
 
 
 def rows(results: Results, task: str) -> Any:

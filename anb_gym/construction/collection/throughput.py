@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anb_gym._errors import integer
-from anb_gym.construction.collection.devices.base import MeasuringDevice
 from anb_gym.construction.collection.folder import Collection, Step
 from anb_gym.construction.collection.records import new_record, repeats, with_repeat
 from anb_gym.construction.record_format import device_field
+
+if TYPE_CHECKING:  # what measures needs torch; what was measured is read without
+    from anb_gym.construction.collection.devices.base import MeasuringDevice
 
 
 def collect_throughput(

@@ -13,7 +13,7 @@ from anb_gym._types import FloatArray
 from anb_gym.problems import TwoFidelityProblem
 from anb_gym.rewards import Bounded, Constrained, ManyBounds
 from anb_gym.study.analysis import tables
-from anb_gym.study.analysis.anytime import BUDGETS, Curves, anytime, measures
+from anb_gym.study.analysis.anytime import BUDGETS, Curves, Look, all_curves, measures
 from anb_gym.study.analysis.judging import Judge
 
 #: What stands for the surrogate that was searched where a table says who judged.
@@ -47,6 +47,15 @@ class TaskAnalysis:
         return next(iter(self.curves))
 
     @property
+    def second(self) -> str | None:
+        """The first other family that judges it; None if none can."""
+        return next(iter(self.verdicts), None)
+
+    def seen(self, measure: str, second: bool = False) -> dict[str, Curves]:
+        """Curves of a measure by controller; those of the main one as the second family judges, if that is asked."""
+        return self.verdicts[self.second or ""] if second else self.curves[measure]
+
+    @property
     def group(self) -> str:
         """Tasks of one group can be averaged over: they have the same measure of the same meaning."""
         kind, n = self.main.replace("_", " "), self.judge.n_objectives
@@ -59,7 +68,8 @@ class TaskAnalysis:
             kind = f"{kind} under several bounds"
         kind = f"{kind} at two fidelities" if isinstance(self.judge.problem, TwoFidelityProblem) else kind
         kind = f"{kind} with failures" if self.judge.failures is not None else kind
-        return f"{kind} with noise" if self.judge.noise else kind
+        kind = f"{kind} with noise" if self.judge.noise else kind
+        return f"{kind} in worlds" if self.judge.worlds else kind
 
     @property
     def bounded(self) -> bool:
@@ -68,7 +78,10 @@ class TaskAnalysis:
 
     @property
     def unit(self) -> float:
-        """What tables of its group multiply regrets by: under a bound they are in accuracy points."""
+        """What tables of its group multiply regrets by: under a bound they are in accuracy points.
+
+        In worlds it is the unit of their mean; those of worlds differ from it by one to two per cent.
+        """
         known = self.judge.calibration
         return known.best - known.random_mean if known and self.bounded else 1.0
 
@@ -155,9 +168,11 @@ def analyse_task(name: str, rows: Any, judge: Judge, budgets: Sequence[int] = BU
     longest = int(rows["evaluation"].max())
     budgets = () if isinstance(judge.problem, TwoFidelityProblem) else budgets
     budgets = sorted({budget for budget in budgets if budget < longest} | {longest})
-    curves = {measure: anytime(rows, judge, measure) for measure in measures(judge)}
-    verdicts = {family: anytime(rows, judge, measures(judge)[0], family, budgets) for family in judge.families}
-    return TaskAnalysis(name, judge, rows, list(budgets), curves, verdicts)
+    names, families = measures(judge), judge.families
+    looks = [*map(Look, names), *(Look(names[0], family, tuple(budgets)) for family in families)]
+    found = all_curves(rows, judge, looks)
+    curves = dict(zip(names, found, strict=False))
+    return TaskAnalysis(name, judge, rows, list(budgets), curves, dict(zip(families, found[len(names) :], strict=True)))
 
 
 def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, FloatArray]]]:
@@ -167,15 +182,20 @@ def _matrices(tasks: Iterable[TaskAnalysis]) -> dict[str, dict[int, dict[str, Fl
     return {group: group_matrices(members, members[0].main) for group, members in groups.items()}
 
 
-def group_matrices(tasks: Sequence[TaskAnalysis], measure: str) -> dict[int, dict[str, FloatArray]]:
+def group_matrices(
+    tasks: Sequence[TaskAnalysis], measure: str, second: bool = False
+) -> dict[int, dict[str, FloatArray]]:
     """Scores of a measure that all of some tasks have, ``float64`` (runs, tasks), by common budget and controller.
+
+    With ``second`` they are those of the main measure as the second family judges.
 
     Tasks that have no budget in common, as in a short study that is limited by hours, are compared where the first of
     them ends.
     """
     common = set.intersection(*(set(task.budgets) for task in tasks)) or {min(task.budgets[-1] for task in tasks)}
     return {
-        budget: tables.score_matrices([task.curves[measure] for task in tasks], budget) for budget in sorted(common)
+        budget: tables.score_matrices([task.seen(measure, second) for task in tasks], budget)
+        for budget in sorted(common)
     }
 
 

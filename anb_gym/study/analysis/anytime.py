@@ -96,10 +96,12 @@ def anytime(
     Architectures are chosen by what the search was told, and judged without noise. With one objective the chosen one
     is the best so far; with several the unbounded archive is, that is all that nothing else dominates so far.
 
+    Where runs are in worlds each is judged in its own, against the optimum or the exact front there.
+
     With two fidelities the best so far is that at the one that judges, as soon as something was evaluated there.
 
-    With more than two objectives no exact front is known. Hypervolume regret then compares with the largest
-    hypervolume of any run in the table, and hypervolumes are approximate, see
+    Where no exact front is known, as with more than three objectives, hypervolume regret compares with the largest
+    hypervolume of any run in the table; with more than four hypervolumes are approximate, see
     :func:`anb_gym.pareto.hypervolume`.
 
     Args:
@@ -116,23 +118,45 @@ def anytime(
         ValueError: The measure or the family is unknown, or the table is empty.
         ModuleNotFoundError: The extra ``pareto`` is not installed.
     """
-    choose(measure, measures(judge), "measure")
+    return all_curves(table, judge, [Look(measure, family, None if at is None else tuple(at))])[0]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is looked at, see :func:`anytime`."""
+
+    measure: str
+    family: str | None = None
+    at: tuple[int, ...] | None = None
+
+
+def all_curves(table: Any, judge: Judge, looks: Sequence[Look]) -> list[dict[str, Curves]]:
+    """Curves of several looks at the same runs, each as of :func:`anytime`; the world of a seed is made once for all.
+
+    Raises:
+        ValueError: As of :func:`anytime`.
+    """
+    for look in looks:
+        choose(look.measure, measures(judge), "measure")
     if not len(table):
         raise ValueError("table must have rows, got none")
-    runs: dict[str, list[tuple[int, FloatArray, FloatArray]]] = {}
-    for (controller, seed), rows in table.groupby(["controller", "seed"], observed=True, sort=False):
-        values = _scalar_curve(rows, judge, family) if measure == "regret" else _curve(rows, judge, measure, family, at)
-        runs.setdefault(str(controller), []).append((int(seed), values, rows["hours"].to_numpy(np.float64)))
-    longest = max(len(values) for parts in runs.values() for _, values, _ in parts)
-    curves = {controller: _pad(parts, longest) for controller, parts in runs.items()}
-    if measure not in ("hypervolume_regret", PRACTICAL):
-        return curves
-    if judge.front is not None:
-        point = judge.practical_reference_point if measure == PRACTICAL else judge.reference_point
-        whole = hypervolume(judge.front, point, judge.directions)
-    else:
-        whole = max(float(np.nanmax(c.values, initial=0.0)) for c in curves.values()) or 1.0
-    return {name: Curves(c.seeds, 1.0 - c.values / whole, c.hours) for name, c in curves.items()}
+    groups = table.groupby(["controller", "seed"], observed=True, sort=False)
+    runs = {(str(controller), int(seed)): rows for (controller, seed), rows in groups}
+    found: dict[tuple[str, int], list[FloatArray]] = {}
+    for run in sorted(runs, key=lambda run: run[1]):
+        found[run] = [_values(runs[run], judge.at(run[1]), look) for look in looks]
+    longest = max(map(len, runs.values()))
+    curves: list[dict[str, Curves]] = []
+    for place, look in enumerate(looks):
+        parts: dict[str, list[tuple[int, FloatArray, FloatArray]]] = {}
+        for run, rows in runs.items():
+            parts.setdefault(run[0], []).append((run[1], found[run][place], rows["hours"].to_numpy(np.float64)))
+        of_look = {controller: _pad(of_controller, longest) for controller, of_controller in parts.items()}
+        if look.measure == "hypervolume_regret" and judge.front is None:
+            whole = max(float(np.nanmax(c.values, initial=0.0)) for c in of_look.values()) or 1.0
+            of_look = {name: Curves(c.seeds, 1.0 - c.values / whole, c.hours) for name, c in of_look.items()}
+        curves.append(of_look)
+    return curves
 
 
 def scores(curves: Mapping[str, Curves], budget: int) -> tuple[NDArray[np.uint64], dict[str, FloatArray]]:
@@ -158,12 +182,20 @@ def checkpoints(n: int) -> list[int]:
     return sorted({*spread, *(budget for budget in BUDGETS if budget <= n)})
 
 
+def _values(rows: Any, judge: Judge, look: Look) -> FloatArray:
+    """A measure of one run after each evaluation; where no exact front is known the hypervolume."""
+    if look.measure == "regret":
+        return _scalar_curve(rows, judge, look.family)
+    values = _curve(rows, judge, look.measure, look.family, look.at)
+    if look.measure not in ("hypervolume_regret", PRACTICAL) or judge.front is None:
+        return values
+    point = judge.practical_reference_point if look.measure == PRACTICAL else judge.reference_point
+    return 1.0 - values / hypervolume(judge.front, point, judge.directions)
+
+
 def _scalar_curve(rows: Any, judge: Judge, family: str | None) -> FloatArray:
     """The regret of one run's best architecture after each evaluation."""
-    judged = None
-    if isinstance(judge.problem, TwoFidelityProblem):
-        judged = rows["fidelity"].to_numpy() == FIDELITIES[-1]
-    chosen = incumbents(rows["told"].to_numpy(np.float64), judged)
+    chosen = chosen_rows(rows, judge)
     if family is None:
         # The optimum is certified up to rounding.
         known: FloatArray = np.maximum(0.0, 1.0 - rows["reward"].to_numpy(np.float64)[chosen])
@@ -190,6 +222,14 @@ def _curve(rows: Any, judge: Judge, measure: str, family: str | None, at: Sequen
     if at is not None:  # a run that ended earlier, for want of hours, keeps its last archive
         at = [min(budget, len(index)) for budget in at]
     return archive_trace(told, judge.directions, lambda members: indicator(exact[members]), at)
+
+
+def chosen_rows(rows: Any, judge: Judge) -> NDArray[np.int64]:
+    """The row that a run with one objective has chosen after each of its n evaluations, ``int64`` (n,)."""
+    judged = None
+    if isinstance(judge.problem, TwoFidelityProblem):
+        judged = rows["fidelity"].to_numpy() == FIDELITIES[-1]
+    return incumbents(rows["told"].to_numpy(np.float64), judged)
 
 
 def incumbents(told: FloatArray, judged: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:

@@ -46,13 +46,16 @@ def archives(table: Any, judge: Judge, budget: int | None = None) -> dict[str, l
     found: dict[str, list[Indices]] = {}
     for (controller, seed), rows in table.groupby(["controller", "seed"], observed=True, sort=False):
         index = rows["index"].to_numpy(np.int64)[:budget]
-        members = index[front(judge.told(index, int(seed)), judge.directions)]
+        members = index[front(judge.at(int(seed)).told(index, int(seed)), judge.directions)]
         found.setdefault(str(controller), []).append(members)
     return found
 
 
 def attained(table: Any, judge: Judge, budget: int | None = None) -> dict[str, Attained]:
-    """Attainment of every controller on a task with two metrics; arguments as those of :func:`archives`."""
+    """Attainment of every controller on a task with two metrics; arguments as those of :func:`archives`.
+
+    Where runs are in worlds, their members are those there, and the metrics the surrogate's mean.
+    """
     directions = judge.problem.task.directions
     result = {}
     for controller, runs in archives(table, judge, budget).items():

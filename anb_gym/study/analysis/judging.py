@@ -12,8 +12,10 @@ from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import Benchmark
 from anb_gym.calibration import Calibration, calibration
+from anb_gym.fronts import NoFrontError
 from anb_gym.rewards import Accuracy
 from anb_gym.space import SPACE, Indices
+from anb_gym.study.config import in_world_of
 from anb_gym.study.problems import choose_id, described, noisy_by_default, problem_of
 from anb_gym.study.runs import noise_seed
 from anb_gym.study.telling import failing
@@ -30,6 +32,7 @@ class Judge:
         arguments: Arguments of the environment that bear on scores, data as of JSON.
         noise: Whether the searches were told noisy measurements; None for what is usual on the task.
         failures: The part of the architectures whose measurement failed; None for none.
+        worlds: Whether every search was in the world of its seed, where :meth:`at` judges it.
 
     Attributes:
         id: The environment id.
@@ -37,6 +40,7 @@ class Judge:
         arguments: As given.
         noise: Whether they were told noisy measurements.
         failures: The part of the architectures whose measurement failed; None for none.
+        worlds: As given.
 
     Raises:
         ValueError: The id or an argument is unknown.
@@ -48,26 +52,39 @@ class Judge:
         arguments: Mapping[str, Any] | None = None,
         noise: bool | None = None,
         failures: float | None = None,
+        worlds: bool = False,
     ) -> None:
         self.id = choose_id(id)
         self.problem = problem_of(self.id, arguments or {})
         self.arguments = dict(arguments or {})
         self.noise = noisy_by_default(self.problem) if noise is None else noise
         self.failures = failures
+        self.worlds = worlds
+        self._of_worlds: dict[int, Judge] = {}
 
     def __str__(self) -> str:
-        return described(self.id, self.noise, self.arguments, self.failures)
+        return described(self.id, self.noise, self.arguments, self.failures, self.worlds)
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Judge:
-        """The judge of a task as a study's results describe it: ``id``, ``arguments``, ``noise``, ``failures``."""
+        """The judge of a task as a study's results describe it: by the arguments' names."""
         noise, failures = bool(description.get("noise", False)), description.get("failures")
-        return cls(description["id"], description.get("arguments") or {}, noise, failures)
+        worlds = bool(description.get("worlds", False))
+        return cls(description["id"], description.get("arguments") or {}, noise, failures, worlds)
+
+    def at(self, seed: int) -> Judge:
+        """The judge of the run with a seed: of its world, where searches were in worlds. Each is made once."""
+        if not self.worlds:
+            return self
+        if seed not in self._of_worlds:
+            arguments = in_world_of(self.arguments, self.worlds, seed)
+            self._of_worlds[seed] = Judge(self.id, arguments, self.noise, self.failures)
+        return self._of_worlds[seed]
 
     @property
-    def conditions(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[Any, ...]:
         """What two tasks have in common that are one and the same: hashable."""
-        return self.problem, self.noise, self.failures
+        return self.problem, self.noise, self.failures, self.worlds
 
     @property
     def n_objectives(self) -> int:
@@ -102,8 +119,19 @@ class Judge:
 
     @cached_property
     def front(self) -> FloatArray | None:
-        """The exact front, ``float64`` (k, 2); None with one objective, or with more than two."""
-        return self.problem.front_rewards if self.n_objectives == 2 else None
+        """The exact front, ``float64`` (k, n_objectives); None with one objective, and where none of several is known.
+
+        Raises:
+            NoFrontError: There are two objectives, and their front is not there; the message says how it is made.
+        """
+        if self.n_objectives == 1:
+            return None
+        try:
+            return self.problem.front_rewards
+        except NoFrontError:
+            if self.n_objectives == 2:
+                raise
+            return None
 
     @cached_property
     def reference_point(self) -> FloatArray:

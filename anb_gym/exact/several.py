@@ -1,0 +1,277 @@
+"""The exact front of three functions or more, and a front with a stated gap, over the whole space.
+
+Known architectures leave zones, each open above a lower corner ``z``: whatever none of them is as good as lies in some
+zone (Klamroth, Lacour and Vanderpooten 2015, https://doi.org/10.1016/j.ejor.2015.03.031), and so has
+``w . f >= w . z`` for any weights ``w``. As in :mod:`anb_gym.exact.solver`, where zones are the boxes of a staircase, a
+group of neighbouring zones is closed by enumerating the architectures on which several weighted sums reach their least
+values over the group's corners. A group too wide for that is cut in two, and the space of a single zone likewise. What
+is found on the way and lies in a zone cuts it into smaller ones.
+
+There are some two zones a member with three functions, and many more with four. Where that is too many a gap is stated:
+zones begin so far above the members, of which those are dropped that another comes within half of it of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, product
+from typing import Final
+
+import numpy as np
+
+from anb_gym._types import FloatArray
+from anb_gym.exact.bounds import tighten
+from anb_gym.exact.changes import one_block_changes
+from anb_gym.exact.dominance import non_dominated
+from anb_gym.exact.functions import Functions, from_objectives, halves
+from anb_gym.exact.incumbents import FrontTooLargeError
+from anb_gym.exact.objectives import TableObjectives
+from anb_gym.exact.search import enumerate_above, start
+from anb_gym.space import N_BLOCKS, SPACE, Indices, States
+
+#: Zones per group at the start.
+_GROUP: Final = 24
+#: Nodes, and architectures found, after which a group is cut; nodes after which the space of a single zone is.
+_NODES: Final = 20_000
+_FOUND: Final = 200_000
+_NODES_OF_ONE: Final = 1_000_000
+_CAPACITY: Final = 16_384
+#: Steps of the grid of weights, and powers of ten beside it.
+_STEPS: Final = 12
+_POWERS: Final = (-3.0, -2.0, -1.0, 0.0)
+#: Besides the best weights, those with one of them so many times as large.
+_TILT: Final = 3.0
+#: Random architectures, and weighted sums of which a climb from the best of these begins the search.
+_SAMPLE: Final = 2_000
+_CLIMBS: Final = 150
+#: Members whose changes are tried at a time, and points that are compared with zones.
+_CHUNK: Final = 500
+
+
+class SeveralSolver:
+    """The search.
+
+    Args:
+        objectives: What is maximised: three functions or more.
+        gap: Share of the extent of the first members' values: what exceeds some member by no more is not sought.
+        limit: How many members the front may have.
+
+    Attributes:
+        gap: The same in the functions' units, ``float64`` (k,).
+        nodes: Nodes visited so far.
+    """
+
+    def __init__(self, objectives: TableObjectives, gap: float, limit: int) -> None:
+        self._objectives, self._limit = objectives, limit
+        self._functions = from_objectives(objectives)
+        self._indices: Indices = np.empty(0, dtype=np.int64)
+        self._values: FloatArray = np.empty((0, len(objectives.tables)))
+        # What touches a zone and is not in it: dominated, or equal to a member.
+        self._touching: list[Indices] = []
+        self.gap = np.zeros(len(objectives.tables))
+        rng = np.random.default_rng(0)
+        self._climb(rng)
+        self.gap = objectives.rounded(gap * np.ptp(self._values, axis=0))
+        self._improve()
+        self._shift = self._values.min(axis=0)
+        self._scale = 1.0 / np.maximum(np.ptp(self._values, axis=0), 1e3 * objectives.resolution)
+        self.nodes = 0
+        self._least = _least(self._functions) - 1e3 * objectives.resolution
+        self._weights = _weights(len(objectives.tables))
+        self._support = (self._scaled(self._values) @ self._weights.T).max(axis=0)
+
+    def groups(self) -> list[FloatArray]:
+        """Zones that hold all that is sought, ``float64`` (n, k) each, in groups of neighbours."""
+        zones = np.full((1, len(self.gap)), -np.inf)
+        for point in self._values:
+            zones = _cut(zones, point + self.gap)
+        return list(self._halved(zones))
+
+    def close(self, zones: FloatArray) -> None:
+        """Finds all that lies in some zones."""
+        todo = [(zones, self._functions)]
+        while todo:
+            todo += self._close(*todo.pop())
+
+    def members(self) -> tuple[Indices, FloatArray]:
+        """Indices (n,) and signed objectives (n, k), the first falling; equals by index."""
+        touching = np.concatenate([np.empty(0, dtype=np.int64), *self._touching])
+        self._touching = []
+        self._add(SPACE.index_to_states(touching))
+        order = np.lexsort((self._indices, -self._values[:, 0]))
+        indices = self._indices[order]
+        return indices, self._objectives(SPACE.index_to_states(indices))
+
+    def _close(self, zones: FloatArray, functions: Functions) -> list[tuple[FloatArray, Functions]]:
+        """Finds what lies in zones, of a part of the space, or cuts one of them."""
+        weights = self._telling(zones)
+        thresholds = self._thresholds(weights, zones)
+        left = tighten(functions.combined(weights * self._scale, self._shift), thresholds)
+        if left.size == 0:
+            return []
+        keep = [np.isin(all_, some) for all_, some in zip(functions.states, left.states, strict=True)]
+        left = left.smallest_first()
+        stack = start(left)
+        found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
+        limit = _NODES if len(zones) > 1 else _NODES_OF_ONE
+        while stack.depth[0] >= 0:
+            nodes, _, n_found = stack.counters.tolist()
+            if nodes >= limit or (n_found >= _FOUND and len(zones) > 1):
+                self.nodes += nodes
+                part = functions.restricted(keep)
+                if len(zones) > 1:
+                    return [(half, part) for half in _halves(zones, self._scale)]
+                whole = [np.ones(n, dtype=np.bool_) for n in part.sizes]
+                return [(zones, part.restricted(half)) for half in halves(whole)]
+            n = enumerate_above(left.sizes, left.pair, left.triple, thresholds, stack, found, limit)
+            if n:
+                zones = self._take(left.to_states(found[:n].astype(np.int64)), zones)
+                thresholds = self._thresholds(weights, zones)
+        self.nodes += int(stack.counters[0])
+        return []
+
+    def _take(self, states: States, zones: FloatArray) -> FloatArray:
+        """Keeps what lies in zones; returns what is left of them."""
+        values = self._objectives.rounded(self._objectives(states))
+        inside, touching = np.zeros((2, len(states)), dtype=np.bool_)
+        for begin in range(0, len(states), _CHUNK):
+            rows = slice(begin, begin + _CHUNK)
+            points = values[rows, None]
+            inside[rows] = np.any(np.all(points > zones, axis=2), axis=1)
+            touching[rows] = np.any(np.all(points >= zones, axis=2), axis=1)
+        if not self.gap.any():
+            self._touching.append(SPACE.states_to_index(states[touching & ~inside]))
+        self._add(states[inside])
+        points = values[inside]
+        for point in points[non_dominated(points)]:
+            zones = _cut(zones, point + self.gap)
+        return zones
+
+    def _add(self, states: States) -> None:
+        """Adds architectures to the members, and drops what is dominated."""
+        if not len(states):
+            return
+        new = np.setdiff1d(SPACE.states_to_index(states), self._indices)
+        values = self._objectives.rounded(self._objectives(SPACE.index_to_states(new)))
+        alone = non_dominated(values)
+        indices = np.concatenate([self._indices, new[alone]])
+        values = np.concatenate([self._values, values[alone]])
+        keep = non_dominated(values)
+        self._indices, self._values = indices[keep], values[keep]
+        if len(self._indices) > self._limit:
+            raise FrontTooLargeError(f"more than limit={self._limit} architectures are non-dominated")
+
+    def _climb(self, rng: np.random.Generator) -> None:
+        """Adds the ends of climbs over changes of one block, of random weighted sums."""
+        sizes = self._functions.sizes
+        sample = self._functions.to_states(rng.integers(sizes, size=(_SAMPLE, N_BLOCKS)))
+        values = self._objectives(sample)
+        scale = 1.0 / np.maximum(values.std(axis=0), self._objectives.resolution)
+        for weights in rng.dirichlet(np.full(values.shape[1], 0.7), _CLIMBS) * scale:
+            place = sample[int((values @ weights).argmax())]
+            while True:
+                states = np.concatenate([place[None], self._changes(place)])
+                best = int((self._objectives(states) @ weights).argmax())
+                if best == 0:
+                    break
+                place = states[best]
+            self._add(place[None])
+
+    def _improve(self) -> None:
+        """Adds what changes of single blocks of members reach, while that improves the front."""
+        explored = np.empty(0, dtype=np.int64)
+        while len(new := np.setdiff1d(self._indices, explored)[:_CHUNK]):
+            explored = np.union1d(explored, new)
+            self._add(self._changes(SPACE.index_to_states(new)))
+            # Only before there are zones: what made them must not be dropped for something worse.
+            if self.gap.any():
+                kept = _cover(self._values, 0.5 * self.gap)
+                self._indices, self._values = self._indices[kept], self._values[kept]
+
+    def _changes(self, states: States) -> States:
+        changes = one_block_changes(states)
+        kept = [mask[column] for mask, column in zip(self._objectives.keep, changes.T, strict=True)]
+        return changes[np.all(kept, axis=0)]
+
+    def _scaled(self, values: FloatArray) -> FloatArray:
+        scaled: FloatArray = (np.maximum(values, self._least) - self._shift) * self._scale
+        return scaled
+
+    def _thresholds(self, weights: FloatArray, zones: FloatArray) -> FloatArray:
+        """Least values of weighted sums of what lies in zones, on their edges included."""
+        # Rounded values are compared with zones: what rounds to an edge lies at most half the resolution below it.
+        lowered = self._scaled(zones - 0.5 * self._objectives.resolution)
+        tolerance = weights @ (self._objectives.tolerance * self._scale)
+        thresholds: FloatArray = (lowered @ weights.T).min(axis=0, initial=1e30) - tolerance
+        return thresholds
+
+    def _telling(self, zones: FloatArray) -> FloatArray:
+        """Weights of the sums that bound zones, ``float64`` (m, k), those first whose support passes closest."""
+        lowest = (self._scaled(zones) @ self._weights.T).min(axis=0)
+        best = self._weights[int(((self._support - lowest) / self._weights.max(axis=1)).argmin())]
+        tilted = best * np.where(np.eye(len(best), dtype=np.bool_), _TILT, 1.0)
+        weights = np.concatenate([best[None], tilted / tilted.sum(axis=1, keepdims=True), np.eye(len(best))])
+        return np.asarray(list(dict.fromkeys(map(tuple, weights.tolist()))))
+
+    def _halved(self, zones: FloatArray) -> Iterator[FloatArray]:
+        if len(zones) <= _GROUP:
+            yield zones
+            return
+        for half in _halves(np.maximum(zones, self._least), self._scale):
+            yield from self._halved(half)
+
+
+def _halves(zones: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Zones cut in two along the longest axis of their corners."""
+    axis = int((np.ptp(zones, axis=0) * scale).argmax())
+    order = np.argsort(zones[:, axis], kind="stable")
+    middle = len(zones) // 2
+    return zones[order[:middle]], zones[order[middle:]]
+
+
+def _cut(zones: FloatArray, point: FloatArray) -> FloatArray:
+    """The zones of what neither a point nor what made the zones is as good as."""
+    holds = (zones < point).all(axis=1)
+    if not holds.any():
+        return zones
+    old, rest = zones[holds], zones[~holds]
+    parts = [rest]
+    for axis in range(len(point)):
+        new = old.copy()
+        new[:, axis] = point[axis]
+        new = np.unique(new, axis=0)
+        # A zone within another is not needed; it can only be within one that begins at the same value of this axis.
+        others = np.concatenate([new, rest[rest[:, axis] == point[axis]]])
+        holders = np.sum(np.all(others[None] <= new[:, None], axis=2), axis=1)  # itself is one
+        parts.append(new[holders == 1])
+    return np.concatenate(parts)
+
+
+def _cover(points: FloatArray, within: FloatArray) -> Indices:
+    """Rows of some points, such that each point is at most so far above one of them in all coordinates."""
+    left = np.argsort(-(points / np.maximum(within, 1e-300)).sum(axis=1), kind="stable")
+    kept = []
+    while len(left):
+        kept.append(int(left[0]))
+        left = left[(points[left] > points[left[0]] + within).any(axis=1)]
+    return np.array(kept, dtype=np.int64)
+
+
+def _weights(k: int) -> FloatArray:
+    """Weights that add up to 1, ``float64`` (n, k): a grid, and powers of ten of each other."""
+    grid = np.array([w for w in product(range(_STEPS + 1), repeat=k) if sum(w) == _STEPS], dtype=np.float64)
+    powers = 10.0 ** np.array(list(product(_POWERS, repeat=k)))
+    weights = np.concatenate([grid, powers])
+    return np.unique(weights / weights.sum(axis=1, keepdims=True), axis=0)
+
+
+def _least(functions: Functions) -> FloatArray:
+    """What no value of any function is below, ``float64`` (k,)."""
+    sizes, total = functions.sizes, functions.constant.copy()
+    for values, order in ((functions.unary, 1), (functions.pair, 2), (functions.triple, 3)):
+        if not values.shape[1]:
+            continue
+        lengths = [int(np.prod(part)) for part in combinations(sizes.tolist(), order)]
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        total[: len(values)] += np.minimum.reduceat(values, starts, axis=1).sum(axis=1)
+    return total

@@ -1,0 +1,84 @@
+"""Fronts of three functions and more equal full enumeration wherever that is possible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anb_gym.exact import Front, FrontTooLargeError, VerificationError, pareto_front_of, several
+from anb_gym.exact.dominance import non_dominated
+from anb_gym.space import N_BLOCKS, SPACE
+from anb_gym.surrogates.tables import evaluate
+
+#: Two blocks of 36 states and one of 48 are free.
+FIXED = {0: 3, 2: 30, 4: 7, 6: 20}
+
+
+def enumerated(tables, directions, fixed):
+    """Indices and signed, rounded objectives of every architecture that ``fixed`` leaves."""
+    options = [[fixed[b]] if b in fixed else range(n) for b, n in enumerate(SPACE.block_sizes)]
+    states = np.stack(np.meshgrid(*options, indexing="ij"), axis=-1).reshape(-1, N_BLOCKS)
+    values = np.stack(evaluate(tables, states), axis=1) * np.where(directions, 1.0, -1.0)
+    return SPACE.states_to_index(states), values
+
+
+def best_by_definition(values):
+    """Rows that no other row dominates, one at a time."""
+    kept = []
+    for i, row in enumerate(values):
+        as_good = (values >= row).all(axis=1)
+        if not (as_good & (values > row).any(axis=1)).any():
+            kept.append(i)
+    return np.array(kept)
+
+
+@pytest.mark.parametrize(("kinds", "order"), [(("smooth", "tree", "smooth"), 3), (("integer",) * 3, 2)])
+def test_front_equals_enumeration(make_tables, monkeypatch, kinds, order):
+    monkeypatch.setattr(several, "_NODES", 30)  # so that zones and the space are cut
+    monkeypatch.setattr(several, "_NODES_OF_ONE", 60)
+    tables = [make_tables(kind, order, seed) for seed, kind in enumerate(kinds)]
+    directions = (True, False, True)
+    front = pareto_front_of(tables, directions, fixed=FIXED)
+    indices, values = enumerated(tables, directions, FIXED)
+    rounded = np.round(values / front.certificate.resolution)
+    likely = non_dominated(rounded)
+    expected = np.flatnonzero(likely)[best_by_definition(rounded[likely])]
+    np.testing.assert_array_equal(np.sort(front.indices), np.sort(indices[expected]))
+    assert len(front) > 20
+    front.verify(*tables)
+    assert Front.from_dict(front.to_dict()) == front
+
+
+def test_nothing_exceeds_a_front_with_a_gap_by_more(make_tables):
+    tables = [make_tables("smooth", 2, seed) for seed in range(4)]
+    directions = (True,) * 4
+    front = pareto_front_of(tables, directions, gap=0.02, fixed=FIXED)
+    _, values = enumerated(tables, directions, FIXED)
+    gap = np.array(front.certificate.gap)
+    assert (gap > 0).all()
+    for member in front.objectives:
+        values = values[(values > member + gap + front.certificate.resolution).any(axis=1)]
+    assert not len(values)
+    front.verify(*tables)
+    assert Front.from_dict(front.to_dict()).certificate.gap == front.certificate.gap
+
+
+def test_a_front_that_lacks_a_member_is_noticed(make_tables):
+    tables = [make_tables("smooth", 2, seed) for seed in range(3)]
+    front = pareto_front_of(tables, (True,) * 3, fixed=FIXED)
+    middle = len(front) // 2
+    lacking = Front(np.delete(front.indices, middle), np.delete(front.objectives, middle, axis=0), front.certificate)
+    with pytest.raises(VerificationError, match="escape dominance"):
+        lacking.verify(*tables)
+
+
+def test_bad_input(make_tables):
+    tables = [make_tables("integer", 1, seed) for seed in range(3)]
+    with pytest.raises(ValueError, match="tables must be of three functions or more, got 2"):
+        pareto_front_of(tables[:2], (True, True))
+    with pytest.raises(ValueError, match="maximize must have a direction for each of 3 functions, got 2"):
+        pareto_front_of(tables, (True, True))
+    with pytest.raises(ValueError, match="gap must be"):
+        pareto_front_of(tables, (True,) * 3, gap=-0.1)
+    with pytest.raises(FrontTooLargeError, match="limit=2"):
+        pareto_front_of(tables, (True,) * 3, limit=2, fixed=FIXED)
