@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anb_gym import configs
 from anb_gym._errors import choose, one_line
 from anb_gym._extras import needing, require
+from anb_gym._workers import check_workers
 from anb_gym.cli._options import output
 from anb_gym.cli._studies import STUDIES, load_study
 
@@ -30,7 +32,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     study.add_argument("--out", type=Path, metavar="FOLDER", help="where results go, by default runs/studies/NAME")
     study.add_argument("--workers", type=int, default=-1, metavar="N", help="runs at a time; by default one per core")
     study.add_argument("--backend", default="loky", metavar="NAME", help=f"joblib's: one of {', '.join(_BACKENDS)}")
-    study.add_argument("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://host:8786, for dask")
+    study.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a cluster, such as tcp://host:8786, for dask; by default one of processes on this machine is started",
+    )
     study.add_argument("--report", action="store_true", help="write report.html and plots beside the results")
     study.add_argument("--collect", action="store_true", help="write the table of the runs that are finished and stop")
     study.add_argument("--dry-run", action="store_true", help="check the file, print what would run and stop")
@@ -62,7 +68,7 @@ def _run(options: argparse.Namespace) -> None:
         if options.collect:
             _collect(study, folder)
             return
-        with _backend(options.backend, options.scheduler):
+        with _backend(options.backend, options.scheduler, options.workers):
             outcome = runner.run_study(study, folder, options.workers, progress=True)
     for reason in outcome.damaged:
         print(f"was damaged and is made again: {one_line(reason)}")
@@ -101,15 +107,23 @@ def _report(path: Path) -> None:
     print(f"{len(pictures)} plots in {path.with_name('plots')}")
 
 
-def _backend(name: str, scheduler: str | None) -> AbstractContextManager[Any]:
+@contextmanager
+def _backend(name: str, scheduler: str | None, workers: int) -> Iterator[None]:
+    """Joblib's backend; a cluster that is started for it ends with it."""
     choose(name, _BACKENDS, "--backend")
     if scheduler is not None and name != "dask":
         raise ValueError(f"--scheduler is for --backend dask, got {name!r}")
     options: dict[str, Any] = {"inner_max_num_threads": 1} if name == "loky" else {}
-    if name == "dask":
-        require("distributed", "construction")
-        options = {"scheduler_host": scheduler}
-    with needing("study"):
-        import joblib
-    backend: AbstractContextManager[Any] = joblib.parallel_config(name, **options)
-    return backend
+    with ExitStack() as stack:
+        if name == "dask":
+            distributed = require("distributed", "construction")
+            if scheduler is None:
+                check_workers(workers)
+                n = None if workers == -1 else workers
+                cluster = distributed.LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None)
+                scheduler = stack.enter_context(cluster).scheduler_address
+            options = {"scheduler_host": scheduler}
+        with needing("study"):
+            import joblib
+        stack.enter_context(joblib.parallel_config(name, **options))
+        yield

@@ -86,6 +86,22 @@ def test_bad_input_is_one_line(write, tmp_path, monkeypatch, capsys, change, opt
     assert err.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("ignore")  # those of the cluster are its own business
+def test_a_cluster_is_started_where_none_is_named(write, tmp_path, monkeypatch, capsys):
+    distributed = pytest.importorskip("distributed")
+    started, cluster = [], distributed.LocalCluster
+
+    def in_threads(**options):  # processes take seconds
+        started.append(cluster(**options, processes=False))
+        return started[0]
+
+    monkeypatch.setattr(distributed, "LocalCluster", in_threads)
+    file = write(FILE.replace(", TOYS:Flaky", ""))
+    assert main(["study", str(file), "--backend", "dask", "--workers", "1", "--out", str(tmp_path / "out")]) == 0
+    assert "6 of 6 runs finished" in capsys.readouterr().out
+    assert started[0].status.name == "closed"
+
+
 def test_a_missing_file_is_one_line(tmp_path, capsys):
     for command in ("study", "validate"):
         assert main([command, str(tmp_path / "nowhere")]) == 1
