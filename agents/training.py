@@ -20,8 +20,8 @@ from anb_gym._types import FloatArray
 from anb_gym.envs.core.copies import CopiesVectorEnv
 from anb_gym.envs.families import PREFIX
 from anb_gym.problems import AskPreference, AskProblem, Evaluation, ProblemSet, Request, Selection
+from anb_gym.problems.cost import gpu_hours
 from anb_gym.space import SPACE, Choices, Indices, States
-from anb_gym.study.cost import gpu_hours
 
 from .agent import Agent, Assignment, every_row, requests
 from .evaluations import Evaluations, joined
@@ -41,7 +41,7 @@ class Training:
 
     Args:
         assignment: What the agent is to learn.
-        hours: Simulated GPU-hours that may be spent beside, see :func:`anb_gym.study.cost.gpu_hours`; None for no
+        hours: Simulated GPU-hours that may be spent beside, see :func:`anb_gym.problems.cost.gpu_hours`; None for no
             limit.
         noise_seed: Seed of the measurement noise of all evaluations, if the environment is noisy: that of a
             :class:`~anb_gym.Noise`; None for a seed for each.

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from anb_gym.problems.cost import most_evaluations
 from anb_gym.study.controllers import place_of
-from anb_gym.study.cost import most_evaluations
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class StudyConfig:
         tasks: The tasks.
         seeds: The seeds, each not negative.
         evaluations: How many evaluations a run may make; None for no limit.
-        hours: How many simulated GPU-hours a run may take, see :mod:`anb_gym.study.cost`; None for no limit.
+        hours: How many simulated GPU-hours a run may take, see :mod:`anb_gym.problems.cost`; None for no limit.
         skipped: Pairs of task and controller that do not run, with the reason: the controller is for other
             numbers of objectives.
     """

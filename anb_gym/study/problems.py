@@ -13,9 +13,9 @@ from anb_gym._extras import require
 from anb_gym.devices import explained
 from anb_gym.envs.families import PREFIX, Family, ids, make_problem
 from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
+from anb_gym.problems.cost import typical_hours
 from anb_gym.rewards.names import VARIABLE
 from anb_gym.study.config import TaskEntry
-from anb_gym.study.cost import typical_hours
 from anb_gym.study.protocol import Brief, Fidelity
 from anb_gym.surrogates.worlds import FAMILIES_WITH_WORLDS, N_WORLDS, has_worlds
 

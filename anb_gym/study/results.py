@@ -13,7 +13,7 @@ Columns, one row per evaluation, sorted by (task, controller, seed, evaluation):
 ``told``        float64             scalar reward that the controller was told, with noise if there is any, in unit
                                     scale (random mean 0, optimum 1); null for vector rewards
 ``reward``      float64             the same without noise; with two fidelities that under the reference scheme
-``hours``       float64             simulated GPU-hours of the run so far, see :mod:`anb_gym.study.cost`
+``hours``       float64             simulated GPU-hours of the run so far, see :mod:`anb_gym.problems.cost`
 ``seconds``     float64             wall seconds of the controller in the run until it proposed the architecture
 ==============  ==================  ============================================================================
 

@@ -15,10 +15,10 @@ import numpy as np
 from anb_gym._errors import choose
 from anb_gym._types import FloatArray
 from anb_gym.problems import FIDELITIES, Problem, TwoFidelityProblem
+from anb_gym.problems.cost import gpu_hours, longest_hours
 from anb_gym.space import SPACE, Indices, States
 from anb_gym.study.config import Run, TaskEntry, budget
 from anb_gym.study.controllers import batch_size, is_agent, load_class, make_controller
-from anb_gym.study.cost import gpu_hours, longest_hours
 from anb_gym.study.problems import brief_of, problem_of
 from anb_gym.study.telling import Names, failing, scores_of, told_of
 

@@ -31,9 +31,9 @@ import numpy as np
 
 from anb_gym._errors import choose, one_line
 from anb_gym._ids import TWO_FIDELITY
+from anb_gym.problems.cost import longest_hours
 from anb_gym.study import controllers as sources
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry, budget
-from anb_gym.study.cost import longest_hours
 from anb_gym.study.problems import (
     arguments_of,
     brief_of,

@@ -41,9 +41,9 @@ import numpy as np
 from anb_gym._errors import choose, integer, is_integer, positive
 from anb_gym._files import Fields, read_json, refusing
 from anb_gym.problems import FIDELITIES, TwoFidelityProblem
+from anb_gym.problems.cost import longest_hours
 from anb_gym.space import SPACE, Architecture
 from anb_gym.study.analysis.judging import Judge
-from anb_gym.study.cost import longest_hours
 from anb_gym.study.problems import check_failures, check_worlds
 from anb_gym.study.recomputing import TOLERANCE, SubmittedRun, validate_run
 from anb_gym.study.results import Results, check_checksums, check_tables

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.problems import Problem, TwoFidelityProblem
+from anb_gym.problems.cost import gpu_hours
 from anb_gym.space import States
-from anb_gym.study.cost import gpu_hours
 from anb_gym.study.failures import FAILED, fails
 
 #: Names, an array of objects.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anb_gym.study.cost import gpu_hours
+from anb_gym.problems.cost import gpu_hours
 from anb_gym.study.runner import run_study
 from anb_gym.study.study_file import load_study
 

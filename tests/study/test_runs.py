@@ -10,9 +10,9 @@ import pytest
 from anb_gym import SPACE, Architecture, Benchmark, make_problem
 from anb_gym.calibration import calibration
 from anb_gym.noise import Noise
+from anb_gym.problems.cost import GPUS, LONGEST, SHORTEST, gpu_hours, longest_hours, most_evaluations
 from anb_gym.study.config import ControllerEntry
 from anb_gym.study.controllers import load_class, make_controller
-from anb_gym.study.cost import GPUS, LONGEST, SHORTEST, gpu_hours, longest_hours, most_evaluations
 from anb_gym.study.problems import problem_of
 from anb_gym.study.protocol import Brief
 from anb_gym.study.runs import ControllerError, execute, generator

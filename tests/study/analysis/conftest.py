@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from anb_gym.pareto import front
+from anb_gym.problems.cost import gpu_hours
 from anb_gym.space import SPACE, Choices
 from anb_gym.study.analysis.analyse import Analysis, analyse
 from anb_gym.study.analysis.judging import Judge
 from anb_gym.study.config import ControllerEntry, StudyConfig, TaskEntry
-from anb_gym.study.cost import gpu_hours
 from anb_gym.study.results import Results
 from anb_gym.study.runner import describe
 
