@@ -21,8 +21,8 @@ from anb_gym.exact.bounds import tighten
 from anb_gym.exact.changes import one_block_changes
 from anb_gym.exact.functions import Functions, from_tables, halves
 from anb_gym.exact.objectives import checksum
-from anb_gym.exact.search import enumerate_above, start
-from anb_gym.space import N_BLOCKS, SPACE, Indices, States
+from anb_gym.exact.search import Enumeration
+from anb_gym.space import SPACE, Indices, States
 from anb_gym.surrogates.tables import BlockTables, evaluate
 
 #: Values closer than this, relative to their spread over random architectures, are compared as equal.
@@ -35,7 +35,6 @@ _STEPS: Final = 400
 _VARIED: Final = (1.0, 0.6, 1.6)
 #: Nodes after which a part of the space is cut in two.
 _NODES: Final = 200_000
-_CAPACITY: Final = 16_384
 
 
 class NothingMeetsError(ValueError):
@@ -141,17 +140,14 @@ class _Search:
         if functions.size == 0:
             return size, 0, []
         functions = functions.smallest_first()
-        stack = start(functions)
-        found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
-        while stack.depth[0] >= 0:
-            if stack.counters[0] >= _NODES:
-                return size - functions.size, int(stack.counters[0]), halves(_rest(keep, functions))
-            n = enumerate_above(
-                functions.sizes, functions.pair, functions.triple, self._thresholds(), stack, found, _NODES
-            )
-            if n:
-                self._add(functions.to_states(found[:n].astype(np.int64)))
-        return size - functions.size + int(stack.counters[1]), int(stack.counters[0]), []
+        enumeration = Enumeration(functions)
+        while not enumeration.is_done:
+            if enumeration.nodes >= _NODES:
+                return size - functions.size, enumeration.nodes, halves(_rest(keep, functions))
+            found = enumeration.more(self._thresholds(), _NODES)
+            if len(found):
+                self._add(found)
+        return size - functions.size + enumeration.covered, enumeration.nodes, []
 
     def _thresholds(self) -> FloatArray:
         """What weighted sums reach wherever all limits are kept and the function is as large as the best."""

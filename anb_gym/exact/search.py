@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anb_gym._types import FloatArray
 from anb_gym.exact._compile import compiled
 from anb_gym.exact.functions import Functions, IntArray, offsets
-from anb_gym.space import N_BLOCKS
+from anb_gym.space import N_BLOCKS, States
 
 
 class Stack(NamedTuple):
@@ -47,7 +47,55 @@ class Stack(NamedTuple):
     counters: IntArray
 
 
-def start(functions: Functions) -> Stack:
+class Enumeration:
+    """An enumeration in parts, between which thresholds may rise.
+
+    Args:
+        functions: The functions on what is to be enumerated.
+        capacity: Architectures of one part.
+    """
+
+    def __init__(self, functions: Functions, capacity: int = 16_384) -> None:
+        self._functions = functions
+        self._stack = _root(functions)
+        self._found = np.empty((capacity, N_BLOCKS), dtype=np.int16)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it came to its end."""
+        return bool(self._stack.depth[0] < 0)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes visited so far."""
+        return int(self._stack.counters[0])
+
+    @property
+    def covered(self) -> int:
+        """Architectures visited, or discarded with a node, so far."""
+        return int(self._stack.counters[1])
+
+    @property
+    def found(self) -> int:
+        """Architectures found so far."""
+        return int(self._stack.counters[2])
+
+    def more(self, thresholds: FloatArray, nodes: int) -> States:
+        """Goes on, until the end, a full part or a number of nodes.
+
+        Args:
+            thresholds: ``float64`` (k,), what an architecture must reach in every function.
+            nodes: After how many more to stop at the latest.
+
+        Returns:
+            Block states of what was found, ``int64`` (n, 7).
+        """
+        f = self._functions
+        n = _enumerate(f.sizes, f.pair, f.triple, thresholds, self._stack, self._found, nodes)
+        return f.to_states(self._found[:n].astype(np.int64))
+
+
+def _root(functions: Functions) -> Stack:
     """The stack at the root."""
     sizes, k = functions.sizes, len(functions.constant)
     n = int(sizes.max())
@@ -170,7 +218,7 @@ def _condition(
 
 
 @compiled
-def enumerate_above(
+def _enumerate(
     sizes: IntArray,
     pair_table: FloatArray,
     triple: FloatArray,

@@ -26,7 +26,7 @@ from anb_gym.exact.dominance import non_dominated
 from anb_gym.exact.functions import Functions, from_objectives, halves
 from anb_gym.exact.incumbents import FrontTooLargeError
 from anb_gym.exact.objectives import TableObjectives
-from anb_gym.exact.search import enumerate_above, start
+from anb_gym.exact.search import Enumeration
 from anb_gym.space import N_BLOCKS, SPACE, Indices, States
 
 #: Zones per group at the start.
@@ -35,7 +35,6 @@ _GROUP: Final = 24
 _NODES: Final = 20_000
 _FOUND: Final = 200_000
 _NODES_OF_ONE: Final = 1_000_000
-_CAPACITY: Final = 16_384
 #: Steps of the grid of weights, and powers of ten beside it.
 _STEPS: Final = 12
 _POWERS: Final = (-3.0, -2.0, -1.0, 0.0)
@@ -111,23 +110,21 @@ class SeveralSolver:
             return []
         keep = [np.isin(all_, some) for all_, some in zip(functions.states, left.states, strict=True)]
         left = left.smallest_first()
-        stack = start(left)
-        found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
+        enumeration = Enumeration(left)
         limit = _NODES if len(zones) > 1 else _NODES_OF_ONE
-        while stack.depth[0] >= 0:
-            nodes, _, n_found = stack.counters.tolist()
-            if nodes >= limit or (n_found >= _FOUND and len(zones) > 1):
-                self.nodes += nodes
+        while not enumeration.is_done:
+            if enumeration.nodes >= limit or (enumeration.found >= _FOUND and len(zones) > 1):
+                self.nodes += enumeration.nodes
                 part = functions.restricted(keep)
                 if len(zones) > 1:
                     return [(half, part) for half in _halves(zones, self._scale)]
                 whole = [np.ones(n, dtype=np.bool_) for n in part.sizes]
                 return [(zones, part.restricted(half)) for half in halves(whole)]
-            n = enumerate_above(left.sizes, left.pair, left.triple, thresholds, stack, found, limit)
-            if n:
-                zones = self._take(left.to_states(found[:n].astype(np.int64)), zones)
+            found = enumeration.more(thresholds, limit)
+            if len(found):
+                zones = self._take(found, zones)
                 thresholds = self._thresholds(weights, zones)
-        self.nodes += int(stack.counters[0])
+        self.nodes += enumeration.nodes
         return []
 
     def _take(self, states: States, zones: FloatArray) -> FloatArray:

@@ -25,17 +25,16 @@ from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
-from anb_gym.exact.functions import Functions, IntArray, halves
+from anb_gym.exact.functions import Functions, halves
 from anb_gym.exact.incumbents import OPEN, boxes
 from anb_gym.exact.objectives import TableObjectives
-from anb_gym.exact.search import enumerate_above, start
-from anb_gym.space import N_BLOCKS, States
+from anb_gym.exact.search import Enumeration
+from anb_gym.space import States
 
 #: Nodes after which a subproblem of several boxes, or of one box, is cut.
 _NODES: Final = (20_000, 2_000_000)
-#: Nodes and architectures between looks at the incumbents.
+#: Nodes between looks at the incumbents.
 _NODES_PER_CALL: Final = 200_000
-_CAPACITY: Final = 16_384
 #: Boxes per subproblem at the start.
 _STRETCH: Final = 64
 #: Besides the weights of the supporting line, weights this far away in logits.
@@ -159,17 +158,15 @@ class Solver:
         Returns:
             The nodes visited, and the architectures covered or, if it did not finish, None.
         """
-        stack = start(functions)
+        enumeration = Enumeration(functions)
         thresholds = self._thresholds(weights, low)
-        found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
-        tables = functions.sizes, functions.pair, functions.triple
-        while stack.depth[0] >= 0:
-            if self.stop.is_set() or stack.counters[0] >= limit:
-                return int(stack.counters[0]), None
-            n = enumerate_above(*tables, thresholds, stack, found, min(limit, _NODES_PER_CALL))
-            if n and self.incumbents.add(_block_states(functions, found[:n])):
+        while not enumeration.is_done:
+            if self.stop.is_set() or enumeration.nodes >= limit:
+                return enumeration.nodes, None
+            found = enumeration.more(thresholds, min(limit, _NODES_PER_CALL))
+            if len(found) and self.incumbents.add(found):
                 thresholds = self._thresholds(weights, low)
-        return int(stack.counters[0]), int(stack.counters[1])
+        return enumeration.nodes, enumeration.covered
 
     def _cut(self, subproblem: Subproblem, functions: Functions) -> list[Subproblem]:
         keep = list(subproblem.keep)
@@ -245,10 +242,3 @@ def run(
 def _mixtures(logits: FloatArray) -> FloatArray:
     first = 1.0 / (1.0 + np.exp(-logits))
     return np.stack([first, 1.0 - first], axis=1)
-
-
-def _block_states(functions: Functions, found: NDArray[np.int16]) -> IntArray:
-    states = np.empty((len(found), N_BLOCKS), dtype=np.int64)
-    for position, block in enumerate(functions.blocks):
-        states[:, block] = functions.states[position][found[:, position]]
-    return states

@@ -12,12 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
 from anb_gym.exact.changes import one_block_changes
 from anb_gym.exact.functions import Functions, from_tables, halves
 from anb_gym.exact.objectives import TableObjectives
-from anb_gym.exact.search import enumerate_above, start
+from anb_gym.exact.search import Enumeration
 from anb_gym.space import N_BLOCKS, SPACE, Indices, States
 from anb_gym.surrogates.tables import BlockTables
 
@@ -113,14 +112,11 @@ class _Best:
 
 def _enumerate(functions: Functions, best: _Best, tolerance: float, limit: int) -> tuple[int, bool]:
     """Enumerates what may be better than the best. Returns the nodes visited, and whether it came to the end."""
-    stack = start(functions)
-    found = np.empty((_CAPACITY, N_BLOCKS), dtype=np.int16)
-    tables = functions.sizes, functions.pair, functions.triple
-    while stack.depth[0] >= 0:
-        if (left := limit - int(stack.counters[0])) <= 0:
-            return int(stack.counters[0]), False
-        thresholds: FloatArray = np.array([best.value + tolerance])
-        n = enumerate_above(*tables, thresholds, stack, found, min(left, _NODES_PER_CALL))
-        if n:
-            best.add(functions.to_states(found[:n].astype(np.int64)))
-    return int(stack.counters[0]), True
+    enumeration = Enumeration(functions, _CAPACITY)
+    while not enumeration.is_done:
+        if (left := limit - enumeration.nodes) <= 0:
+            return enumeration.nodes, False
+        found = enumeration.more(np.array([best.value + tolerance]), min(left, _NODES_PER_CALL))
+        if len(found):
+            best.add(found)
+    return enumeration.nodes, True
