@@ -17,8 +17,8 @@ from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
 from anb_gym.cli._options import PAGES, add_fidelity, output
 from anb_gym.fronts import CertifiedFront
-from anb_gym.fronts.store import FRONTS
-from anb_gym.metrics import UNITS, choose_metric, readable
+from anb_gym.fronts.store import AND, FRONTS, choose_front
+from anb_gym.metrics import UNITS, readable
 from anb_gym.surrogates.labels import labels_of
 from anb_gym.surrogates.store import FAMILIES, SURROGATES
 
@@ -47,7 +47,9 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError(f"name a front or --report; there are fronts of {', '.join(FRONTS)}")
     if options.plot is not None and options.plot.suffix.lower() != ".png":
         raise ValueError(f"--plot must name a .png file, got {str(options.plot)!r}")
-    metric = None if options.metric is None else choose_metric(options.metric, FRONTS, "metric")
+    metric = None if options.metric is None else choose_front(options.metric)
+    if metric is not None and options.plot is not None and AND in metric:
+        raise ValueError(f"--plot draws a front of two metrics, got {options.metric!r}")
     dataset = _dataset(options.data)
     if options.report:
         with needing("pareto"):

@@ -7,6 +7,8 @@ group of neighbouring zones is closed by enumerating the architectures on which 
 values over the group's corners. A group too wide for that is cut in two, and the space of a single zone likewise. What
 is found on the way and lies in a zone cuts it into smaller ones.
 
+What equals a member lies in no zone, but in a box that begins at the member: boxes are closed along with zones.
+
 There are some two zones a member with three functions, and many more with four. Where that is too many a gap is stated:
 zones begin so far above the members, of which those are dropped that another comes within half of it of.
 """
@@ -14,10 +16,12 @@ zones begin so far above the members, of which those are dropped that another co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym._types import FloatArray
 from anb_gym.exact.bounds import tighten
@@ -29,8 +33,8 @@ from anb_gym.exact.objectives import TableObjectives
 from anb_gym.exact.search import Enumeration
 from anb_gym.space import N_BLOCKS, SPACE, Indices, States
 
-#: Zones per group at the start.
-_GROUP: Final = 24
+#: Zones and boxes per group at the start.
+_GROUP: Final = 36
 #: Nodes, and architectures found, after which a group is cut; nodes after which the space of a single zone is.
 _NODES: Final = 20_000
 _FOUND: Final = 200_000
@@ -45,6 +49,23 @@ _SAMPLE: Final = 2_000
 _CLIMBS: Final = 150
 #: Members whose changes are tried at a time, and points that are compared with zones.
 _CHUNK: Final = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Zones:
+    """Zones, and boxes of members.
+
+    Attributes:
+        corners: Where they begin, ``float64`` (n, k), half a resolution beside the multiples of it that values are
+            compared as, so that nothing lies on an edge. -inf where a zone has no limit.
+        is_open: Whether it is a zone, ``bool`` (n,): what is found there is better than known.
+    """
+
+    corners: FloatArray
+    is_open: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.corners)
 
 
 class SeveralSolver:
@@ -65,8 +86,6 @@ class SeveralSolver:
         self._functions = from_objectives(objectives)
         self._indices: Indices = np.empty(0, dtype=np.int64)
         self._values: FloatArray = np.empty((0, len(objectives.tables)))
-        # What touches a zone and is not in it: dominated, or equal to a member.
-        self._touching: list[Indices] = []
         self.gap = np.zeros(len(objectives.tables))
         rng = np.random.default_rng(0)
         self._climb(rng)
@@ -79,14 +98,14 @@ class SeveralSolver:
         self._weights = _weights(len(objectives.tables))
         self._support = (self._scaled(self._values) @ self._weights.T).max(axis=0)
 
-    def groups(self) -> list[FloatArray]:
-        """Zones that hold all that is sought, ``float64`` (n, k) each, in groups of neighbours."""
+    def groups(self) -> list[Zones]:
+        """Zones and boxes that hold all that is sought, in groups of neighbours."""
         zones = np.full((1, len(self.gap)), -np.inf)
         for point in self._values:
-            zones = _cut(zones, point + self.gap)
-        return list(self._halved(zones))
+            zones = _cut(zones, self._above(point))
+        return list(self._halved(self._with_boxes(zones, self._values)))
 
-    def close(self, zones: FloatArray) -> None:
+    def close(self, zones: Zones) -> None:
         """Finds all that lies in some zones."""
         todo = [(zones, self._functions)]
         while todo:
@@ -94,14 +113,11 @@ class SeveralSolver:
 
     def members(self) -> tuple[Indices, FloatArray]:
         """Indices (n,) and signed objectives (n, k), the first falling; equals by index."""
-        touching = np.concatenate([np.empty(0, dtype=np.int64), *self._touching])
-        self._touching = []
-        self._add(SPACE.index_to_states(touching))
         order = np.lexsort((self._indices, -self._values[:, 0]))
         indices = self._indices[order]
         return indices, self._objectives(SPACE.index_to_states(indices))
 
-    def _close(self, zones: FloatArray, functions: Functions) -> list[tuple[FloatArray, Functions]]:
+    def _close(self, zones: Zones, functions: Functions) -> list[tuple[Zones, Functions]]:
         """Finds what lies in zones, of a part of the space, or cuts one of them."""
         weights = self._telling(zones)
         thresholds = self._thresholds(weights, zones)
@@ -117,32 +133,50 @@ class SeveralSolver:
                 self.nodes += enumeration.nodes
                 part = functions.restricted(keep)
                 if len(zones) > 1:
-                    return [(half, part) for half in _halves(zones, self._scale)]
+                    return [(half, part) for half in self._halves(zones)]
                 whole = [np.ones(n, dtype=np.bool_) for n in part.sizes]
                 return [(zones, part.restricted(half)) for half in halves(whole)]
             found = enumeration.more(thresholds, limit)
             if len(found):
                 zones = self._take(found, zones)
+                if not len(zones):
+                    break
                 thresholds = self._thresholds(weights, zones)
         self.nodes += enumeration.nodes
         return []
 
-    def _take(self, states: States, zones: FloatArray) -> FloatArray:
-        """Keeps what lies in zones; returns what is left of them."""
+    def _take(self, states: States, zones: Zones) -> Zones:
+        """Keeps what lies in zones or boxes; returns what is left of them."""
         values = self._objectives.rounded(self._objectives(states))
-        inside, touching = np.zeros((2, len(states)), dtype=np.bool_)
+        inside, better = np.zeros((2, len(states)), dtype=np.bool_)
         for begin in range(0, len(states), _CHUNK):
             rows = slice(begin, begin + _CHUNK)
-            points = values[rows, None]
-            inside[rows] = np.any(np.all(points > zones, axis=2), axis=1)
-            touching[rows] = np.any(np.all(points >= zones, axis=2), axis=1)
-        if not self.gap.any():
-            self._touching.append(SPACE.states_to_index(states[touching & ~inside]))
+            held = np.all(values[rows, None] > zones.corners, axis=2)
+            inside[rows] = np.any(held, axis=1)
+            better[rows] = np.any(held & zones.is_open, axis=1)
         self._add(states[inside])
-        points = values[inside]
-        for point in points[non_dominated(points)]:
-            zones = _cut(zones, point + self.gap)
-        return zones
+        if not better.any():
+            return zones
+        points = np.unique(values[better], axis=0)
+        points = points[non_dominated(points)]
+        left = zones.corners[zones.is_open]
+        for point in points:
+            left = _cut(left, self._above(point))
+        boxes = zones.corners[~zones.is_open]
+        new = self._with_boxes(left, points)
+        return Zones(
+            np.concatenate([new.corners, boxes]), np.concatenate([new.is_open, np.zeros(len(boxes), dtype=np.bool_)])
+        )
+
+    def _above(self, point: FloatArray) -> FloatArray:
+        """Where zones of what a point is not as good as begin."""
+        begin: FloatArray = point + self.gap + 0.5 * self._objectives.resolution
+        return begin
+
+    def _with_boxes(self, zones: FloatArray, points: FloatArray) -> Zones:
+        """Zones, and boxes of what equals points; with a gap equals are not sought."""
+        boxes = (np.unique(points, axis=0) - 0.5 * self._objectives.resolution)[: 0 if self.gap.any() else None]
+        return Zones(np.concatenate([zones, boxes]), np.repeat([True, False], [len(zones), len(boxes)]))
 
     def _add(self, states: States) -> None:
         """Adds architectures to the members, and drops what is dominated."""
@@ -194,40 +228,37 @@ class SeveralSolver:
         scaled: FloatArray = (np.maximum(values, self._least) - self._shift) * self._scale
         return scaled
 
-    def _thresholds(self, weights: FloatArray, zones: FloatArray) -> FloatArray:
-        """Least values of weighted sums of what lies in zones, on their edges included."""
-        # Rounded values are compared with zones: what rounds to an edge lies at most half the resolution below it.
-        lowered = self._scaled(zones - 0.5 * self._objectives.resolution)
+    def _thresholds(self, weights: FloatArray, zones: Zones) -> FloatArray:
+        """Least values of weighted sums of what lies in zones or boxes."""
         tolerance = weights @ (self._objectives.tolerance * self._scale)
-        thresholds: FloatArray = (lowered @ weights.T).min(axis=0, initial=1e30) - tolerance
+        thresholds: FloatArray = (self._scaled(zones.corners) @ weights.T).min(axis=0) - tolerance
         return thresholds
 
-    def _telling(self, zones: FloatArray) -> FloatArray:
+    def _telling(self, zones: Zones) -> FloatArray:
         """Weights of the sums that bound zones, ``float64`` (m, k), those first whose support passes closest."""
-        lowest = (self._scaled(zones) @ self._weights.T).min(axis=0)
+        lowest = (self._scaled(zones.corners) @ self._weights.T).min(axis=0)
         best = self._weights[int(((self._support - lowest) / self._weights.max(axis=1)).argmin())]
         tilted = best * np.where(np.eye(len(best), dtype=np.bool_), _TILT, 1.0)
         weights = np.concatenate([best[None], tilted / tilted.sum(axis=1, keepdims=True), np.eye(len(best))])
         return np.asarray(list(dict.fromkeys(map(tuple, weights.tolist()))))
 
-    def _halved(self, zones: FloatArray) -> Iterator[FloatArray]:
+    def _halved(self, zones: Zones) -> Iterator[Zones]:
         if len(zones) <= _GROUP:
             yield zones
             return
-        for half in _halves(np.maximum(zones, self._least), self._scale):
+        for half in self._halves(zones):
             yield from self._halved(half)
 
-
-def _halves(zones: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Zones cut in two along the longest axis of their corners."""
-    axis = int((np.ptp(zones, axis=0) * scale).argmax())
-    order = np.argsort(zones[:, axis], kind="stable")
-    middle = len(zones) // 2
-    return zones[order[:middle]], zones[order[middle:]]
+    def _halves(self, zones: Zones) -> tuple[Zones, Zones]:
+        """Zones and boxes cut in two along the longest axis of their corners."""
+        axis = int(np.ptp(self._scaled(zones.corners), axis=0).argmax())
+        parts = np.array_split(np.argsort(zones.corners[:, axis], kind="stable"), 2)
+        first, second = (Zones(zones.corners[rows], zones.is_open[rows]) for rows in parts)
+        return first, second
 
 
 def _cut(zones: FloatArray, point: FloatArray) -> FloatArray:
-    """The zones of what neither a point nor what made the zones is as good as."""
+    """Zones, cut at a point: of what lies in them that which exceeds it in some coordinate."""
     holds = (zones < point).all(axis=1)
     if not holds.any():
         return zones

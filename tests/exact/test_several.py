@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anb_gym.exact import Front, FrontTooLargeError, VerificationError, pareto_front_of, several
+from anb_gym.exact import Front, FrontTooLargeError, VerificationError, maximize, pareto_front_of, several
 from anb_gym.exact.dominance import non_dominated
 from anb_gym.space import N_BLOCKS, SPACE
-from anb_gym.surrogates.tables import evaluate
+from anb_gym.surrogates.tables import BlockTables, evaluate, layout
 
 #: Two blocks of 36 states and one of 48 are free.
 FIXED = {0: 3, 2: 30, 4: 7, 6: 20}
@@ -72,13 +72,25 @@ def test_a_front_that_lacks_a_member_is_noticed(make_tables):
         lacking.verify(*tables)
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.1])
+def test_functions_that_are_constant_or_the_same(make_tables, gap):
+    random, flat = make_tables("smooth", 1, 0), BlockTables(1, np.zeros(layout(1).size))
+    best = maximize(random, workers=1)
+    for tables in ([random, random, flat], [random] * 3):
+        front = pareto_front_of(tables, np.array([True] * 3), gap=gap)
+        np.testing.assert_array_equal(front.indices, best.indices)
+    ends = pareto_front_of([random, random, flat], (True, False, True), gap=gap or 0.3, fixed=FIXED)
+    assert len(ends) > 1
+
+
 def test_bad_input(make_tables):
     tables = [make_tables("integer", 1, seed) for seed in range(3)]
     with pytest.raises(ValueError, match="tables must be of three functions or more, got 2"):
         pareto_front_of(tables[:2], (True, True))
     with pytest.raises(ValueError, match="maximize must have a direction for each of 3 functions, got 2"):
         pareto_front_of(tables, (True, True))
-    with pytest.raises(ValueError, match="gap must be"):
-        pareto_front_of(tables, (True,) * 3, gap=-0.1)
+    for gap in (-0.1, float("nan"), True):
+        with pytest.raises(ValueError, match="gap must be"):
+            pareto_front_of(tables, (True,) * 3, gap=gap)
     with pytest.raises(FrontTooLargeError, match="limit=2"):
         pareto_front_of(tables, (True,) * 3, limit=2, fixed=FIXED)
