@@ -180,9 +180,9 @@ class SeveralSolver:
 
     def _add(self, states: States) -> None:
         """Adds architectures to the members, and drops what is dominated."""
-        if not len(states):
-            return
         new = np.setdiff1d(SPACE.states_to_index(states), self._indices)
+        if not len(new):
+            return
         values = self._objectives.rounded(self._objectives(SPACE.index_to_states(new)))
         alone = non_dominated(values)
         indices = np.concatenate([self._indices, new[alone]])
