@@ -1,4 +1,4 @@
-"""Policy gradient of a factored policy, in one compiled function: many seeds at once by ``vmap``.
+"""Policy gradient of a factored policy, in one compiled function, for many seeds.
 
 28 independent distributions and no network, like `anb_gym.agents.policy_gradient`: REINFORCE with the batch's mean as
 baseline and an entropy bonus that falls to nothing. Architectures are scored whole, by `granularity="network"`.
@@ -28,6 +28,11 @@ class Settings(NamedTuple):
     entropy_weight: float = 0.05
     explored: float = 0.8  # the part of the updates after which the entropy weighs nothing
     decay: float = 0.9  # of the second moment of gradients
+
+
+def train_all(env: Any, settings: Settings, keys: jax.Array, params: Any) -> dict[str, jax.Array]:
+    """Trainings with keys (n,), see :func:`train`, one after the other: what one needs stays in the cache of a core."""
+    return jax.lax.map(lambda key: train(env, settings, key, params), keys)
 
 
 def train(env: Any, settings: Settings, key: jax.Array, params: Any) -> dict[str, jax.Array]:
@@ -90,14 +95,14 @@ def main() -> None:
     """Reads the command line, trains and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--id", default="AccelNAS-VCK190-v0", help="environment with a scalar reward")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings at once")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings in one call")
     parser.add_argument("--updates", type=int, default=Settings().updates)
     arguments = parser.parse_args()
     env, params = anb_gym.jax.make(arguments.id, granularity="network")
     settings = Settings(updates=arguments.updates)
     keys = jax.random.split(jax.random.key(0), arguments.seeds)
     begun = time.perf_counter()
-    run = jax.jit(jax.vmap(partial(train, env, settings), (0, None))).lower(keys, params).compile()
+    run = jax.jit(partial(train_all, env, settings)).lower(keys, params).compile()
     compiled = time.perf_counter()
     found = jax.block_until_ready(run(keys, params))
     ended = time.perf_counter()
