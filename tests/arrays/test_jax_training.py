@@ -52,13 +52,13 @@ def test_ppo_traces(arguments: dict[str, Any]) -> None:
 def test_a_preference_conditioned_policy_covers_the_front() -> None:
     example = _example("preference_conditioned")
     env, params = anb_gym.jax.make("AccelNAS-VCK190-Preference-v0", granularity="network")
-    settings = example.Settings(bins=32, updates=150, explorers=8)
+    settings = example.Settings(bins=8, updates=150, explorers=8)
     train = jax.jit(partial(example.train, env, settings), compiler_options={"xla_backend_optimization_level": 0})
     found = train(jax.random.key(0), params)
     designs = anb_gym.SPACE.to_index(example.greedy(found["logits"], np.linspace(0.0, 1.0, 101)))
     covered = coverage(env.problem, env.problem.benchmark.query(designs, metrics=env.problem.metrics))
     assert covered is not None
-    assert covered >= 0.98
+    assert covered >= 0.95
 
 
 def test_stacked_devices_are_those_of_their_seeds() -> None:
