@@ -84,7 +84,7 @@ def _task(analysis: Analysis, task: TaskAnalysis, look: Mapping[str, Style]) -> 
         "name": task.name,
         "anchor": file_name(task.name),
         "about": _about(task),
-        "front": task.judge.front is not None,
+        "front": task.judge.n_objectives == 2,  # more have no plane to be drawn in
         "sections": list(_sections(task, rows, look)),
         "budget": f"{task.budgets[-1]:,}",
         "pairwise": _pairwise(pairs[pairs["evaluations"] == task.budgets[-1]], look),
@@ -95,7 +95,7 @@ def _figures(task: TaskAnalysis, look: Mapping[str, Style]) -> Iterable[tuple[st
     """The figures of a task, each with the id of its place on the page."""
     anchor = file_name(task.name)
     yield f"trajectory-{anchor}", trajectory_figure(task, look)
-    if task.judge.front is not None:
+    if task.judge.n_objectives == 2:
         yield f"front-{anchor}", front_figure(task, look)
 
 

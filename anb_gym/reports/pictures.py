@@ -49,7 +49,7 @@ def _task_figures(task: TaskAnalysis, look: dict[str, Style]) -> Iterator[tuple[
         figure = plots.anytime_figure(task.curves[task.main], label, over=over, title=task.name, look=look)
         yield f"{task.main}-{over}", figure
     judge = task.judge
-    if judge.front is not None:
+    if judge.n_objectives == 2:
         exact = judge.problem.front.objectives
         labels = metric_label(judge.metrics[0]), metric_label(judge.metrics[1])
         found = attained(task.table, judge)

@@ -8,6 +8,7 @@ import pytest
 
 import anb_gym
 from anb_gym import SPACE
+from anb_gym.cli import main
 from anb_gym.fronts import NoFrontError
 from anb_gym.fronts.store import choose_front, front_metrics
 from anb_gym.study.analysis.judging import Judge
@@ -48,6 +49,22 @@ def test_an_environment_and_a_judge_of_studies_know_it(front):
     assert judge.front.shape == (len(front), 3)
     assert judge.front.max() <= 1.0
     assert Judge("AccelNAS-All-MO-v0").front is None
+
+
+def test_a_study_of_three_metrics_has_its_pages(tmp_path):
+    study = tmp_path / "three.yaml"
+    study.write_text(
+        "name: three\nevaluations: 50\nseeds: 2\ncontrollers: [random_search, archive_evolution]\n"
+        "tasks:\n  - {name: three, id: AccelNAS-All-MO-v0, metrics: [vck190/throughput, zcu102/latency]}\n"
+    )
+    out = tmp_path / "out"
+    assert main(["study", str(study), "--workers", "1", "--out", str(out), "--report"]) == 0
+    assert main(["leaderboard", str(out), "--out", str(tmp_path / "page")]) == 0
+    page = (tmp_path / "page" / "leaderboard.md").read_text()
+    assert "Hypervolume regret of 3 objectives" in page
+    assert (tmp_path / "page" / "leaderboard.html").exists()
+    assert (out / "report.html").exists()
+    assert list((out / "plots").iterdir())
 
 
 @pytest.mark.parametrize(
