@@ -55,8 +55,8 @@ class Verdict:
     """Verdict on a run that was recomputed.
 
     Attributes:
-        regret: Regret (hypervolume regret with two objectives) after numbers of evaluations; empty with more
-            objectives, for which no exact front is known.
+        regret: Regret (hypervolume regret with two or three objectives) after numbers of evaluations; empty where no
+            exact front is known.
         repeated: How many evaluations were of architectures evaluated before.
         mismatches: Claims that are wrong.
     """
@@ -77,9 +77,9 @@ def validate_run(run: SubmittedRun) -> Verdict:
 
 
 def _regret(run: SubmittedRun) -> list[float]:
-    """After each evaluation; empty with more than two objectives."""
+    """After each evaluation, with three objectives as of the last budget at which it is measured; empty with more."""
     judge, n = run.judge, len(run.index)
-    if judge.n_objectives > 2:
+    if judge.n_objectives > 1 and judge.front is None:
         return []
     columns = {"controller": "", "seed": run.seed, **run.columns()}
     table = require("pandas", "study").DataFrame(columns, index=range(n))
