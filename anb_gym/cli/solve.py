@@ -8,8 +8,7 @@ from pathlib import Path
 from anb_gym._errors import choose
 from anb_gym._extras import needing
 from anb_gym.cli._options import add_fidelity, add_metrics, names, output
-from anb_gym.devices import device_of
-from anb_gym.fronts.store import AND, FRONTS, choose_front, own_folder
+from anb_gym.fronts.store import AND, FRONTS, choose_front, front_device, own_folder
 from anb_gym.metrics import ACCURACIES
 from anb_gym.surrogates.store import FAMILIES, SURROGATES, choose_surrogate
 
@@ -64,8 +63,7 @@ def _run(options: argparse.Namespace) -> None:
     if written and options.surrogate == FAMILIES[0]:
         from anb_gym.calibration import is_recorded
 
-        alone = [metric for metric in wanted if AND not in metric]
-        own = {metric: device for metric in alone if (device := device_of(metric)) and not device.ships}
+        own = {metric: device for metric in wanted if (device := front_device(metric)) and not device.ships}
         for name in dict.fromkeys(
             device.name for metric, device in own.items() if not is_recorded(metric, FAMILIES[0])
         ):

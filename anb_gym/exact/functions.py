@@ -72,6 +72,11 @@ class Functions:
         return np.array([len(s) for s in self.states], dtype=np.int64)
 
     @property
+    def whole(self) -> list[NDArray[np.bool_]]:
+        """For every position a mask of its possible states that has all of them."""
+        return [np.ones(n, dtype=np.bool_) for n in self.sizes]
+
+    @property
     def size(self) -> int:
         """The number of architectures."""
         return int(np.prod([len(s) for s in self.states], dtype=object))
@@ -112,8 +117,7 @@ class Functions:
 
     def smallest_first(self) -> Functions:
         """These functions with positions in the order of their numbers of states: a search cuts more, the earlier."""
-        whole = [np.ones(n, dtype=np.bool_) for n in self.sizes]
-        return self.restricted(whole, np.argsort(self.sizes, kind="stable"))
+        return self.restricted(self.whole, np.argsort(self.sizes, kind="stable"))
 
     def combined(self, weights: FloatArray, shift: FloatArray | float = 0.0) -> Functions:
         """Weighted sums of the functions less ``shift`` (k,), ``weights`` of shape (new k, k)."""

@@ -87,8 +87,7 @@ class SeveralSolver:
         self._indices: Indices = np.empty(0, dtype=np.int64)
         self._values: FloatArray = np.empty((0, len(objectives.tables)))
         self.gap = np.zeros(len(objectives.tables))
-        rng = np.random.default_rng(0)
-        self._climb(rng)
+        self._climb()
         self.gap = objectives.rounded(gap * np.ptp(self._values, axis=0))
         self._improve()
         self._shift = self._values.min(axis=0)
@@ -134,8 +133,7 @@ class SeveralSolver:
                 part = functions.restricted(keep)
                 if len(zones) > 1:
                     return [(half, part) for half in self._halves(zones)]
-                whole = [np.ones(n, dtype=np.bool_) for n in part.sizes]
-                return [(zones, part.restricted(half)) for half in halves(whole)]
+                return [(zones, part.restricted(half)) for half in halves(part.whole)]
             found = enumeration.more(thresholds, limit)
             if len(found):
                 zones = self._take(found, zones)
@@ -162,10 +160,9 @@ class SeveralSolver:
         left = zones.corners[zones.is_open]
         for point in points:
             left = _cut(left, self._above(point))
-        boxes = zones.corners[~zones.is_open]
-        new = self._with_boxes(left, points)
+        new, boxes = self._with_boxes(left, points), ~zones.is_open
         return Zones(
-            np.concatenate([new.corners, boxes]), np.concatenate([new.is_open, np.zeros(len(boxes), dtype=np.bool_)])
+            np.concatenate([new.corners, zones.corners[boxes]]), np.concatenate([new.is_open, zones.is_open[boxes]])
         )
 
     def _above(self, point: FloatArray) -> FloatArray:
@@ -192,9 +189,9 @@ class SeveralSolver:
         if len(self._indices) > self._limit:
             raise FrontTooLargeError(f"more than limit={self._limit} architectures are non-dominated")
 
-    def _climb(self, rng: np.random.Generator) -> None:
+    def _climb(self) -> None:
         """Adds the ends of climbs over changes of one block, of random weighted sums."""
-        sizes = self._functions.sizes
+        rng, sizes = np.random.default_rng(0), self._functions.sizes
         sample = self._functions.to_states(rng.integers(sizes, size=(_SAMPLE, N_BLOCKS)))
         values = self._objectives(sample)
         scale = 1.0 / np.maximum(values.std(axis=0), self._objectives.resolution)

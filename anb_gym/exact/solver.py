@@ -118,7 +118,7 @@ class Solver:
 
     def subproblems(self) -> list[Subproblem]:
         """Tasks that together cover every box and the whole space."""
-        whole = [np.ones(n, dtype=np.bool_) for n in self._functions.sizes]
+        whole = self._functions.whole
         if self._single:  # the box of the one point holds all others
             return [Subproblem(1, 2, whole)]
         n = len(self._boxes)

@@ -77,7 +77,7 @@ def best_unseen(tables: BlockTables, seen: Indices, near: States, *, nodes: int 
             continue
         if visited >= nodes:
             return Unseen(best.states, best.value, False, visited)
-        parts += [part.restricted(half) for half in halves([np.ones(n, dtype=np.bool_) for n in part.sizes])]
+        parts += [part.restricted(half) for half in halves(part.whole)]
     return Unseen(best.states, best.value, True, visited)
 
 

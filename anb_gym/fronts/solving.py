@@ -54,7 +54,8 @@ def solve(
     surrogates = [load_shipped(choose_surrogate(surrogate), name) for name in metrics]
     checksums = artefact_checksums(surrogate, metric, fidelity)
     # The least sum first: where it is not positive, a reciprocal link has a pole and a front means nothing.
-    for name, of_metric in list(zip(metrics, surrogates, strict=True))[-2 if len(metrics) > 2 else -1 :]:
+    named = list(zip(metrics, surrogates, strict=True))
+    for name, of_metric in named[1:] or named:  # those of devices, or accuracy alone
         smallest = maximize(of_metric.mean, minimize=True, workers=workers)
         if smallest.value <= 0.0:
             what, where = f"{surrogate} {name}", f"index {smallest.indices[0]}"

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from anb_gym._errors import choose
 from anb_gym._files import Fields, read_object, refusing, user_folder, write_atomically
-from anb_gym.devices import device_of, folder_of
+from anb_gym.devices import Device, device_of, folder_of
 from anb_gym.exact.results import Front, Optimum
 from anb_gym.fronts.results import CertifiedFront
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, choose_metric
@@ -44,15 +44,20 @@ class NoFrontError(FrontError):
 def front_path(surrogate: str, metric: str, folder: Path | None = None, fidelity: str = "proxy") -> Path:
     """The file of a surrogate's front of accuracy and a metric: below ``folder``, by default where it ships."""
     if folder is None:
-        of_device = None if AND in metric else folder_of(metric)
+        of_device = folder_of(metric) if front_device(metric) else None
         folder = of_device / "fronts" if of_device else SHIPPED
     prefix = "" if fidelity == "proxy" else f"{fidelity}-"
     return folder / surrogate / f"{prefix}{metric.replace('/', '-')}.json"
 
 
+def front_device(metric: str) -> Device | None:
+    """The device to which a front belongs; None for that of accuracy alone, and for that of two device metrics."""
+    return None if AND in metric else device_of(metric)
+
+
 def own_folder(metric: str) -> Path:
     """Folder into which fronts of a metric go: that of a device of one's own, else that of the user."""
-    device = None if AND in metric else device_of(metric)
+    device = front_device(metric)
     return (device.folder if device and not device.ships else user_folder()) / "fronts"
 
 

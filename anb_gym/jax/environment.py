@@ -15,6 +15,7 @@ from jax.custom_batching import custom_vmap
 from anb_gym.arrays.libraries import jax_tables
 from anb_gym.arrays.tables import Tables
 from anb_gym.envs.core.rules import Rules
+from anb_gym.envs.families import PREFIX
 from anb_gym.functional.building import Building
 from anb_gym.functional.making import rules_of
 from anb_gym.functional.scoring import AnyScoring, Request, ScoringOfSeveral
@@ -227,7 +228,7 @@ def make(id: str, *, device: Any = None, dtype: Any = None, **arguments: Any) ->
     else:
         asked = np.full((2,) if isinstance(rules.problem.ask, AskWeights) else (), np.nan, kind)
     params = Params(tables, arrays, put(jnp.asarray(asked)), rules.n_steps)
-    return BuildEnv(rules, scoring, params, id.removeprefix("anb_gym:")), params
+    return BuildEnv(rules, scoring, params, id.removeprefix(PREFIX)), params
 
 
 def _select(where: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:

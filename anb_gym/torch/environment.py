@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -194,7 +194,6 @@ def make(
     tables = scoring.pack(torch_tables(scoring.functions(), device, dtype))
     where, kind = tables.entries[0].device, tables.entries[0].dtype
     arrays = {name: torch.as_tensor(array).to(where, kind) for name, array in scoring.arrays().items()}
-    building = Building.of(rules)
-    building = replace(building, arrays={k: torch.tensor(array).to(where) for k, array in building.arrays.items()})
+    building = Building.of(rules).put(lambda array: torch.tensor(array).to(where))
     generator = None if seed is None else torch.Generator(where).manual_seed(integer(seed, 0, "seed"))
     return BuildEnv(rules, scoring, tables, arrays, building, n, generator)

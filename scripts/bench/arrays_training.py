@@ -10,14 +10,16 @@ time.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
+import sys
 import time
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import _readme
 import jax
 import numpy as np
 
@@ -27,15 +29,6 @@ from anb_gym.agents.scores import coverage
 from anb_gym.envs.families import FAMILIES
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "jax"
-#: Settings of PPO that the README recommends.
-SETTINGS: dict[str, Any] = {
-    "n_steps": 28,
-    "batch_size": 448,
-    "gamma": 1.0,
-    "gae_lambda": 1.0,
-    "learning_rate": 1e-3,
-    "ent_coef": 0.005,
-}
 
 
 def main() -> None:
@@ -130,9 +123,9 @@ def _measure_sb3(id: str, frames: int) -> None:
     from anb_gym.envs.sb3 import make_vec_env
 
     torch.set_num_threads(1)
-    envs = make_vec_env(f"anb_gym:{id}", 64)
+    envs = make_vec_env(f"anb_gym:{id}", _readme.COPIES)
     begun = time.process_time()
-    model = PPO("MlpPolicy", envs, seed=0, device="cpu", **SETTINGS).learn(frames)
+    model = PPO("MlpPolicy", envs, seed=0, device="cpu", **_readme.PPO).learn(frames)
     seconds = time.process_time() - begun
     rewards = [episode["r"] for episode in model.ep_info_buffer or []]
     mean = np.mean(rewards) if rewards else np.nan
@@ -140,12 +133,9 @@ def _measure_sb3(id: str, frames: int) -> None:
 
 
 def _example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    if str(EXAMPLES) not in sys.path:
+        sys.path.append(str(EXAMPLES))
+    return import_module(name)
 
 
 if __name__ == "__main__":

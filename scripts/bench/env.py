@@ -14,6 +14,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import _readme
 import gymnasium
 import numpy as np
 import torch
@@ -25,16 +26,6 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from anb_gym.envs.sb3 import make_vec_env
 
 REFERENCE = "CartPole-v1"
-#: Copies and settings of PPO that the README recommends.
-COPIES = 64
-SETTINGS: dict[str, Any] = {
-    "n_steps": 28,
-    "batch_size": 448,
-    "gamma": 1.0,
-    "gae_lambda": 1.0,
-    "learning_rate": 1e-3,
-    "ent_coef": 0.005,
-}
 
 
 def main() -> None:
@@ -113,13 +104,13 @@ def compare_training(env_id: str, rounds: int) -> None:
         return gymnasium.make(env_id, disable_env_checker=True)
 
     torch.set_num_threads(1)
-    copies, n_steps = COPIES, SETTINGS["n_steps"]
+    copies, n_steps = _readme.COPIES, _readme.PPO["n_steps"]
     environments: dict[str, VecEnv] = {
         "make_vec_env": make_vec_env(env_id, copies),
         "DummyVecEnv": DummyVecEnv([make] * copies),
     }
     agents = {
-        name: PPO("MlpPolicy", envs, seed=0, device="cpu", **SETTINGS).learn(copies * n_steps)
+        name: PPO("MlpPolicy", envs, seed=0, device="cpu", **_readme.PPO).learn(copies * n_steps)
         for name, envs in environments.items()
     }
     for title, updates, run in (

@@ -17,6 +17,7 @@ from statistics import median
 from time import process_time
 from typing import Any, Final
 
+import _readme
 import numpy as np
 
 import anb_gym
@@ -31,16 +32,7 @@ from anb_gym.study.runs import execute
 
 AGENT: Final = "preference_conditioned"
 #: Those of the README's example.
-PPO_SETTINGS: Final = {
-    "env_kwargs": {},
-    "n_envs": 64,
-    "n_steps": 28,
-    "batch_size": 448,
-    "gamma": 1.0,
-    "gae_lambda": 1.0,
-    "learning_rate": 1e-3,
-    "ent_coef": 0.005,
-}
+PPO_SETTINGS: Final = {"env_kwargs": {}, "n_envs": _readme.COPIES, **_readme.PPO}
 N_PREFERENCES, N_BOUNDS = 1001, 200
 #: The budget that is compared with an archive's.
 SMALL: Final = 20_000

@@ -1,29 +1,18 @@
 """The examples that train in one compiled function."""
 
-import importlib.util
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from loading import load_script
 
 import anb_gym
 import anb_gym.jax
 from anb_gym.agents.scores import coverage
 
-FOLDER = Path(__file__).parents[2] / "examples" / "jax"
-
-
-def _example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+_example = partial(load_script, folder="examples/jax")
 
 
 def test_a_policy_gradient_finds_the_optimum() -> None:
