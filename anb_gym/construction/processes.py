@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -75,6 +76,19 @@ class Processes:
         if self.world > 1:
             for buffer in network.buffers():
                 distributed.broadcast(buffer, src=0)
+
+
+def leave() -> NoReturn:
+    """Ends this process, without error, once it has nothing left to do with the others.
+
+    Threads of gloo outlive the group. One that wakes while the interpreter ends aborts the process, which torchrun
+    takes for a failed training; so the interpreter does not end.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _device(name: str) -> torch.device:

@@ -111,17 +111,20 @@ class Trainer:
         command = [sys.executable, "-m", *launcher, "-m", __name__, json.dumps(task)]
         done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            errors = re.findall(r"\w+Error: .*", done.stderr) or [done.stderr[-2000:]]
+            errors = re.findall(r"\w+Error: .+", done.stderr) or [done.stderr[-2000:]]
             kind = getattr(builtins, errors[0].partition(":")[0], RuntimeError)
             raise kind(f"training with {self.processes} processes failed: {errors[0]}")
 
 
 def main() -> None:
     """One of the processes that torchrun starts; the task is its only argument, as JSON."""
+    from anb_gym.construction.processes import leave
+
     task = json.loads(sys.argv[1])
     unit = task["unit"]
     scheme = Scheme.from_dict(unit["scheme"])
     Trainer(**task["trainer"])._train(Unit(unit["architecture"], scheme, unit["seed"]), Path(task["folder"]))
+    leave()
 
 
 if __name__ == "__main__":

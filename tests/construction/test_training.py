@@ -302,6 +302,7 @@ sys.path.insert(0, {here!r})
 import torch
 from test_training import few_digits, run
 from anb_gym.construction import checkpoint
+from anb_gym.construction.processes import leave
 
 torch.set_num_threads(1)
 few_digits()
@@ -329,6 +330,7 @@ seen = dict(written=written, accuracy=result.accuracy, history=result.history)
 (folder / f"{{rank}}.json").write_text(json.dumps(seen))
 if other:
     assert os.waitpid(other, 0)[1] == 0
+leave()
 """
 
 
