@@ -14,6 +14,7 @@ from anb_gym._types import FloatArray
 from anb_gym.arrays.libraries import jax_tables, torch_tables
 from anb_gym.arrays.tables import Tables
 from anb_gym.fronts import CertifiedFront, CertifiedOptimum, NoFrontError, ScalarReward, load_front
+from anb_gym.fronts.results import check_reward
 from anb_gym.fronts.store import choose_front, front_key
 from anb_gym.metrics import ACCURACIES, DEVICE_METRICS, UNITS, choose_metric
 from anb_gym.noise import Noise, perturb
@@ -240,8 +241,8 @@ class Benchmark:
         """The metrics as functions on JAX's arrays. Needs the extra ``jax``.
 
         Args:
-            device: Where the tables lie, such as ``jax.devices()[0]``, which is the default. Nothing has been run on
-                a GPU or TPU.
+            device: Where the tables lie, such as ``jax.devices()[0]``, which is the default, or a platform's name,
+                such as ``"cpu"``. Nothing has been run on a GPU or TPU.
             dtype: ``"float32"``, the default, or ``"float64"``, with ``jax_enable_x64``.
             metrics: As for :meth:`query`; a metric's tables are 7 MB in float32.
 
@@ -302,13 +303,14 @@ class Benchmark:
             NoFrontError: It reads more than accuracy and one device metric, or no front ships for this
                 surrogate; the message names the command that makes it.
         """
-        is_one = callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")
-        if isinstance(reward, type) or not is_one:
-            raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {reward!r}")
+        check_reward(reward)
         accuracies = [metric for metric in reward.metrics if metric in ACCURACIES.values()] or ["accuracy"]
         others = [metric for metric in reward.metrics if metric not in ACCURACIES.values()]
         if len(accuracies) > 1 or len(others) > 1 or not set(others) <= set(DEVICE_METRICS):
-            raise NoFrontError(f"reward must read accuracy and at most one device metric, got {reward.metrics}")
+            raise NoFrontError(
+                f"reward must read accuracy and at most one device metric, got {reward.metrics}: for two of them "
+                'use .best of their front, such as front("vck190+zcu102/latency")'
+            )
         return self.front_of((*accuracies, *others), solve=solve).best(reward)
 
     def _front(self, metric: str, fidelity: str, solve: bool) -> CertifiedFront:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from anb_gym._errors import shown
+from anb_gym._errors import one_line, shown
 from anb_gym._extras import require
 from anb_gym.arrays.tables import Tables, make_tables
 from anb_gym.surrogates.links import Link
@@ -24,9 +24,11 @@ def torch_tables(functions: Functions, device: Any, dtype: Any) -> Tables:
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {shown(dtype)}")
     try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device must be one of torch's, such as 'cpu', got {shown(device)}") from error
+        torch.empty(0, device=device)
+    except (RuntimeError, TypeError, AssertionError) as error:  # the last where torch is compiled without it
+        raise ValueError(
+            f"device must be one that torch can use here, such as 'cpu', got {shown(device)}: {_first_line(error)}"
+        ) from error
     return make_tables(
         functions, lambda values: torch.as_tensor(values).to(device=device, dtype=dtype), dtype == torch.float64
     )
@@ -47,7 +49,29 @@ def jax_tables(functions: Functions, device: Any, dtype: Any) -> Tables:
             'dtype must be float32 unless JAX computes in float64: jax.config.update("jax_enable_x64", True)'
         )
     _register_pytree()
+    device = jax_device(device)
     return make_tables(functions, lambda values: jax.device_put(values.astype(kind), device), kind == np.float64)
+
+
+def jax_device(device: Any) -> Any:
+    """A device of JAX, or whatever else ``jax.device_put`` takes; a platform's name is its first device.
+
+    Raises:
+        ValueError: It is none.
+    """
+    jax = require("jax", "jax")
+    try:
+        device = jax.devices(device)[0] if isinstance(device, str) else device
+        jax.device_put(0.0, device)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"device must be one of jax.devices(), or a platform's name, got {shown(device)}: {_first_line(error)}"
+        ) from error
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return one_line(str(error).strip().partition("\n")[0])
 
 
 @cache

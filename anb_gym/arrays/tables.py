@@ -73,6 +73,7 @@ class Tables:
             ValueError: The array has another shape or dtype, a metric is not there, or a choice is outside the space.
         """
         chosen = self._chosen(metrics)
+        self._check_library(architectures, "architectures")
         states = as_states(architectures, validate)
         if namespace(states).__name__ == "jax.numpy" or states.ndim != 2 or len(states) <= _CHUNK:
             return self._linked(chosen, table_sums(self._functions(chosen), states))
@@ -98,6 +99,7 @@ class Tables:
             ValueError: The array has another shape or dtype, or a metric is not there.
         """
         chosen = self._chosen(metrics)
+        self._check_library(probabilities, "probabilities")
         shape, dtype = tuple(getattr(probabilities, "shape", ())), getattr(probabilities, "dtype", None)
         if not shape or shape[-1] not in (CHOICE_ENDS[-1], BLOCK_ENDS[-1]) or dtype != self.entries[0].dtype:
             raise ValueError(
@@ -109,6 +111,13 @@ class Tables:
     def _chosen(self, metrics: str | Sequence[str] | None) -> list[int]:
         names = [metrics] if isinstance(metrics, str) else self.metrics if metrics is None else metrics
         return [self.metrics.index(choose(name, self.metrics, "metrics")) for name in names]
+
+    def _check_library(self, array: Any, argument: str) -> None:
+        """Raises unless an array is of the tables' library; JAX takes numpy's arrays as its own."""
+        ours, theirs = namespace(self.entries[0]), namespace(array)
+        if hasattr(array, "dtype") and theirs is not ours and (theirs is not np or ours.__name__ != "jax.numpy"):
+            kind = f"{type(array).__module__}.{type(array).__name__}"
+            raise ValueError(f"{argument} must be an array of {ours.__name__}, as the tables are, got {kind}")
 
     def _functions(self, chosen: Sequence[int]) -> list[tuple[Layout, Any]]:
         return [(layout(self.forms[i].order), self.entries[i]) for i in chosen]
@@ -139,8 +148,8 @@ def as_states(architectures: Any, validate: bool = False) -> Any:
     if validate:
         try:
             inside = all(bool(((column >= 0) & (column < n)).all()) for column, n in zip(columns, limits, strict=True))
-        except Exception as error:  # the libraries' own, which need not be imported
-            raise ValueError(f"validate must be False where values are not known yet, as under jit: {error}") from None
+        except Exception:  # the libraries' own, which need not be imported
+            raise ValueError("validate must be False where values are not known yet, as under jit") from None
         if not inside:
             raise ValueError(f"architectures must be within the space, below {limits}, and not negative")
     columns = [cast(xp.clip(column, 0, n - 1), xp.int32) for column, n in zip(columns, limits, strict=True)]

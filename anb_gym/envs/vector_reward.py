@@ -173,7 +173,7 @@ def _traded(task: Task, metrics: Sequence[str]) -> Task:
         raise ValueError(
             f"metrics must be None but for the task {ALL_DEVICES.name!r}, got {metrics!r} for {task.name!r}"
         )
-    names = [] if isinstance(metrics, str) or not isinstance(metrics, Sequence) else list(metrics)
+    names = list(metrics) if isinstance(metrics, Sequence | np.ndarray) and not isinstance(metrics, str) else []
     chosen = list(dict.fromkeys(choose_metric(name, task.metrics, "metrics") for name in names))
     devices = [name for name in chosen if name != task.metrics[0]]
     if len(devices) < 2:

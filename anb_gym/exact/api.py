@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from anb_gym._errors import non_negative
+from anb_gym._errors import integer, non_negative, shown
 from anb_gym.exact.checkpoint import Checkpoint
 from anb_gym.exact.functions import Functions, IntArray, from_objectives
 from anb_gym.exact.incumbents import Incumbents
@@ -133,10 +133,10 @@ def pareto_front_of(
         ValueError: There are fewer than three functions, ``maximize`` or ``fixed`` is malformed, or ``gap`` is negative
             or no finite number.
     """
-    if len(tables) < 3:
-        raise ValueError(f"tables must be of three functions or more, got {len(tables)}")
+    if not isinstance(tables, Sequence) or len(tables) < 3:
+        raise ValueError(f"tables must be a sequence of three functions or more, got {shown(tables)}")
     objectives = TableObjectives(tables, maximize, fixed)
-    solver = SeveralSolver(objectives, non_negative(gap, "gap"), limit)
+    solver = SeveralSolver(objectives, non_negative(gap, "gap"), integer(limit, 1, "limit"))
     groups = solver.groups()
     with _reporter(progress) as report:
         for done, zones in enumerate(groups):
@@ -197,7 +197,7 @@ def _search(
         "single": objectives.single,
     }
     functions = from_objectives(objectives)
-    incumbents = Incumbents(objectives, limit)
+    incumbents = Incumbents(objectives, integer(limit, 1, "limit"))
     saved = Checkpoint.load(path, key) if path is not None and path.exists() else None
     incumbents.add(_warm(objectives, functions, start) if saved is None else SPACE.index_to_states(saved.indices))
     staircase = incumbents.points() if saved is None else saved.staircase

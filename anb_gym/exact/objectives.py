@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import integer, is_integer, shown
 from anb_gym._types import FloatArray
 from anb_gym.space import N_BLOCKS, SPACE, States
 from anb_gym.surrogates.tables import BlockTables, evaluate
@@ -52,11 +53,12 @@ class TableObjectives:
     ) -> None:
         if len(tables) < 2:
             raise ValueError(f"tables must be of two functions or more, got {len(tables)}")
-        if len(maximize) != len(tables):
-            raise ValueError(f"maximize must have a direction for each of {len(tables)} functions, got {len(maximize)}")
+        for one in tables:
+            if not isinstance(one, BlockTables):
+                raise ValueError(f"tables must be BlockTables, such as Benchmark().load(metric).mean, got {shown(one)}")
         self.tables = list(tables)
-        self.fixed = _checked(fixed or {})
-        self.signs = np.where(np.asarray(maximize, dtype=np.bool_), 1.0, -1.0)
+        self.fixed = _checked_fixed(fixed)
+        self.signs = np.where(_checked_directions(maximize, len(tables)), 1.0, -1.0)
         largest = np.array([_magnitude(t) for t in self.tables])
         self.resolution = np.exp2(np.floor(np.log2(_RESOLUTION * np.maximum(largest, 1e-280))))
         self.tolerance = _TOLERANCE * self.resolution
@@ -98,10 +100,22 @@ def _magnitude(tables: BlockTables) -> float:
     return float(sum(np.abs(tables.values[start:end]).max() for start, end in parts))
 
 
-def _checked(fixed: Mapping[int, int]) -> dict[int, int]:
+def _checked_directions(maximize: object, n: int) -> list[bool]:
+    """Whether each function is maximised: booleans, numpy's too, or 0 and 1."""
+    given = list(maximize) if isinstance(maximize, Sequence | np.ndarray) else []
+    known = [one for one in given if isinstance(one, bool | np.bool_) or (is_integer(one) and int(one) in (0, 1))]
+    if len(given) != n or len(known) != n:
+        raise ValueError(f"maximize must be True or False for each of {n} functions, got {shown(maximize)}")
+    return [bool(one) for one in known]
+
+
+def _checked_fixed(fixed: Mapping[int, int] | None) -> dict[int, int]:
+    if fixed is None:
+        return {}
+    if not isinstance(fixed, Mapping):
+        raise ValueError(f"fixed must map blocks 0..{N_BLOCKS - 1} to states, got {shown(fixed)}")
     for block, state in fixed.items():
-        if block not in range(N_BLOCKS):
+        if not is_integer(block) or block not in range(N_BLOCKS):
             raise ValueError(f"fixed must map blocks 0..{N_BLOCKS - 1} to states, got block {block!r}")
-        if state not in range(int(SPACE.block_sizes[block])):
-            raise ValueError(f"fixed[{block}] must be in 0..{SPACE.block_sizes[block] - 1}, got {state!r}")
+        integer(state, 0, f"fixed[{block}]", int(SPACE.block_sizes[int(block)]) - 1)
     return {int(block): int(fixed[block]) for block in sorted(fixed)}

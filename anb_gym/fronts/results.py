@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from anb_gym._errors import shown
 from anb_gym._types import FloatArray
 from anb_gym.exact.results import Certificate, Front, Optimum, VerificationError
 from anb_gym.fronts.limits import ConstrainedOptima, OptimalMixtures, best_mixtures, best_under
@@ -35,6 +36,13 @@ class ScalarReward(Protocol):
 
     def __call__(self, values: Mapping[str, FloatArray]) -> FloatArray:
         """The reward ``float64`` (n,) of metrics, each ``float64`` (n,)."""
+
+
+def check_reward(reward: object) -> None:
+    """Raises a ``ValueError`` if something is no scalar reward."""
+    is_one = callable(reward) and hasattr(reward, "metrics") and hasattr(reward, "monotone")
+    if isinstance(reward, type) or not is_one:
+        raise ValueError(f"reward must be an object such as anb_gym.rewards.Accuracy(), got {shown(reward)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +163,10 @@ class CertifiedFront:
         """The members with the largest reward: the optimum of a monotone reward of these metrics lies on the front.
 
         Raises:
-            ValueError: The reward is not monotone, reads other metrics, or does not give a finite number per member.
+            ValueError: The reward is none, is not monotone, reads other metrics, or does not give a finite number per
+                member.
         """
+        check_reward(reward)
         if not reward.monotone:
             raise ValueError(f"reward must be monotone for a certified optimum; {reward!r} does not say that it is")
         if not set(reward.metrics) <= set(self.metrics):

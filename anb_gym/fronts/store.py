@@ -86,7 +86,10 @@ def choose_front(metric: object) -> str:
     """
     if not isinstance(metric, str) or AND not in metric:
         return choose_metric(metric, FRONTS, "metric")
-    found = {choose_metric(part, DEVICE_METRICS, "metric") for part in metric.split(AND)}
+    parts = metric.split(AND)
+    if not all(parts):
+        raise ValueError(f"metric must have a device metric before and after {AND!r}, got {metric!r}")
+    found = {choose_metric(part, DEVICE_METRICS, "metric") for part in parts}
     if len(found) != 2 or metric.count(AND) != 1:
         raise ValueError(f"metric must be one or two different device metrics, got {metric!r}")
     return AND.join(sorted(found, key=DEVICE_METRICS.index))

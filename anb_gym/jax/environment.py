@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
 
-from anb_gym.arrays.libraries import jax_tables
+from anb_gym.arrays.libraries import jax_device, jax_tables
 from anb_gym.arrays.tables import Tables
 from anb_gym.envs.core.rules import Rules
 from anb_gym.envs.families import PREFIX
@@ -163,7 +163,7 @@ class BuildEnv:
             ``regret`` and ``cost`` where the environment of numpy tells them; zeros before.
         """
         building = self._building.put(jnp.asarray)
-        states, observation = building.advance(state.time, state.states, state.observation, jnp.asarray(action))
+        states, observation = building.advance(state.time, state.states, state.observation, self._checked(action))
         time = state.time + 1
         terminated = time >= building.n_steps
         worth = _where_any(self._worth, terminated, (states, state.request), params)
@@ -176,6 +176,13 @@ class BuildEnv:
             **worth,
         }
         return observation, after, info.pop("reward"), terminated, info
+
+    def _checked(self, action: Any) -> jax.Array:
+        """The action as an array; raises a ``ValueError`` unless it is like the action space."""
+        made, shape = jnp.asarray(action), self.action_space().shape
+        if made.shape != shape or not jnp.issubdtype(made.dtype, jnp.integer):
+            raise ValueError(f"action must be integers of the shape {shape}, got {made.dtype} {made.shape}")
+        return made
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -219,6 +226,7 @@ def make(id: str, *, device: Any = None, dtype: Any = None, **arguments: Any) ->
         ValueError: The id, an argument or its value is unknown, or the environment is none of those.
     """
     rules, scoring = rules_of(id, arguments)
+    device = jax_device(device)
     tables = scoring.pack(jax_tables(scoring.functions(), device, dtype))
     kind = tables.entries[0].dtype
     put = partial(jax.device_put, device=device)

@@ -146,6 +146,8 @@ def load_results(path: Path | str) -> Results:
             those that are loaded.
     """
     path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no results of a study in {path}: give its folder, such as runs/studies/quick")
     if path.is_dir():
         path = path / (FILE if (path / FILE).exists() or not (path / EXCERPT).exists() else EXCERPT)
     description = read_description(path, _FIELDS)

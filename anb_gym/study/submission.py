@@ -258,8 +258,8 @@ def _check_claims(run: SubmittedRun, place: str) -> None:
             raise ValueError(f"{where} must be {n} finite numbers, one per evaluation")
     regret = run.claims.get("regret", {})
     _check_fields(regret, f"{place}.regret", None, ())
-    if regret and run.judge.n_objectives > 2:
-        raise ValueError(f"{place}.regret must not be there: that of more than two objectives is not checked")
+    if regret and run.judge.n_objectives > 2 and run.judge.front is None:
+        raise ValueError(f"{place}.regret must not be there: no exact front of these objectives is known")
     for budget, value in regret.items():
         if not (budget.isascii() and budget.isdecimal() and 1 <= int(budget) <= n and _is_number(value)):
             raise ValueError(

@@ -1,5 +1,6 @@
 """Environments on arrays of JAX, against those of numpy."""
 
+import re
 from typing import Any
 
 import gymnasium as gym
@@ -97,3 +98,13 @@ def test_shapes_without_computing() -> None:
 def test_bad_input_is_named(id: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         anb_gym.jax.make(id, **arguments)
+
+
+@pytest.mark.parametrize(("granularity", "shape"), [("choice", ()), ("network", (28,))])
+def test_actions_of_another_kind_are_named(granularity: str, shape: tuple[int, ...]) -> None:
+    env, params = anb_gym.jax.make("AccelNAS-VCK190-v0", device="cpu", granularity=granularity)
+    key = jax.random.key(0)
+    _, state = env.reset(key, params)
+    for wrong in (np.zeros(shape, np.float32), np.zeros(2, np.int32)):
+        with pytest.raises(ValueError, match=f"action must be integers of the shape {re.escape(str(shape))}, got"):
+            env.step(key, state, wrong, params)

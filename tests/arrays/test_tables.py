@@ -93,7 +93,7 @@ def test_choices_outside_the_space_are_clamped_or_refused() -> None:
     assert torch.equal(as_states(as_states(inside), validate=True), as_states(inside))
     with pytest.raises(ValueError, match="architectures must be within the space"):
         as_states(outside, validate=True)
-    with pytest.raises(ValueError, match="validate must be False .* under jit"):
+    with pytest.raises(ValueError, match="^validate must be False .* under jit(\\n|$)"):
         jax.jit(lambda choices: as_states(choices, validate=True))(jnp.asarray(CHOICES[:1]))
 
 
@@ -106,15 +106,27 @@ def test_shapes_and_dtypes_on_devices_that_compute_nothing() -> None:
     assert {(str(v.dtype), v.shape) for v in shapes.values()} == {("float32", (5,))}
 
 
+def test_a_gpu_that_torch_was_not_compiled_for_is_named() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match="device must be one that torch can use here, such as 'cpu', got 'cuda': "):
+        BENCH.to_torch("cuda")
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: BENCH.to_torch(dtype=torch.float16), "dtype must be torch.float32 or .*, got torch.float16"),
-        (lambda: BENCH.to_torch("tpu9"), "device must be one of torch's, such as 'cpu', got 'tpu9'"),
+        (lambda: BENCH.to_torch("tpu9"), "device must be one that torch can use here, such as 'cpu', got 'tpu9'"),
+        (lambda: BENCH.to_jax("tpu9"), "device must be one of jax.devices.*, got 'tpu9'"),
+        (lambda: BENCH.to_jax(9), "device must be one of jax.devices.*, got 9"),
         (lambda: BENCH.to_torch(metrics="speed"), "metrics must be one of .*, got 'speed'"),
         (lambda: BENCH.to_jax(dtype="int8"), "dtype must be float32 or float64, got 'int8'"),
         (lambda: COUNTS().query(torch.tensor(CHOICES), "accuracy"), "metrics must be one of 'macs', got 'accuracy'"),
         (lambda: COUNTS().query(torch.zeros(3, 28)), r"integers, .*, got torch.float32 of the shape \(3, 28\)"),
+        (lambda: COUNTS().query(CHOICES), "architectures must be an array of torch, .*, got numpy.ndarray"),
+        (lambda: COUNTS().query(jnp.asarray(CHOICES)), "architectures must be an array of torch, .*, got jax"),
+        (lambda: COUNTS().expect(np.zeros((3, 71))), "probabilities must be an array of torch, .*, got numpy.ndarray"),
         (lambda: COUNTS().query([[0] * 28]), r"architectures must be integers, .*, got \[\[0, 0"),
         (
             lambda: COUNTS().expect(torch.zeros(3, 70)),

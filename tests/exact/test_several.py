@@ -85,12 +85,27 @@ def test_functions_that_are_constant_or_the_same(make_tables, gap):
 
 def test_bad_input(make_tables):
     tables = [make_tables("integer", 1, seed) for seed in range(3)]
-    with pytest.raises(ValueError, match="tables must be of three functions or more, got 2"):
-        pareto_front_of(tables[:2], (True, True))
-    with pytest.raises(ValueError, match="maximize must have a direction for each of 3 functions, got 2"):
-        pareto_front_of(tables, (True, True))
+    for few in (tables[:2], None, tables[0]):
+        with pytest.raises(ValueError, match="tables must be a sequence of three functions or more, got"):
+            pareto_front_of(few, (True, True))
+    with pytest.raises(ValueError, match="tables must be BlockTables, .*, got None"):
+        pareto_front_of([*tables[:2], None], (True,) * 3)
+    for directions in ((True, True), ["max", "min", "min"], None, "abc", (True, True, 2), (1.0, 1.0, 0.0)):
+        with pytest.raises(ValueError, match="maximize must be True or False for each of 3 functions, got"):
+            pareto_front_of(tables, directions)
+    for fixed, message in (
+        ([0], r"fixed must map blocks 0..6 to states, got \[0\]"),
+        ({True: 0}, "fixed must map blocks 0..6 to states, got block True"),
+        ({0: True}, r"fixed\[0\] must be an integer in 0..\d+, got True"),
+        ({0: -1}, r"fixed\[0\] must be an integer"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pareto_front_of(tables, (True,) * 3, fixed=fixed)
+    for limit in (0, 1.5, True, "many"):
+        with pytest.raises(ValueError, match="limit must be an integer of at least 1"):
+            pareto_front_of(tables, (True,) * 3, limit=limit)
     for gap in (-0.1, float("nan"), True):
         with pytest.raises(ValueError, match="gap must be"):
             pareto_front_of(tables, (True,) * 3, gap=gap)
     with pytest.raises(FrontTooLargeError, match="limit=2"):
-        pareto_front_of(tables, (True,) * 3, limit=2, fixed=FIXED)
+        pareto_front_of(tables, np.array([1, 1, 1]), limit=2, fixed=FIXED)

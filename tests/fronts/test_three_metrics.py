@@ -11,6 +11,7 @@ from anb_gym import SPACE
 from anb_gym.cli import main
 from anb_gym.fronts import NoFrontError
 from anb_gym.fronts.store import choose_front, front_metrics
+from anb_gym.rewards import Product
 from anb_gym.study.analysis.judging import Judge
 
 DEVICES = ["vck190/throughput", "zcu102/latency"]
@@ -40,7 +41,7 @@ def test_it_verifies_and_no_architecture_escapes(front):
 
 
 def test_an_environment_and_a_judge_of_studies_know_it(front):
-    env = gym.make("anb_gym:AccelNAS-All-MO-v0", metrics=["vck190", "zcu102/latency"]).unwrapped
+    env = gym.make("anb_gym:AccelNAS-All-MO-v0", metrics=np.array(["vck190", "zcu102/latency"])).unwrapped
     assert env.problem.metrics == ("accuracy", *DEVICES)
     assert env.reward_dim == 3
     assert len(env.pareto_front(1.0)) == len(front)
@@ -63,6 +64,9 @@ def test_a_study_of_three_metrics_has_its_pages(tmp_path):
     page = (tmp_path / "page" / "leaderboard.md").read_text()
     assert "Hypervolume regret of 3 objectives" in page
     assert (tmp_path / "page" / "leaderboard.html").exists()
+    assert main(["submit", str(out), "random_search", "--out", str(tmp_path / "sent")]) == 0
+    assert '"regret"' in (tmp_path / "sent" / "submission.json").read_text()
+    assert main(["validate", str(tmp_path / "sent")]) == 0
     assert (out / "report.html").exists()
     assert list((out / "plots").iterdir())
 
@@ -81,9 +85,29 @@ def test_bad_metrics_of_an_environment(metrics, message):
         gym.make("anb_gym:AccelNAS-All-MO-v0", metrics=metrics)
 
 
+def test_what_is_no_reward_has_no_best(front):
+    for wrong in ("product", None, Product):
+        with pytest.raises(ValueError, match=r"reward must be an object such as anb_gym.rewards.Accuracy\(\), got"):
+            front.best(wrong)
+    with pytest.raises(NoFrontError, match="for two of them use .best of their front"):
+        anb_gym.Benchmark().optimum(Both())
+    assert front.best(Both()).value == front.objectives[:, 0].max()
+
+
+class Both:
+    """The accuracy, of a reward that says it reads two devices."""
+
+    metrics, monotone = ("accuracy", *DEVICES), True
+
+    def __call__(self, values):
+        return values["accuracy"]
+
+
 def test_bad_names():
     with pytest.raises(ValueError, match="metrics must be None but for the task 'All'"):
         gym.make("anb_gym:AccelNAS-VCK190-MO-v0", metrics=DEVICES)
+    with pytest.raises(ValueError, match="metric must have a device metric before and after '\\+', got 'vck190\\+'"):
+        choose_front("vck190+")
     for name in ("a100+a100/throughput", "a100+tpuv3+vck190"):
         with pytest.raises(ValueError, match="metric must be one or two different device metrics"):
             choose_front(name)

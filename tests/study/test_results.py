@@ -11,6 +11,7 @@ import pytest
 
 from anb_gym.reports.html_report import write_report
 from anb_gym.reports.leaderboard import write_leaderboard
+from anb_gym.study.excerpts import load_results
 from anb_gym.study.results import FIELDS, KEY, SCHEMA, SCHEMA_VERSION, Results, ResultsError, check_tables
 from anb_gym.study.runner import run_study
 
@@ -163,3 +164,8 @@ def test_results_of_other_tables_are_not_judged(path, tmp_path):
     assert not list(tmp_path.glob("*.html"))
     # Files of earlier versions do not say.
     check_tables(Results(results.table, {**results.description, "versions": {}}))
+
+
+def test_results_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no results of a study in .*nowhere: give its folder"):
+        load_results(tmp_path / "nowhere")
