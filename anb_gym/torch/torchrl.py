@@ -6,6 +6,7 @@ from typing import Any
 
 from gymnasium import spaces
 
+from anb_gym._errors import choose
 from anb_gym._extras import needing
 
 with needing("torchrl"):
@@ -14,6 +15,7 @@ with needing("torchrl"):
     from torch import Tensor
     from torchrl.data import Binary, Bounded, Categorical, Composite, MultiCategorical, Unbounded
     from torchrl.envs import EnvBase
+    from torchrl.envs.gym_like import BaseInfoDictReader
 
     from anb_gym.torch.environment import BuildEnv, make
 
@@ -101,3 +103,38 @@ class TorchRLEnv(EnvBase):  # type: ignore[misc] # untyped where TorchRL is not 
 
     def _column(self, values: Tensor) -> Tensor:
         return values if values.ndim == 2 else values[:, None]
+
+
+class InfoReader(BaseInfoDictReader):  # type: ignore[misc] # untyped where TorchRL is not installed
+    """What a ``GymWrapper`` of TorchRL takes from the infos of an environment of this package, and drops without it.
+
+    ``action_mask`` (``bool``, as ``ActionMask`` takes it), and of complete architectures what is asked for, ``float64``
+    (): zero before, and where the environment does not tell it.
+
+    Args:
+        env: The environment that is wrapped.
+        keys: Some of :data:`TOLD`.
+
+    Raises:
+        ValueError: A key is unknown.
+
+    Example:
+        >>> env = GymWrapper(gymnasium.make(id), categorical_action_encoding=True)  # doctest: +SKIP
+        >>> env.set_info_dict_reader(InfoReader(env))  # doctest: +SKIP
+    """
+
+    def __init__(self, env: Any, keys: tuple[str, ...] = TOLD) -> None:
+        self._keys = tuple(choose(key, TOLD, "keys") for key in keys)
+        shape = env.unwrapped.action_masks().shape
+        told = {key: Unbounded((), dtype=torch.float64) for key in self._keys}
+        self._spec = Composite(action_mask=Binary(shape[-1], shape=shape, dtype=torch.bool), **told, shape=[])
+
+    @property
+    def info_spec(self) -> Composite:
+        """What is read."""
+        return self._spec
+
+    def __call__(self, info_dict: dict[str, Any], tensordict: TensorDictBase) -> TensorDictBase:
+        """Adds what an info has to what is known of a step."""
+        told = {key: torch.tensor(float(info_dict.get(key, 0.0)), dtype=torch.float64) for key in self._keys}
+        return tensordict.update({"action_mask": torch.as_tensor(info_dict["action_mask"]).bool(), **told})

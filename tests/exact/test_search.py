@@ -198,7 +198,7 @@ def test_too_many_ties_are_an_error():
         pareto_front(constant, constant, limit=1000, fixed=random_fixed(3, 0))
 
 
-@pytest.mark.parametrize(("fixed", "message"), [({7: 0}, "blocks 0..6"), ({0: 36}, r"fixed\[0\] must be an integer in 0..35")])
+@pytest.mark.parametrize(("fixed", "message"), [({7: 0}, "blocks 0..6"), ({0: 36}, "must be an integer in 0..35")])
 def test_fixed_outside_the_space_is_an_error(make_tables, fixed, message):
     with pytest.raises(ValueError, match=message):
         maximize(make_tables("integer", 1, 0), fixed=fixed)
