@@ -30,6 +30,6 @@ def rules_of(id: str, arguments: dict[str, Any]) -> tuple[Rules, AnyScoring]:
     family = ids()[id.removeprefix(PREFIX)]
     scoring = scoring_of(problem) if issubclass(family.load("env"), ArchitectureEnv) else None
     if scoring is None:
-        raise ValueError(f"id must be of building an architecture for known devices, got {id!r}")
+        raise ValueError(f"id must be of building an architecture, got {id!r}")
     interface = {name: arguments[name] for name in _INTERFACE if name in arguments}
     return Rules(problem, Interface(**interface)), scoring

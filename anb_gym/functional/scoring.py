@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anb_gym._namespace import cast, namespace, placed_like, rows_at
+from anb_gym._types import FloatArray
 from anb_gym.arrays.tables import Tables
 from anb_gym.calibration import Level
 from anb_gym.calibration.bounded import LEAST, BoundedLevel
 from anb_gym.calibration.tail import tail_sample
+from anb_gym.functional.generated import ScoringOfDevices
 from anb_gym.metrics import DIRECTIONS, relative_violation
-from anb_gym.problems import Problem, ProblemSet
+from anb_gym.problems import GeneratedProblem, Problem, ProblemSet
 from anb_gym.problems.asks import NOTHING, AskBound, AskKeptBound, AskWeights
 from anb_gym.problems.gauges import N_MEANS, AskedGauge, BoundGauge
 from anb_gym.rewards import Bounded, ManyBounds
@@ -33,9 +35,17 @@ class Scoring:
 
     Attributes:
         problem: The problem.
+        draws: Shape of what an episode draws, uniform in 0..1.
     """
 
+    draws: ClassVar[tuple[int, ...]] = ()
+
     problem: Problem
+
+    @property
+    def nothing(self) -> FloatArray:
+        """What asks for nothing in particular: NaN (2,) in place of weights, else ()."""
+        return np.full((2,) if isinstance(self.problem.ask, AskWeights) else (), np.nan)
 
     def functions(self) -> Functions:
         """The tables of the problem's metrics."""
@@ -68,20 +78,21 @@ class Scoring:
 
     # --- requests --------------------------------------------------------------------------------------------------
 
-    def request(self, place: Any, given: Any) -> Request:
-        """The requests of episodes: of the given preference where it is a number, elsewhere of a place.
+    def request(self, drawn: Any, given: Any, arrays: dict[str, Any]) -> Request:
+        """The requests of episodes: of the given preference where it is a number, elsewhere of what is drawn.
 
         Args:
-            place: Weights of accuracy or positions of bounds, drawn uniformly from 0..1, (...).
+            drawn: Weights of accuracy or positions of bounds, uniform in 0..1, (...).
             given: Weights (..., 2), or bounds in the metric's unit (...); NaN where none is given.
+            arrays: Those of :meth:`arrays`.
         """
-        ask, xp = self.problem.ask, namespace(place)
+        ask, xp = self.problem.ask, namespace(drawn)
         if isinstance(ask, AskWeights):
-            drawn = xp.stack([place, 1.0 - place], -1)
-            return {"weights": xp.where(given == given, given, drawn)}
+            weights = xp.stack([drawn, 1.0 - drawn], -1)
+            return {"weights": xp.where(given == given, given, weights)}
         if isinstance(ask, AskBound):
             is_given = given == given
-            at = xp.where(is_given, (given - ask.nadir) / (ask.ideal - ask.nadir), place)
+            at = xp.where(is_given, (given - ask.nadir) / (ask.ideal - ask.nadir), drawn)
             bound = ask.nadir + at * (ask.ideal - ask.nadir)
             if isinstance(ask, AskKeptBound):
                 low, high = sorted((ask.nadir, ask.ideal))
@@ -210,9 +221,17 @@ class ScoringOfSeveral:
 
     Attributes:
         problems: The problems.
+        draws: Shape of what an episode draws, uniform in 0..1.
     """
 
+    draws: ClassVar[tuple[int, ...]] = ()
+
     problems: ProblemSet
+
+    @property
+    def nothing(self) -> FloatArray:
+        """What asks for no problem in particular, NaN ()."""
+        return np.array(np.nan)
 
     def functions(self) -> Functions:
         """The tables of accuracy, and of all device metrics, with the same order."""
@@ -229,9 +248,11 @@ class ScoringOfSeveral:
         accuracy, *devices = tables.entries
         return replace(tables, entries=(accuracy, namespace(accuracy).concatenate(devices)))
 
-    def request(self, drawn: Any, given: Any) -> Request:
-        """The requests of episodes: of the given number of a task, elsewhere, where it is negative, of a drawn one."""
-        return {"task": namespace(drawn).where(given >= 0, given, drawn)}
+    def request(self, drawn: Any, given: Any, arrays: dict[str, Any]) -> Request:
+        """The requests of episodes: of the given number of a task, elsewhere, where it is NaN, of a drawn one."""
+        xp, n = namespace(drawn), len(self.problems)
+        number = xp.where(given == given, given, xp.floor(drawn * n))
+        return {"task": cast(xp.clip(number, 0, n - 1), xp.int32)}
 
     def cells(self, request: Request) -> Any:
         """What observations show of requests, (..., tasks)."""
@@ -259,11 +280,17 @@ class ScoringOfSeveral:
         return found
 
 
-AnyScoring = Scoring | ScoringOfSeveral
+AnyScoring = Scoring | ScoringOfSeveral | ScoringOfDevices
 
 
 def scoring_of(problem: Any) -> AnyScoring | None:
-    """The scoring of a problem; None of those whose devices are generated or whose tasks have several accuracies."""
+    """The scoring of a problem; None of those whose tasks have several accuracies.
+
+    Raises:
+        ValueError: The problem's devices are generated, and are too many or their probes have noise.
+    """
+    if isinstance(problem, GeneratedProblem):
+        return ScoringOfDevices(problem)
     if isinstance(problem, ProblemSet):
         accuracies = {of_task.metrics[0] for of_task in problem}
         return ScoringOfSeveral(problem) if len(accuracies) == 1 and all(len(p.metrics) == 2 for p in problem) else None

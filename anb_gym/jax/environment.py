@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_batching import custom_vmap
 
 from anb_gym.arrays.libraries import jax_device, jax_tables
@@ -18,10 +17,10 @@ from anb_gym.envs.core.rules import Rules
 from anb_gym.envs.families import PREFIX
 from anb_gym.functional.building import Building
 from anb_gym.functional.making import rules_of
-from anb_gym.functional.scoring import AnyScoring, Request, ScoringOfSeveral
+from anb_gym.functional.scoring import AnyScoring, Request
 from anb_gym.jax.spaces import Space, like
 from anb_gym.problems import AnyProblem
-from anb_gym.problems.asks import NOTHING, AskWeights
+from anb_gym.problems.asks import NOTHING
 from anb_gym.space import N_BLOCKS
 
 
@@ -35,8 +34,9 @@ class Params:
     Attributes:
         tables: The tables of the task's metrics.
         arrays: What unit scale and regret need beside.
-        asked: What all episodes ask for: weights (2,), accuracy first, or a bound in the metric's unit (); NaN: drawn
-            anew in each. Where there are several tasks, the number of one (), ``int32``, or -1 to draw it.
+        asked: What all episodes ask for: weights (2,), accuracy first, or a bound in the metric's unit (); where there
+            are several tasks, the number of one (); where devices are generated, the number of one among them, and the
+            weight of accuracy or the bound (2,). NaN: drawn anew in each.
         max_steps_in_episode: Steps of an episode; they are no limit.
     """
 
@@ -196,13 +196,10 @@ class BuildEnv:
             return {}
         key, like = rows
         draw: Callable[[jax.Array], jax.Array]
-        if isinstance(self.scoring, ScoringOfSeveral):
-            draw = partial(jax.random.randint, shape=(), minval=0, maxval=len(self.scoring.problems), dtype=jnp.int32)
-        else:
-            draw = partial(jax.random.uniform, shape=(), dtype=params.asked.dtype)
+        draw = partial(jax.random.uniform, shape=self.scoring.draws, dtype=params.asked.dtype)
         for _ in range(like.ndim):
             draw = jax.vmap(draw)
-        return self.scoring.request(draw(key), params.asked)
+        return self.scoring.request(draw(key), params.asked, params.arrays)
 
     def _begin(self, request: Request) -> State:
         cells = self.scoring.cells(request) if request else jnp.zeros((0,), jnp.float32)
@@ -214,7 +211,7 @@ def make(id: str, *, device: Any = None, dtype: Any = None, **arguments: Any) ->
     """An environment that builds an architecture, on arrays of JAX.
 
     Args:
-        id: An environment id, of building an architecture for devices that are known.
+        id: An environment id, of building an architecture.
         device: Where its arrays lie, as for :meth:`anb_gym.Benchmark.to_jax`.
         dtype: Of rewards and metrics, as there.
         **arguments: Those of ``gymnasium.make``, but ``noise`` and ``render_mode``.
@@ -231,11 +228,7 @@ def make(id: str, *, device: Any = None, dtype: Any = None, **arguments: Any) ->
     kind = tables.entries[0].dtype
     put = partial(jax.device_put, device=device)
     arrays = {name: put(array.astype(kind)) for name, array in scoring.arrays().items()}
-    if isinstance(scoring, ScoringOfSeveral):
-        asked: Any = np.int32(-1)
-    else:
-        asked = np.full((2,) if isinstance(rules.problem.ask, AskWeights) else (), np.nan, kind)
-    params = Params(tables, arrays, put(jnp.asarray(asked)), rules.n_steps)
+    params = Params(tables, arrays, put(jnp.asarray(scoring.nothing, kind)), rules.n_steps)
     return BuildEnv(rules, scoring, params, id.removeprefix(PREFIX)), params
 
 

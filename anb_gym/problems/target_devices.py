@@ -270,13 +270,14 @@ class TargetDevice:
 
         The mean is measured at 129 weights and interpolated linearly.
         """
-        mean = np.interp(weights, np.linspace(0.0, 1.0, N_MEANS), self._chebyshev_means)
+        mean = np.interp(weights, np.linspace(0.0, 1.0, N_MEANS), self.chebyshev_means)
         members = self.objectives(self.front.accuracy, self.front.performance)
         best = chebyshev(members, [weights[:, None], 1.0 - weights[:, None]]).max(axis=1)
         return mean, best
 
     @cached_property
-    def _chebyshev_means(self) -> FloatArray:
+    def chebyshev_means(self) -> FloatArray:
+        """The means of random architectures at 129 weights of accuracy, ``float64`` (129,)."""
         random = self.objectives(random_accuracy(self.surrogate)[:_N_PREFERENCES], self.random(_N_PREFERENCES))
         return np.array([chebyshev(random, [w, 1.0 - w]).mean() for w in np.linspace(0.0, 1.0, N_MEANS)])
 
@@ -286,7 +287,12 @@ class TargetDevice:
         The mean is at most a point below the best, as in :func:`anb_gym.calibration.bounded_level`.
         """
         best = self.best_under(bounds)
-        return np.minimum(_mean_accuracy(self)(bounds), best - LEAST), best
+        return np.minimum(self.mean_accuracy(bounds), best - LEAST), best
+
+    @property
+    def mean_accuracy(self) -> MeanAccuracy:
+        """The mean accuracy of random architectures that meet a bound, as a function of the bound."""
+        return _mean_accuracy(self)
 
     def best_under(self, bounds: FloatArray) -> FloatArray:
         """The best accuracy under bounds, ``float64`` (n,): the fastest member's where none meets one."""

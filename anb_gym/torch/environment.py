@@ -15,9 +15,9 @@ from anb_gym.arrays.tables import Tables
 from anb_gym.envs.core.rules import Rules
 from anb_gym.functional.building import Building
 from anb_gym.functional.making import rules_of
-from anb_gym.functional.scoring import AnyScoring, Request, ScoringOfSeveral
+from anb_gym.functional.scoring import AnyScoring, Request
 from anb_gym.problems import AnyProblem
-from anb_gym.problems.asks import NOTHING, AskWeights
+from anb_gym.problems.asks import NOTHING
 from anb_gym.space import N_BLOCKS
 
 _OVER: Final = "the episodes are over: call reset"
@@ -85,7 +85,8 @@ class BuildEnv:
 
         Args:
             asked: What episodes ask for: weights (num_envs, 2) or (2,), accuracy first; bounds in the metric's unit,
-                (num_envs,) or (); or numbers of tasks. None to draw it.
+                (num_envs,) or (); numbers of tasks; or, where devices are generated, the number of one among them and
+                the weight of accuracy or the bound, (num_envs, 2) or (2,). None, or NaN, to draw it.
 
         Returns:
             Observations (num_envs, cells).
@@ -157,20 +158,16 @@ class BuildEnv:
             if asked is not None:
                 raise ValueError(f"asked must be None: episodes ask for nothing, got {shown(asked)}")
             return {}
-        tasks = len(self.scoring.problems) if isinstance(self.scoring, ScoringOfSeveral) else None
-        shape = (self.num_envs, 2) if isinstance(ask, AskWeights) else (self.num_envs,)
-        kind = self.dtype if tasks is None else torch.int32
-        place: Any = {"device": self.device}
-        nothing = float("nan") if tasks is None else -1
-        given = torch.as_tensor(nothing if asked is None else asked, dtype=kind, **place)
+        place: Any = {"device": self.device, "dtype": self.dtype}
+        nothing = self.scoring.nothing
+        shape = (self.num_envs, *nothing.shape)
+        given = torch.as_tensor(nothing if asked is None else asked, **place)
         try:
             given = given.broadcast_to(shape)
         except RuntimeError:
             raise ValueError(f"asked must have the shape {shape}, got {tuple(given.shape)}") from None
-        drawn = torch.rand(self.num_envs, dtype=self.dtype, generator=self._generator, **place)
-        if tasks is not None:
-            drawn = (drawn * tasks).to(torch.int32).clamp(max=tasks - 1)
-        return self.scoring.request(drawn, given)
+        drawn = torch.rand((self.num_envs, *self.scoring.draws), generator=self._generator, **place)
+        return self.scoring.request(drawn, given, self.arrays)
 
 
 def make(
@@ -179,7 +176,7 @@ def make(
     """An environment that builds an architecture in many copies, on tensors.
 
     Args:
-        id: An environment id, of building an architecture for devices that are known.
+        id: An environment id, of building an architecture.
         num_envs: Copies.
         device: Where its tensors lie, as for :meth:`anb_gym.Benchmark.to_torch`.
         dtype: Of rewards and metrics, as there.

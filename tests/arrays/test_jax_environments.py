@@ -16,6 +16,7 @@ N = 6
 CASES: dict[str, dict[str, Any]] = {
     "AccelNAS-VCK190-Bound-v0": {"observation": "tokens"},
     "AccelNAS-Transfer-v0": {"granularity": "block", "tasks": ["ZCU102", "VCK190-Latency"]},
+    "AccelNAS-Generated-Preference-v0": {"granularity": "block", "devices": [1_000_000, 1_000_005]},
 }
 
 
@@ -28,6 +29,9 @@ def _double() -> Any:
 def _asked(envs: Any) -> dict[str, Any]:
     """What the episodes of numpy's environment ask for."""
     request = {name: values.copy() for name, values in vars(envs.unwrapped._request).items()}
+    if "device" in request:
+        first = min(request["device"])
+        return {"asked": jnp.stack([request["device"] != first, request["place"]], axis=1)}
     names = {"values": "weights", "value": "bound", "number": "task"}
     return {names.get(name, name): jnp.asarray(values) for name, values in request.items()}
 
@@ -39,8 +43,8 @@ def test_episodes_are_those_of_numpy(id: str, arguments: dict[str, Any]) -> None
     expected, _ = envs.reset(seed=3)
     keys = jax.random.split(jax.random.key(0), N)
     asked = _asked(envs)
-    if "weights" in asked or "bound" in asked:
-        given = asked.get("weights", asked.get("bound"))
+    given = next((asked[name] for name in ("weights", "bound", "asked") if name in asked), None)
+    if given is not None:
         of_each, axis = params.replace(asked=given), params.replace(tables=None, arrays=None, asked=0)
         observations, state = jax.vmap(env.reset_env, (0, axis))(keys, of_each)
     else:
@@ -90,7 +94,7 @@ def test_shapes_without_computing() -> None:
     [
         ("AccelNAS-VCK190-v0", {"noise": True}, "noise must not be given"),
         ("AccelNAS-VCK190-v0", {"granularity": "layer"}, "granularity must be one of .*, got 'layer'"),
-        ("AccelNAS-Probe-v0", {}, "id must be of building an architecture for known devices, got 'AccelNAS-Probe-v0'"),
+        ("AccelNAS-Probe-v0", {}, "id must be of building an architecture, got 'AccelNAS-Probe-v0'"),
         ("AccelNAS-VCK190-Edit-v0", {}, "id must be .*, got 'AccelNAS-VCK190-Edit-v0'|id must be one of"),
         ("AccelNAS-Nothing-v0", {}, "id must be one of .*, got 'AccelNAS-Nothing-v0'"),
     ],
