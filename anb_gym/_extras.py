@@ -7,6 +7,34 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Final
+
+#: The extras, and what each gives.
+EXTRAS: Final = {
+    "agents": "agents of Stable-Baselines3, training and reports",
+    "zoo": "rl-zoo3 with our settings",
+    "study": "controllers, studies, leaderboards, comparisons",
+    "pareto": "hypervolumes, pymoo, plots",
+    "exact": "certified optima and fronts of one's own tables and worlds, compiled queries",
+    "render": "pictures and videos of episodes",
+    "multiagent": "PettingZoo's environments",
+    "morl": "MO-Gymnasium's conformance and wrappers",
+    "bayes": "BoTorch's controllers",
+    "smac": "SMAC3's controller",
+    "bridges": "ConfigSpace, Optuna and pymoo, from here and back",
+    "nevergrad": "Nevergrad's parametrisation",
+    "torch": "tables and environments on PyTorch's tensors",
+    "torchrl": "environments of TorchRL",
+    "jax": "tables and environments on JAX's arrays",
+    "fit": "fitting surrogates to the dataset or a device of one's own",
+    "construction": "training-proxy search, data collection, probes",
+    "cluster": "collection on clusters",
+    "imagenet": "training on ImageNet",
+    "tpu": "measuring on TPUs",
+    "terminal": "colours of anb-gym show, completion in shells",
+    "all": "all but those for special machines",
+    "dev": "tests and checks of this project",
+}
 
 
 @contextmanager

@@ -149,7 +149,8 @@ def test_help_has_no_markup():
 
 def test_commands_that_write_say_where_to():
     """Each has an option for it, or names a file."""
-    silent = {"query", "devices", "validate", "collect status", "evaluate", "design", "compare", "power"}
+    silent = {"query", "show", "devices", "validate", "collect status", "evaluate", "design", "compare", "power"}
+    silent |= {"doctor", "completion"}
     for parser in parsers(_parser()):
         name = parser.prog.removeprefix("anb-gym").strip()
         if name and name != "collect" and name not in silent:

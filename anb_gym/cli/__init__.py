@@ -18,10 +18,12 @@ from anb_gym.cli import (
     calibrate,
     collect,
     compare,
+    completion,
     design,
     device,
     devices,
     difficulty,
+    doctor,
     enjoy,
     evaluate,
     fit,
@@ -34,21 +36,24 @@ from anb_gym.cli import (
     proxy_search,
     query,
     reproduce,
+    show,
     solve,
     study,
     submit,
     train,
     validate,
 )
+from anb_gym.cli.overview import overview
 from anb_gym.devices import DEVICES, LEFT_OUT, VARIABLE
 
-#: In the order of `--help`.
-_COMMANDS: Final = (
-    *(query, fit, solve, front, calibrate, devices, device),
-    *(train, evaluate, design, enjoy, probes),
-    *(study, compare, power, policies, submit, validate, reproduce),
-    *(leaderboard, difficulty, generalisation, collect, proxy_search),
-)
+#: In the order of `--help`, by what they are for.
+_GROUPS: Final = {
+    "Score and certify": (query, show, front, solve),
+    "Agents": (train, evaluate, design, enjoy, policies, generalisation),
+    "Controllers and studies": (study, compare, power, submit, validate, leaderboard, difficulty),
+    "Devices and data of one's own": (devices, device, probes, collect, proxy_search, fit, calibrate),
+    "About": (doctor, completion, reproduce),
+}
 #: What `--help` says the program is.
 _DESCRIPTION: Final = (
     "Neural architecture search on real accelerator measurements: score architectures, certify what is best, "
@@ -92,9 +97,14 @@ def _discard_output() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anb-gym", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_command(commands)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    groups: dict[str, list[str]] = {}
+    for title, modules in _GROUPS.items():
+        known = len(commands.choices)
+        for module in modules:
+            module.add_command(commands)
+        groups[title] = list(commands.choices)[known:]
+    parser.set_defaults(run=lambda _: print(overview(commands, groups)))
     return parser
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from anb_gym._files import writing_into
 from anb_gym.metrics import ACCURACIES, choose_metric
@@ -31,6 +34,29 @@ def add_pages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=PAGES, metavar="FOLDER", help=f"where pages go, by default {PAGES.as_posix()}"
     )
+
+
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """Adds ``--json`` of commands that print numbers."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def print_json(content: Any) -> None:
+    """Prints JSON; what is no finite number is null."""
+    print(json.dumps(_finite(content), indent=2, default=_plain, allow_nan=False))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple | np.ndarray):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not np.isfinite(content) else content
+
+
+def _plain(value: Any) -> Any:
+    """A value of numpy, a path, or another object, as JSON has it."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def names(texts: Sequence[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from anb_gym._errors import integer
 from anb_gym.benchmark import PREDICTED
 from anb_gym.cli import _probed, _probed_agent
 from anb_gym.cli._agents import add_agent, add_request, asked_for, kind_asked_for, load_agent, warn_if_unfinished
+from anb_gym.cli._options import add_json, print_json
 from anb_gym.devices import KINDS
 from anb_gym.metrics import GENERATED, readable
 
@@ -44,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     design.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
     form = design.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV")
-    form.add_argument("--json", action="store_true", help="print JSON")
+    add_json(form)
     design.set_defaults(run=_run)
 
 
@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace) -> None:
     found = [record for designs in _designs(agent, options) for record in _records(designs)]
     if options.json:
         about = {"agent": saved.name, "id": saved.assignment.id, "evaluations": saved.done}
-        print(json.dumps({**about, "designs": found}, indent=2))
+        print_json({**about, "designs": found})
     elif options.csv:
         _print_csv(found)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from anb_gym._errors import one_line
+from anb_gym.cli._options import add_json, print_json
 from anb_gym.devices import DEVICES, KINDS, LEFT_OUT, Device
 from anb_gym.fronts import load_front
 from anb_gym.surrogates.store import FAMILIES, load_shipped
@@ -13,11 +14,24 @@ from anb_gym.surrogates.store import FAMILIES, load_shipped
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     devices = commands.add_parser("devices", help="list all devices, and what is damaged or left out with the reason")
+    add_json(devices)
     devices.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Prints every device, and what is left out."""
+    if options.json:
+        found = [
+            {
+                "name": device.name,
+                "label": device.label,
+                "metrics": {kind: {"target": m.target, "unit": KINDS[kind][0]} for kind, m in device.metrics.items()},
+                "state": _state(device),
+            }
+            for device in DEVICES.values()
+        ]
+        print_json({"devices": found, "left_out": [folder.reason for folder in LEFT_OUT]})
+        return
     for device in DEVICES.values():
         metrics = ", ".join(f"{kind} (target {m.target:g} {KINDS[kind][0]})" for kind, m in device.metrics.items())
         print(f"{device.name:8} {device.label:8} {metrics}; {_state(device)}")

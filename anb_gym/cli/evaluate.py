@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anb_gym._extras import needing
 from anb_gym.cli._agents import add_agent, load_agent, warn_if_unfinished
+from anb_gym.cli._options import add_json, print_json
 
 if TYPE_CHECKING:
     from anb_gym.agents.scores import Score
@@ -24,7 +24,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--n", type=int, metavar="N", help="designs that are sampled, or evenly spaced preferences, by default 1,001"
     )
     evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is sampled, by default 0")
-    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    add_json(evaluate)
     evaluate.set_defaults(run=_run)
 
 
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> None:
             warn_if_unfinished(saved)
             print(table(scores))
     if options.json:
-        print(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+        print_json(found[0] if len(found) == 1 else found)
 
 
 def table(scores: Sequence[Score]) -> str:

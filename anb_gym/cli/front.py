@@ -6,16 +6,17 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark
 from anb_gym._extras import needing
 from anb_gym._files import write_atomically
 from anb_gym._types import FloatArray
 from anb_gym.benchmark import PREDICTED
-from anb_gym.cli._options import PAGES, add_fidelity, output
+from anb_gym.cli._options import PAGES, add_fidelity, add_json, output, print_json
 from anb_gym.fronts import CertifiedFront
 from anb_gym.fronts.store import AND, FRONTS, choose_front
 from anb_gym.metrics import UNITS, readable
@@ -39,6 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     front.add_argument(
         "--out", type=Path, default=PAGES, metavar="FOLDER", help=f"of the report, by default {PAGES.as_posix()}"
     )
+    add_json(front)
     front.set_defaults(run=_run)
 
 
@@ -48,6 +50,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.plot is not None and options.plot.suffix.lower() != ".png":
         raise ValueError(f"--plot must name a .png file, got {str(options.plot)!r}")
     metric = None if options.metric is None else choose_front(options.metric)
+    if options.json and (metric is None or options.report or options.plot is not None):
+        raise ValueError("--json prints one front: name it, without --report and --plot")
     if metric is not None and options.plot is not None and AND in metric:
         raise ValueError(f"--plot draws a front of two metrics, got {options.metric!r}")
     dataset = _dataset(options.data)
@@ -70,6 +74,9 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     beyond = ~front.within_data if known else np.zeros(len(front), dtype=np.bool_)
     has_std = bench.world is None
     values = bench.query(front.indices, front.metrics, std=has_std)
+    if options.json:
+        print_json(_record(front, values, ~beyond if known else None))
+        return
     units = ", ".join(f"{name}{' ± std' if has_std else ''} ({PREDICTED[name]})" for name in front.metrics)
     print(f"{'index':>12}  {'architecture':{len(str(EFFICIENTNET_B0))}}  {units}")
     for row, arch in enumerate(front.architectures()):
@@ -85,6 +92,30 @@ def _print_front(metric: str, dataset: Dataset | None, options: argparse.Namespa
     print(f"not verified: {certificate.nodes:,} nodes of the search; CertifiedFront.verify() checks all else")
     if options.plot is not None:
         _plot_front(front, values.get(f"{front.metrics[0]}:std"), dataset, options.plot)
+
+
+def _record(
+    front: CertifiedFront, values: Mapping[str, FloatArray], within: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    certificate = front.certificate
+    return {
+        "surrogate": front.surrogate,
+        "metrics": {name: PREDICTED[name] for name in front.metrics},
+        "members": [
+            {
+                "architecture": str(arch),
+                "index": front.indices[row],
+                **{name: column[row] for name, column in values.items()},
+                **({} if within is None else {"within_data": bool(within[row])}),
+            }
+            for row, arch in enumerate(front.architectures())
+        ],
+        "certificate": {
+            "covered": certificate.covered,
+            "resolution": certificate.resolution,
+            "nodes": certificate.nodes,
+        },
+    }
 
 
 def _spread(values: Mapping[str, FloatArray], name: str, row: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,10 +75,35 @@ def verdict(compared: Compared, first: str, second: str) -> str:
     )
 
 
-def power_lines(
+@dataclass(frozen=True)
+class Needed:
+    """How many seeds tell a controller from one that is better by a difference.
+
+    Attributes:
+        controller: Its name.
+        suite: The suite of tasks.
+        evaluations: After how many evaluations.
+        runs: Runs that say how much scores spread.
+        deviation: The standard deviation of a task's scores, root mean square over tasks.
+        seeds_alone: Seeds on the task that needs most; None for more than are looked at.
+        seeds_together: Seeds on all tasks of the suite.
+        tasks: How many these are.
+    """
+
+    controller: str
+    suite: str
+    evaluations: int
+    runs: int
+    deviation: float
+    seeds_alone: int | None
+    seeds_together: int | None
+    tasks: int
+
+
+def seeds_needed(
     results: Results, difference: float, *, power: float, evaluations: int | None = None, seed: int = 0
-) -> list[str]:
-    """Lines of a Markdown table: how many seeds tell each controller from one that is better by a difference.
+) -> list[Needed]:
+    """How many seeds tell each controller, on each suite, from one that is better by a difference.
 
     Args:
         results: Results whose runs say how much scores spread.
@@ -93,7 +119,7 @@ def power_lines(
     """
     check_tables(results)
     judges = {name: Judge.of(description) for name, description in results.tasks.items()}
-    body = []
+    found = []
     for controller in sorted(set(results.table["controller"])):
         for suite, members in suites_of(
             [results], [controller], [(judge, name) for name, judge in judges.items()]
@@ -111,10 +137,26 @@ def power_lines(
             known = [n for n in singles if n is not None]
             single = max(known) if len(known) == len(singles) else None
             together = needed_seeds(scores, difference, rng, power)
-            cells = [f"{budget:,}", str(len(runs)), number(spread), _count(single)]
-            body.append([code(controller), suite, *cells, f"{_count(together)} on {scores.shape[1]}"])
-    if not body:
+            found.append(Needed(controller, suite, budget, len(runs), spread, single, together, scores.shape[1]))
+    if not found:
         raise ValueError(f"{results.name} must have four runs of a controller with equal seeds on all tasks of a suite")
+    return found
+
+
+def power_lines(found: Sequence[Needed]) -> list[str]:
+    """Lines of a Markdown table of what :func:`seeds_needed` finds."""
+    body = [
+        [
+            code(row.controller),
+            row.suite,
+            f"{row.evaluations:,}",
+            str(row.runs),
+            number(row.deviation),
+            _count(row.seeds_alone),
+            f"{_count(row.seeds_together)} on {row.tasks}",
+        ]
+        for row in found
+    ]
     head = ["controller", "suite", "evaluations", "runs", "deviation", "seeds, any one task", "seeds, tasks together"]
     return table(head, body, numbers=False)
 
