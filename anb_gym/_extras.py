@@ -33,6 +33,7 @@ EXTRAS: Final = {
     "tpu": "measuring on TPUs",
     "terminal": "colours of anb-gym show, completion in shells",
     "all": "all but those for special machines",
+    "docs": "the documentation site",
     "dev": "tests and checks of this project",
 }
 
