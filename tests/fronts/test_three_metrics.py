@@ -53,6 +53,7 @@ def test_an_environment_and_a_judge_of_studies_know_it(front):
 
 
 def test_a_study_of_three_metrics_has_its_pages(tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra study is not installed")
     study = tmp_path / "three.yaml"
     study.write_text(
         "name: three\nevaluations: 50\nseeds: 2\ncontrollers: [random_search, archive_evolution]\n"
