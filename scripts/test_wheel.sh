@@ -17,7 +17,7 @@ git archive HEAD | tar -x -C "$folder" --one-top-level=source
 wheel=$(echo "$folder"/dist/*.whl)
 "$bin/uv" pip install --quiet --python "$bin/python" --resolution "$resolution" \
     "$wheel[pareto,exact,render,multiagent,morl,terminal]" 'pytest>=8.2' 'pytest-xdist>=3.6' 'hypothesis>=6.100' \
-    'pyyaml>=6.0' 'filelock>=3.13' 'packaging>=23'
+    'pyyaml>=6.0.2' 'filelock>=3.13' 'packaging>=23'
 cp -r "$checkout"/{tests,pyproject.toml,setup.cfg} "$folder"
 cd "$folder"
 "$bin/python" -m pytest -q -n 2 -p no:cacheprovider --ignore tests/envs/test_sb3.py "$@" tests/test_{space,benchmark,tasks,rewards,noise,complexity}.py \
