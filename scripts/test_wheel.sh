@@ -16,7 +16,7 @@ git archive HEAD | tar -x -C "$folder" --one-top-level=source
 (cd "$folder/source" && "$bin/python" -m build --quiet --wheel --outdir "$folder/dist")
 wheel=$(echo "$folder"/dist/*.whl)
 "$bin/uv" pip install --quiet --python "$bin/python" --resolution "$resolution" \
-    "$wheel[pareto,exact,render,multiagent,morl,terminal]" 'pytest>=8.2' 'pytest-xdist>=3.6' 'hypothesis>=6.100' \
+    "$wheel[pareto,exact,render,multiagent,morl,terminal]" 'pytest>=8.2' 'pytest-xdist>=3.6' 'hypothesis>=6.130' \
     'pyyaml>=6.0.2' 'filelock>=3.13' 'packaging>=23'
 cp -r "$checkout"/{tests,pyproject.toml,setup.cfg} "$folder"
 cd "$folder"
