@@ -1,5 +1,6 @@
 """Accuracy under a bound: the reward, its unit scale, and the sample that it is measured with."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from anb_gym.fronts.store import FRONTS
 from anb_gym.metrics import DIRECTIONS
 from anb_gym.problems import AskBound, AskWeights, Problem, ProblemSet
 from anb_gym.rewards import Accuracy, Bounded, Chebyshev, Constrained, make_reward
+from anb_gym.robustness import violation_in_worlds
 from anb_gym.tasks import get_task
 
 METRICS = [metric for metric in FRONTS if metric != "accuracy"]
@@ -39,6 +41,21 @@ def test_reward(metric: str, bound: float, value: float, expected: float) -> Non
     values = {"accuracy": np.array([64.0]), metric: np.array([value])}
     assert Bounded(metric, bound)(values) == pytest.approx([expected])
     assert Bounded(metric, 77.0)(values, bound=np.array([bound])) == pytest.approx([expected])
+
+
+def test_a_margin_counts_from_the_bound_that_is_asked_for() -> None:
+    fast, quick = Bounded("vck190", 3150.0, margin=0.05), Bounded("vck190/latency", 2.85, margin=0.05)
+    assert (fast.asked, quick.asked) == (pytest.approx(3000.0), pytest.approx(3.0))
+    assert Bounded("vck190", 3150.0).asked == 3150.0
+    task = get_task("VCK190")
+    optimum = Benchmark().optimum(fast).indices[:1]
+    kept, plain = (violation_in_worlds(Problem(task, r), optimum) for r in (fast, Bounded("vck190", 3150.0)))
+    assert (kept > 0.0).mean() < 0.2 < (plain > 0.0).mean()
+    again = make_reward({"name": "bounded", **{k: v for k, v in asdict(fast).items() if k != "name"}}, task)
+    assert again == fast
+    for margin in (1.0, -0.1, "much", True):
+        with pytest.raises(ValueError, match="margin must be"):
+            Bounded("vck190", 3150.0, margin=margin)
 
 
 def test_the_optimum_is_the_constrained_optimum() -> None:

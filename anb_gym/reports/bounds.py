@@ -55,7 +55,8 @@ def bounds_lines(tasks: Sequence[TaskAnalysis], worlds: Sequence[int] | None = N
     about = (
         f"What the runs found at their end, in {len(worlds)} worlds ([worlds.md](worlds.md)): in which part of runs "
         "and worlds it misses the bound; which part of it does as the second judge sees it; and by how much it misses "
-        "at most in 95 % of runs and worlds: a search under a bound tighter by this margin keeps it."
+        "at most in 95 % of runs and worlds: a search under a bound tighter by this margin keeps it. Where a task has a "
+        "margin, the bound without it counts here."
     )
     return ["", "### Bounds in worlds", "", about, "", *table(["task", *map(code, names)], rows)]
 
@@ -71,4 +72,5 @@ def _missed_by(problem: Problem, index: Indices, family: str) -> float:
     bound = problem.limit or problem.reward
     assert isinstance(bound, Bounded | Constrained)
     values = Benchmark(family).query(index, bound.performance)[bound.performance]
-    return float((relative_violation(bound.performance, values, bound.bound) > 0.0).mean())
+    asked = bound.asked if isinstance(bound, Bounded) else bound.bound
+    return float((relative_violation(bound.performance, values, asked) > 0.0).mean())

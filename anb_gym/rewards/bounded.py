@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from anb_gym._errors import choose, positive
+from anb_gym._errors import choose, fraction, positive
 from anb_gym._namespace import namespace
 from anb_gym._types import FloatArray
-from anb_gym.metrics import ACCURACIES, choose_metric, relative_violation
+from anb_gym.metrics import ACCURACIES, DIRECTIONS, choose_metric, relative_violation
 from anb_gym.rewards.base import OTHERS, Metrics, check_two_metrics, keep, target_of
 from anb_gym.rewards.constrained import PENALTY, constrained
 from anb_gym.tasks import Task
@@ -30,9 +30,11 @@ class Bounded:
         performance: The bounded metric; a device alone is its throughput.
         bound: Its bound, in its unit.
         accuracy: The accuracy; ``"accuracy/reference"`` for that under the reference scheme.
+        margin: By which part the bound is tighter than the one that is :attr:`asked` for, in 0..1 without 1: what a
+            search finds under a bound lies close to it, and misses it where the surrogate is wrong.
 
     Raises:
-        ValueError: A metric is unknown, or the bound is not positive and finite.
+        ValueError: A metric is unknown, the bound is not positive and finite, or the margin is no part.
     """
 
     monotone: ClassVar[bool] = True
@@ -40,6 +42,7 @@ class Bounded:
     performance: str
     bound: float
     accuracy: str = "accuracy"
+    margin: float = 0.0
     name: str = field(default="bounded", init=False, repr=False)
 
     @classmethod
@@ -55,7 +58,15 @@ class Bounded:
     def __post_init__(self) -> None:
         performance = choose_metric(self.performance, OTHERS, "performance")
         choose(self.accuracy, ACCURACIES.values(), "accuracy")
-        keep(self, performance=performance, bound=positive(self.bound, "bound"))
+        if (margin := fraction(self.margin, "margin")) == 1.0:
+            raise ValueError("margin must be below 1, got 1.0")
+        keep(self, performance=performance, bound=positive(self.bound, "bound"), margin=margin)
+
+    @property
+    def asked(self) -> float:
+        """The bound that is asked for: :attr:`bound` without its margin."""
+        sign = 1.0 if DIRECTIONS[self.performance] == "max" else -1.0
+        return self.bound / (1.0 + sign * self.margin)
 
     @property
     def metrics(self) -> tuple[str, ...]:

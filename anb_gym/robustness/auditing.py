@@ -74,7 +74,7 @@ def regret_in_worlds(problem: Problem, archs: Any, worlds: Iterable[int] = WORLD
 
 
 def violation_in_worlds(problem: Problem, archs: Any, worlds: Iterable[int] = WORLDS) -> FloatArray:
-    """The relative violation of a problem's bound over worlds, ``float64`` (worlds, n), 0 where it is met.
+    """The relative violation of the bound that a problem asks for over worlds, ``float64`` (worlds, n), 0 where met.
 
     Designs that a search found under a bound lie close to it, as the surrogate's mean sees it: in about half of the
     worlds they miss it.
@@ -91,7 +91,7 @@ def violation_in_worlds(problem: Problem, archs: Any, worlds: Iterable[int] = WO
     if not isinstance(bound, Bounded | Constrained) or problem.ask != NOTHING:
         raise ValueError(f"problem must have one bound for all episodes, got {problem!r}")
     values = problem.benchmark.query_worlds(archs, bound.performance, worlds)
-    return relative_violation(bound.performance, values, bound.bound)
+    return relative_violation(bound.performance, values, bound.asked if isinstance(bound, Bounded) else bound.bound)
 
 
 def front_in_worlds(front: CertifiedFront, worlds: Iterable[int] = WORLDS) -> FloatArray:
