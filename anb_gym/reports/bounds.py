@@ -55,8 +55,8 @@ def bounds_lines(tasks: Sequence[TaskAnalysis], worlds: Sequence[int] | None = N
     about = (
         f"What the runs found at their end, in {len(worlds)} worlds ([worlds.md](worlds.md)): in which part of runs "
         "and worlds it misses the bound; which part of it does as the second judge sees it; and by how much it misses "
-        "at most in 95 % of runs and worlds: a search under a bound tighter by this margin keeps it. Where a task has a "
-        "margin, the bound without it counts here."
+        "at most in 95 % of runs and worlds: a search under a bound tighter by this margin keeps it. Where a task has "
+        "a margin, the bound without it counts here."
     )
     return ["", "### Bounds in worlds", "", about, "", *table(["task", *map(code, names)], rows)]
 
