@@ -20,6 +20,8 @@ from typing import Any, Final
 import pandas as pd
 from mkdocs.structure.files import File
 
+from anb_gym.reports.markdown import table
+
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
 #: Where mkdocstrings reads the package as it is installed: some of its folders lie at the top of the checkout.
@@ -161,8 +163,8 @@ def public(module: ModuleType) -> list[str]:
 
 
 def _api_index() -> str:
-    rows = [f"| [{name}]({name}.md) | {_first_line(import_module(name))} |" for name in MODULES]
-    return "\n".join(["# API", "", "| module | what it is |", "|---|---|", *rows, ""])
+    rows = [[f"[{name}]({name}.md)", _first_line(import_module(name))] for name in MODULES]
+    return "\n".join(["# API", "", *table(["module", "what it is"], rows, numbers=False), ""])
 
 
 def offered(name: str) -> dict[str, str]:
@@ -213,8 +215,8 @@ def _first_line(module: ModuleType) -> str:
 
 
 def _controllers() -> str:
-    table = pd.concat([pd.read_csv(DOCS / name / "summary.csv") for name in ("leaderboard", "leaderboard_search")])
-    table = table.drop_duplicates(["task", "measure", "judge", "controller", "evaluations"])
+    frame = pd.concat([pd.read_csv(DOCS / name / "summary.csv") for name in ("leaderboard", "leaderboard_search")])
+    frame = frame.drop_duplicates(["task", "measure", "judge", "controller", "evaluations"])
     columns = ["task", "measure", "judge", "controller", "evaluations", "runs", "iqm", "iqm_low", "iqm_high", "median"]
     text = (
         "Interquartile means of what runs had found after so many evaluations, with 95 % intervals of the stratified "
@@ -225,7 +227,7 @@ def _controllers() -> str:
         "Controllers, all figures",
         text,
         columns,
-        table[columns],
+        frame[columns],
         ["task", "measure", "judge", "controller", "evaluations"],
     )
 
@@ -243,19 +245,20 @@ def _policies() -> str:
         for run in runs
         for score in run["scores"]
     ]
-    table = pd.DataFrame(rows)
-    table["greedy"] = table["greedy"].map({True: "greedy", False: "sampled"})
-    table = table.rename(columns={"greedy": "policy", "policy_score": "beyond the best constant"})
+    frame = pd.DataFrame(rows)
+    frame["greedy"] = frame["greedy"].map({True: "greedy", False: "sampled"})
+    frame = frame.rename(columns={"greedy": "policy", "policy_score": "beyond the best constant"})
     text = (
         "Every run of every agent, as it ended: a row for each task and form of the policy. "
         "[The leaderboard of policies](../leaderboard/policies/policies.md) says what the measures are."
     )
-    return _page("Policies, all runs", text, list(table), table, ["agent", "id", "evaluations", "task", "policy"])
+    return _page("Policies, all runs", text, list(frame), frame, ["agent", "id", "evaluations", "task", "policy"])
 
 
-def _page(title: str, text: str, columns: list[str], table: pd.DataFrame, filters: list[str]) -> str:
-    rows = json.loads(table.to_json(orient="values", double_precision=6))
+def _page(title: str, text: str, columns: list[str], frame: pd.DataFrame, filters: list[str]) -> str:
+    rows = json.loads(frame.to_json(orient="values", double_precision=6))
     content = json.dumps({"columns": columns, "rows": rows, "filters": [columns.index(name) for name in filters]})
     safe = content.replace("<", "\\u003c")
-    head = f"---\nhide: [toc]\n---\n\n# {title}\n\n{text}\n\n"
+    fence = 3 * "-"
+    head = f"{fence}\nhide: [toc]\n{fence}\n\n# {title}\n\n{text}\n\n"
     return f'{head}<div class="sortable"><script type="application/json">{safe}</script></div>\n'

@@ -28,7 +28,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(options: argparse.Namespace) -> None:
     if not options.sources:
-        devices.run(options)
+        devices.print_devices()
         return
     if options.out is None:
         raise ValueError(f"--out is needed to make a device from {', '.join(map(str, options.sources))}")

@@ -15,11 +15,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Adds the command to the parser."""
     devices = commands.add_parser("devices", help="list all devices, and what is damaged or left out with the reason")
     add_json(devices)
-    devices.set_defaults(run=run)
+    devices.set_defaults(run=_run)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Prints every device, and what is left out."""
+def _run(options: argparse.Namespace) -> None:
     if options.json:
         found = [
             {
@@ -31,7 +30,12 @@ def run(options: argparse.Namespace) -> None:
             for device in DEVICES.values()
         ]
         print_json({"devices": found, "left_out": [folder.reason for folder in LEFT_OUT]})
-        return
+    else:
+        print_devices()
+
+
+def print_devices() -> None:
+    """Prints every device, and what is left out."""
     for device in DEVICES.values():
         metrics = ", ".join(f"{kind} (target {m.target:g} {KINDS[kind][0]})" for kind, m in device.metrics.items())
         print(f"{device.name:8} {device.label:8} {metrics}; {_state(device)}")

@@ -108,6 +108,8 @@ class TorchRLEnv(EnvBase):  # type: ignore[misc] # untyped where TorchRL is not 
 class InfoReader(BaseInfoDictReader):  # type: ignore[misc] # untyped where TorchRL is not installed
     """What a ``GymWrapper`` of TorchRL takes from the infos of an environment of this package, and drops without it.
 
+    It is given to the wrapper, ``env.set_info_dict_reader(InfoReader(env))``; docs/clients.md has an example.
+
     ``action_mask`` (``bool``, as ``ActionMask`` takes it), and of complete architectures what is asked for, ``float64``
     (): zero before, and where the environment does not tell it.
 
@@ -117,10 +119,6 @@ class InfoReader(BaseInfoDictReader):  # type: ignore[misc] # untyped where Torc
 
     Raises:
         ValueError: A key is unknown.
-
-    Example:
-        >>> env = GymWrapper(gymnasium.make(id), categorical_action_encoding=True)  # doctest: +SKIP
-        >>> env.set_info_dict_reader(InfoReader(env))  # doctest: +SKIP
     """
 
     def __init__(self, env: Any, keys: tuple[str, ...] = TOLD) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from loading import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -15,13 +16,18 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site that has been built."""
+    """The site, built once for all processes that run tests."""
     pytest.importorskip("material", reason="the extra docs is not installed")
-    out = tmp_path_factory.mktemp("site")
+    shared = tmp_path_factory.getbasetemp()
+    if shared.name.startswith("popen-"):  # a process of pytest-xdist: the folder above is common to all
+        shared = shared.parent
+    out = shared / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(out)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    assert run.returncode == 0, run.stderr[-3000:]
+    with FileLock(shared / "site.lock"):
+        if not (out / "index.html").exists():
+            run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+            assert run.returncode == 0, run.stderr[-3000:]
     return out
 
 
