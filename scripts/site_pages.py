@@ -42,8 +42,8 @@ _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2[`~]*$", re.MULTILINE | re.DOT
 _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.MULTILINE)
 
 
-def on_config(config: Any) -> Any:
-    """Copies the package for mkdocstrings, and lists the API's pages."""
+def on_startup(**_: Any) -> None:
+    """Copies the package for mkdocstrings, which wants its folder to be there before it is configured."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.npz", "*.json", "artefacts", "shipped", "pretrained")
     shutil.copytree(ROOT / "anb_gym", SOURCE / "anb_gym", ignore=ignore)
@@ -51,6 +51,10 @@ def on_config(config: Any) -> Any:
         shutil.copytree(ROOT / folder, SOURCE / "anb_gym" / folder, ignore=ignore)
     for path in SOURCE.rglob("*.py"):  # mkdocstrings knows examples by another name
         path.write_text(re.sub(r"^( +)Example:$", r"\1Examples:", path.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
+
+
+def on_config(config: Any) -> Any:
+    """Lists the API's pages."""
     pages = ["api/index.md", *({name: f"api/{name}.md"} for name in MODULES)]
     config.nav = [{"API": pages} if "API" in part else part for part in config.nav]
     return config
