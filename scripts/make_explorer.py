@@ -17,7 +17,6 @@ import base64
 import json
 import shutil
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, combinations
@@ -46,8 +45,8 @@ LIMIT: Final = 3_000_000
 #: Relative error of means, half a unit in the last place of float32; absolute one of logarithms of deviations.
 MEAN_ERROR: Final = 2.0**-24
 STD_ERROR: Final = 1e-3
-#: Directions in which block times of an estimated device vary, and the unit that their lengths are rounded to.
-_FACTORS: Final = 60
+#: Directions in which block times of an estimated device vary.
+_FACTORS: Final = 40
 _FLOAT: Final = "float32"
 _SIZES: Final = tuple(map(int, SPACE.block_sizes))
 _TERMS: Final = tuple(chain(combinations(range(N_BLOCKS), 2), combinations(range(N_BLOCKS), 3)))
@@ -129,9 +128,9 @@ def content() -> str:
     ]
     header["tasks"] = [_task(name, writer) for name in DEVICE_METRICS]
     header["probes"] = {"indices": PROBES, **{kind: _prior(kind, writer) for kind in estimation.KINDS}}
-    for name in ("own", "noise", "strength", "sharpness"):
-        constant = estimation.NOISE if name == "noise" else getattr(estimation, f"_{name.upper()}")
-        header["probes"][name] = constant
+    header["probes"] |= {"noise": estimation.NOISE, "own": estimation._OWN, "scale": estimation._SCALE}
+    header["probes"] |= {"strength": estimation._STRENGTH, "sharpness": estimation._SHARPNESS}
+    header["probes"]["host"] = [part.tolist() for part in np.polynomial.hermite_e.hermegauss(estimation._POINTS)]
     return f"explorer.load({json.dumps(header, separators=(',', ':'))},\n\"{writer.packed()}\");\n"
 
 
@@ -288,27 +287,29 @@ def _policy(metric: str, writer: Writer) -> dict[str, Any]:
 # --- a device of one's own -------------------------------------------------------------------------------------------
 
 
-def _prior(kind: str, writer: Writer) -> dict[str, Any]:
-    """Mean and covariance of logarithms of block times, and of the host's: of all widths of arrays together.
+def _prior(kind: str, writer: Writer) -> list[dict[str, Any]]:
+    """Of each width, mean and covariance of logarithms of block times, and of the host's.
 
-    The covariance is that of the leading factors; what they leave out is variance of single blocks.
+    The covariance is that of the leading factors, as integers; what they leave out is variance of single blocks.
     """
-    priors = estimation._moments(None)[kind]
-    weights = np.array([prior.weight for prior in priors])
-    mean = sum(w * prior.mean for w, prior in zip(weights, priors, strict=True))
-    own = estimation._OWN**2 * np.eye(len(mean)) + estimation._SCALE
-    parts: Iterator[Any] = (p.covariance - own + np.outer(p.mean - mean, p.mean - mean) for p in priors)
-    covariance = sum(w * part for w, part in zip(weights, parts, strict=True))
-    values, vectors = np.linalg.eigh(covariance)
-    factors = (vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1][:, :_FACTORS]
-    left = np.maximum(np.diag(covariance) - (factors**2).sum(axis=1), 0.0) + estimation._OWN**2
-    return {
-        "mean": writer.add(mean, _FLOAT),
-        "factors": writer.add(factors.T, _FLOAT),
-        "n_factors": factors.shape[1],
-        "left": writer.add(left, _FLOAT),
-        "scale": estimation._SCALE,
-    }
+    found = []
+    for prior in estimation._moments(None)[kind]:
+        covariance = prior.covariance - estimation._SCALE
+        values, vectors = np.linalg.eigh(covariance - estimation._OWN**2 * np.eye(len(covariance)))
+        factors = (vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1][:, :_FACTORS]
+        quantum = float(np.abs(factors).max()) / 32_767
+        factors = np.round(factors / quantum)
+        left = np.maximum(np.diag(covariance) - (factors**2).sum(axis=1) * quantum**2, 0.0)
+        found.append(
+            {
+                "weight": prior.weight,
+                "mean": writer.add(prior.mean, _FLOAT),
+                "factors": writer.add(factors.T, "int16"),
+                "quantum": quantum,
+                "left": writer.add(left, _FLOAT),
+            }
+        )
+    return found
 
 
 if __name__ == "__main__":

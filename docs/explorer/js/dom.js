@@ -10,7 +10,7 @@ explorer.dom = (() => {
       else if (value === true) element.setAttribute(name, "");
       else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
     }
-    element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+    element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
     return element;
   }
 
@@ -39,12 +39,12 @@ explorer.dom = (() => {
   const signed = (text, value) => (value > 0 ? `+${text}` : text.replace("-", "−"));
 
   /** A group of radio buttons that looks like one control; set(value) chooses without calling back. */
-  function segmented(label, options, chosen, change, extra = {}) {
+  function segmented(label, options, chosen, change) {
     const name = `segment-${segmented.count++}`;
     const inputs = options.map(({ value }) =>
       h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => change(value) }));
-    const element = h("fieldset", { class: `segmented ${extra.class || ""}` },
-      h("legend", { class: extra.showLegend ? "" : "hidden-text" }, label),
+    const element = h("fieldset", { class: "segmented" },
+      h("legend", { class: "hidden-text" }, label),
       options.map(({ text, title }, i) => h("label", { title }, inputs[i], h("span", {}, text))));
     element.set = (value) => inputs.forEach((input, i) => { input.checked = options[i].value === value; });
     return element;
@@ -79,6 +79,9 @@ explorer.dom = (() => {
     document.getElementById("status").textContent = text;
   }
 
+  /** What marks mean: pairs of a mark's class, or none, and a text. */
+  const legend = (items) => h("p", { class: "legend" }, items.map(([key, text]) => h("span", {}, key && h("span", { class: `key ${key}` }), text)));
+
   function metricPicker(chosen, change, filter = () => true) {
     const tasks = Object.values(explorer.data.tasks).filter(filter);
     const select = h("select", { onchange: () => change(select.value) },
@@ -86,5 +89,5 @@ explorer.dom = (() => {
     return h("label", { class: "picker" }, h("span", {}, "Device metric"), select);
   }
 
-  return { h, s, fixed, number, deviation, named, signed, segmented, copyButton, say, metricPicker };
+  return { h, s, fixed, number, deviation, named, signed, segmented, copyButton, say, legend, metricPicker };
 })();

@@ -1,22 +1,30 @@
 "use strict";
-// A device nobody has seen, from times of a few networks: a short form of anb_gym.hardware.estimation.
+// A device nobody has seen, from times of a few networks, as anb_gym.hardware.estimation.
 //
-// Logarithms of block times, and of the host's, are jointly normal beforehand, with the moments of generated devices of
-// all widths together; Python keeps five widths apart, and the host as points with weights. A measured time is
-// linearised around the estimate, conditioned on, and linearised again until nothing moves (Gauss and Newton).
+// For each width of the array, logarithms of block times, and of the host's, are jointly normal beforehand, with the
+// moments of generated devices; their covariances are here those of 40 factors and variances of single blocks. A measured
+// time is linearised around the estimate, conditioned on, and linearised again until nothing moves (Gauss and Newton).
+// Widths are weighted by their evidence; the host's time is kept as a few points with weights.
 
 explorer.estimation = (() => {
   const STEPS = 15;
 
+  const LEAST = 1e-3; // components that weigh less are dropped
+
   function load(header, read, sizes) {
-    const kinds = Object.fromEntries(
-      ["throughput", "latency"].map((kind) => {
-        const { mean, factors, left, scale, n_factors } = header[kind];
-        return [kind, { mean: read(mean), factors: read(factors), left: read(left), scale, nFactors: n_factors }];
-      }),
-    );
+    const prior = ({ weight, mean, factors, quantum, left }) =>
+      ({ weight, mean: read(mean), factors: Float64Array.from(read(factors), (v) => v * quantum), left: read(left), scale: header.scale });
+    const kinds = Object.fromEntries(["throughput", "latency"].map((kind) => [kind, header[kind].map(prior)]));
     const starts = sizes.map((_, b) => sizes.slice(0, b).reduce((x, y) => x + y, 0));
-    return { ...header, kinds, starts };
+    return { ...header, kinds, starts, n: sizes.reduce((x, y) => x + y, 0) };
+  }
+
+  /** How long an image takes with a host, in logarithms, and the share of the host in its slope. */
+  function bounded(model, device, host) {
+    const p = model.sharpness;
+    const largest = Math.max(device, host);
+    const value = largest + Math.log(Math.exp(p * (device - largest)) + Math.exp(p * (host - largest))) / p;
+    return [value, Math.exp(p * (host - value))];
   }
 
   /** Logarithm of the seconds of an architecture and its slopes: [value, [[cell, slope], ...]]. */
@@ -24,16 +32,8 @@ explorer.estimation = (() => {
     const cells = states.map((s, b) => model.starts[b] + s);
     const times = cells.map((cell) => Math.exp(x[cell]));
     const total = times.reduce((a, b) => a + b, 0);
-    let value = Math.log(total);
-    let ofHost = 0;
-    const host = x.length - 1;
-    if (hasHost) {
-      const p = model.sharpness;
-      const [a, b] = [p * value, p * x[host]];
-      const largest = Math.max(a, b);
-      value = (largest + Math.log(Math.exp(a - largest) + Math.exp(b - largest))) / p;
-      ofHost = Math.exp(p * (x[host] - value));
-    }
+    const host = model.n;
+    const [value, ofHost] = hasHost ? bounded(model, Math.log(total), x[host]) : [Math.log(total), 0];
     const slopes = cells.map((cell, b) => [cell, (times[b] / total) * (1 - ofHost)]);
     if (hasHost) slopes.push([host, ofHost]);
     return [value, slopes];
@@ -43,7 +43,7 @@ explorer.estimation = (() => {
   function covarianceTimes(prior, slopes) {
     const n = prior.mean.length;
     const found = new Float64Array(n);
-    for (let f = 0; f < prior.nFactors; f++) {
+    for (let f = 0; f < prior.factors.length / n; f++) {
       let dot = 0;
       for (const [cell, slope] of slopes) dot += prior.factors[f * n + cell] * slope;
       for (let i = 0; i < n; i++) found[i] += prior.factors[f * n + i] * dot;
@@ -113,32 +113,79 @@ explorer.estimation = (() => {
     return { ...state, x };
   }
 
-  /** The device that times allow: {predict(states), blockSeconds, surprise}. */
-  function estimate(model, kind, rows, seconds) {
-    const prior = model.kinds[kind];
-    const hasHost = kind === "throughput";
-    const logs = seconds.map(Math.log);
+  /** A width's posterior, its weight the logarithm of evidence. */
+  function fit(model, prior, rows, logs, hasHost) {
     const start = Float64Array.from(prior.mean);
     const shift = rows.reduce((sum, states, i) => sum + logs[i] - linearised(model, start, states, false)[0], 0) / rows.length;
     start.forEach((value, i) => { start[i] = value + shift; });
     const begun = [start];
     if (hasHost) { // the fastest may be as fast as the host allows
       const capped = start.slice();
-      capped[capped.length - 1] = Math.min(...logs) - 0.02;
+      capped[model.n] = Math.min(...logs) - 0.02;
       begun.push(capped);
     }
     const found = begun.map((x) => climb(model, prior, rows, logs, hasHost, x)).reduce((a, b) => (b.evidence > a.evidence ? b : a));
-    const factor = (model.strength + found.square) / (model.strength + rows.length);
+    const component = { ...found, prior, evidence: found.evidence + Math.log(prior.weight), points: [{ shift: 0, host: -Infinity, weight: 1 }] };
+    return hasHost ? withPoints(model, component, rows, logs) : component;
+  }
+
+  /** The posterior covariance times sparse slopes. */
+  function posteriorTimes({ prior, crossed, lower }, slopes) {
+    const known = backward(lower, forward(lower, crossed.map((column) => dotSparse(slopes, column))));
+    return covarianceTimes(prior, slopes).map((value, i) => value - crossed.reduce((sum, column, j) => sum + column[i] * known[j], 0));
+  }
+
+  /** The host as points of Gauss and Hermite's rule, weighted anew with how well each explains the measurements. */
+  function withPoints(model, component, rows, logs) {
+    const [nodes, shares] = model.host;
+    const own = posteriorTimes(component, [[model.n, 1]]);
+    const hostVariance = own[model.n];
+    const gain = own.map((value) => value / hostVariance);
+    const { x } = component;
+    const points = nodes.map((node) => ({ shift: Math.sqrt(hostVariance) * node, host: x[model.n] + Math.sqrt(hostVariance) * node }));
+    const misfits = points.map(({ shift, host }) => rows.reduce((sum, states, i) => {
+      const total = states.reduce((t, s, b) => t + Math.exp(x[model.starts[b] + s] + shift * gain[model.starts[b] + s]), 0);
+      return sum + (bounded(model, Math.log(total), host)[0] - logs[i]) ** 2;
+    }, 0) / (model.noise ** 2 + model.own ** 2));
+    const least = Math.min(...misfits);
+    const weights = shares.map((share, i) => share * Math.exp(-0.5 * (misfits[i] - least)));
+    const total = weights.reduce((a, b) => a + b, 0);
+    points.forEach((point, i) => { point.weight = weights[i] / total; });
+    return { ...component, points, gain, hostVariance };
+  }
+
+  /** The device that times allow: {predict(states), blockSeconds, surprise}. */
+  function estimate(model, kind, rows, seconds) {
+    const hasHost = kind === "throughput";
+    const logs = seconds.map(Math.log);
+    const fits = model.kinds[kind].map((prior) => fit(model, prior, rows, logs, hasHost));
+    const largest = Math.max(...fits.map((f) => f.evidence));
+    const odds = fits.map((f) => Math.exp(f.evidence - largest));
+    const all = odds.reduce((a, b) => a + b, 0);
+    const kept = odds.map((odd) => (odd < LEAST * all ? 0 : odd));
+    const total = kept.reduce((a, b) => a + b, 0);
+    const components = fits.map((f, i) => ({ ...f, weight: kept[i] / total })).filter((c) => c.weight > 0);
+    const square = components.reduce((sum, c) => sum + c.weight * c.square, 0);
+    const factor = (model.strength + square) / (model.strength + rows.length);
     return {
-      surprise: found.square / rows.length,
-      blockSeconds: model.starts.map((at, b) => Array.from(found.x.subarray(at, at + explorer.space.sizes[b]), Math.exp)),
+      surprise: square / rows.length,
+      /** Expected seconds of block states, without the host. */
+      blockSeconds: model.starts.map((at, b) => Array.from({ length: explorer.space.sizes[b] }, (_, s) =>
+        components.reduce((sum, c) => sum + c.weight * Math.exp(c.x[at + s]), 0))),
       /** Mean and standard deviation of the logarithm of seconds. */
       predict(states) {
-        const [mean, slopes] = linearised(model, found.x, states, hasHost);
-        const crossed = found.crossed.map((column) => dotSparse(slopes, column));
-        const known = forward(found.lower, crossed).reduce((sum, v) => sum + v * v, 0);
-        const variance = dotSparse(slopes, covarianceTimes(prior, slopes)) - known;
-        return { mean, std: Math.sqrt(Math.max(0, factor * variance)) };
+        let [first, second] = [0, 0];
+        for (const c of components) {
+          const [sum, slopes] = linearised(model, c.x, states, false);
+          const gain = c.gain ? dotSparse(slopes, c.gain) : 0;
+          const variance = factor * (dotSparse(slopes, posteriorTimes(c, slopes)) - (c.hostVariance || 0) * gain ** 2);
+          for (const point of c.points) {
+            const [time, ofHost] = hasHost ? bounded(model, sum + gain * point.shift, point.host) : [sum, 0];
+            first += c.weight * point.weight * time;
+            second += c.weight * point.weight * (time ** 2 + (1 - ofHost) ** 2 * variance);
+          }
+        }
+        return { mean: first, std: Math.sqrt(Math.max(0, second - first ** 2)) };
       },
     };
   }

@@ -2,7 +2,7 @@
 // Explore: a network chosen block by block, all its metrics, the exact front, certified optima and better neighbours.
 
 explorer.explore = (() => {
-  const { h, fixed, number, deviation, named, signed, segmented, copyButton } = explorer.dom;
+  const { h, fixed, number, deviation, named, signed, segmented, copyButton, legend } = explorer.dom;
   const { space } = explorer;
 
   /** A block: drawn, with its four choices. */
@@ -47,13 +47,13 @@ explorer.explore = (() => {
           : named(metric);
         return h("tr", { class: metric.name === state.metric ? "chosen" : "" },
           h("th", { scope: "row" }, name),
-          h("td", { class: "right" }, h("b", {}, number(metric, value)), h("span", { class: "std" }, ` ± ${deviation(std)} `), h("span", { class: "unit" }, metric.unit)),
+          h("td", { class: "right" }, h("b", {}, number(metric, value)), " ", h("span", { class: "std" }, `± ${deviation(std)} ${metric.unit}`)),
           h("td", {}, against && h("span", { class: "place", role: "img", "aria-label": `${Math.round(100 * against.place)} % of the way from nadir to ideal` }, h("span", { style: `width:${100 * against.place}%` }))),
           h("td", { class: "right wide" }, against && (against.left < 0.005 ? h("span", { class: "good" }, "on the front") : `+${fixed(against.left, 2)}`)),
           other && h("td", { class: "right" }, difference(metric, value, other.values[metric.name])));
       }), ...counts.map(({ name, value, than }) => h("tr", {},
         h("th", { scope: "row" }, name === "macs" ? "Multiply-accumulates" : "Parameters"),
-        h("td", { class: "right" }, h("b", {}, fixed(value / 1e6, name === "macs" ? 0 : 2)), h("span", { class: "unit" }, " million")),
+        h("td", { class: "right" }, h("b", {}, fixed(value / 1e6, name === "macs" ? 0 : 2)), " ", h("span", { class: "std" }, "million")),
         h("td"), h("td", { class: "wide" }),
         other && h("td", { class: "right" }, relative(value, than, false)))));
     };
@@ -92,9 +92,9 @@ explorer.explore = (() => {
       const both = found.filter((n) => n.gain > 0 && n.faster > 0).sort((a, b) => b.gain - a.gain);
       const accurate = found.filter((n) => n.gain > 0 && n.faster <= 0).sort((a, b) => b.gain - a.gain);
       const fast = found.filter((n) => n.gain <= 0 && n.faster > 0).sort((a, b) => b.faster - a.faster);
-      const group = (title, list, none) => h("div", {}, h("h3", {}, title, h("small", {}, ` ${list.length} of ${found.length}`)),
+      const group = (title, list, none) => h("div", {}, h("h3", { class: "neighbour-head" }, h("span", {}, title, h("small", {}, ` ${list.length} of ${found.length}`)), h("small", {}, "accuracy"), h("small", {}, metric.kind)),
         list.length ? h("ul", {}, list.slice(0, 5).map((n) => h("li", {}, h("button", { type: "button", class: "neighbour", onclick: () => choose(n.states) },
-          h("span", {}, `Block ${n.block}: ${space.NAMES[n.choice]} ${space.shown(n.choice, n.from)} → ${space.shown(n.choice, n.to)}`),
+          h("span", {}, `Block ${n.block}: ${n.choice === 3 ? "SE" : space.NAMES[n.choice]} ${space.shown(n.choice, n.from)} → ${space.shown(n.choice, n.to)}`),
           h("span", { class: n.gain > 0 ? "good" : "bad" }, `${signed(fixed(n.gain, 2), n.gain)} %`),
           h("span", { class: n.faster > 0 ? "good" : "bad" }, `${signed(fixed(100 * n.ratio, 1), n.ratio)} %`))))) : h("p", { class: "note" }, none));
       element.replaceChildren(
@@ -193,15 +193,12 @@ explorer.explore = (() => {
             h("button", { type: "button", class: "quiet", onclick: () => set({ states: space.random() }) }, "Random"),
             copyButton("Copy link", () => location.href))),
         h("ol", { class: "blocks", start: 0 }, cards),
-        h("p", { class: "legend" }, h("span", { class: "key k3" }), "3×3 ", h("span", { class: "key k5" }), "5×5 depthwise ",
-          h("span", { class: "key se" }), "squeeze-excitation; height: channels, logarithmic; arcs: residual connections")),
+        legend([["k3", "3×3"], ["k5", "5×5 depthwise"], ["se", "squeeze-excitation"], ["", "height: channels, logarithmic; arcs: residual connections"]])),
       h("div", { class: "columns" },
         h("section", { class: "card", "aria-labelledby": "front-title" },
           h("div", { class: "card-head" }, h("h2", { id: "front-title" }, "Exact front"), picker),
           plot,
-          h("p", { class: "legend" }, h("span", { class: "key own" }), "this network ", h("span", { class: "key compare" }), "compared ",
-            h("span", { class: "key optimum" }), "certified optimum ", h("span", { class: "key front" }), "front, hollow beyond what was measured ",
-            h("span", { class: "key cloud" }), "random"),
+          legend([["own", "this network"], ["compare", "compared"], ["optimum", "certified optimum"], ["front", "front, hollow beyond what was measured"], ["cloud", "random"]]),
           ask),
         h("section", { class: "card", "aria-labelledby": "metrics-title" },
           h("div", { class: "card-head" }, h("h2", { id: "metrics-title" }, "Metrics"), compare,

@@ -18,9 +18,9 @@ explorer.network = (() => {
     const outline = `M${x} ${MIDDLE - a}L${x1} ${MIDDLE - m}H${x2}L${x3} ${MIDDLE - b}V${MIDDLE + b}L${x2} ${MIDDLE + m}H${x1}L${x} ${MIDDLE + a}Z`;
     const middle = (x1 + x2) / 2;
     const residual = stride === 1 && inputs === outputs;
-    const top = Math.max(7, MIDDLE - m - 8);
+    const top = MIDDLE - (Math.max(a, m) + 8) / 0.75; // a cubic curve reaches three quarters of its control points
     return [
-      residual && s("path", { class: "residual", d: `M${x} ${MIDDLE}C${x} ${top - 5} ${x3} ${top - 5} ${x3} ${MIDDLE}` }),
+      residual && s("path", { class: "residual", d: `M${x} ${MIDDLE}C${x} ${top} ${x3} ${top} ${x3} ${MIDDLE}` }),
       s("path", { class: `layer k${v.k}`, d: outline }),
       s("path", { class: "depthwise", d: `M${x1} ${MIDDLE - m}H${x2}V${MIDDLE + m}H${x1}Z` }),
       Boolean(v.s) && s("circle", { class: "se", cx: middle, cy: MIDDLE + m + 1, r: 3.6 }),

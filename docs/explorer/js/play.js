@@ -16,16 +16,18 @@ explorer.play = (() => {
     }));
   }
 
-  /** What a finished network is worth beside the certified optimum. */
-  function verdict({ task, point, optimum, reward, id, what, optimumReward = 1 }) {
+  /** What a finished network is worth beside others; rows are [name, point, reward], the first is judged. */
+  function verdict(task, rows, id) {
     const { metric } = task;
-    const row = (name, p, r) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "right" }, fixed(p.accuracy, 2)), h("td", { class: "right" }, number(metric, p.metric)), h("td", { class: "right" }, fixed(r, 4)));
-    const regret = optimumReward - reward;
+    const reward = rows[0][2];
+    const minus = (text) => text.replace("-", "−");
+    const right = (text) => h("td", { class: "right" }, minus(text));
     return h("div", { class: "verdict" },
-      h("p", { class: "big" }, "Regret ", h("b", {}, fixed(Math.max(0, regret), 4))),
-      h("p", { class: "note" }, regret < 1e-6 ? "It is the certified optimum." : `${what} got ${fixed(100 * reward, 1)} % of the way from random networks, 0, to the certified optimum, 1 (${id}).`),
-      h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Network"), h("th", { scope: "col", class: "right" }, "Accuracy, %"), h("th", { scope: "col", class: "right" }, metric.unit), h("th", { scope: "col", class: "right" }, "Reward"))),
-        h("tbody", {}, row(what, point, reward), row("Certified optimum", optimum, optimumReward))));
+      h("p", { class: "big" }, "Regret ", h("b", {}, fixed(Math.max(0, 1 - reward), 4))),
+      h("p", { class: "note" }, reward > 1 - 1e-6 ? "This is the certified optimum. " : "", `Rewards of ${id}: random networks have 0 in the mean, the certified optimum 1.`),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rewards" }, h("table", {},
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Network"), h("th", { scope: "col", class: "right" }, "Accuracy, %"), h("th", { scope: "col", class: "right" }, metric.unit), h("th", { scope: "col", class: "right" }, "Reward"))),
+        h("tbody", {}, rows.map(([name, p, r]) => h("tr", {}, h("th", { scope: "row" }, name), right(fixed(p.accuracy, 2)), right(number(metric, p.metric)), right(fixed(r, 4))))))));
   }
 
   function create(root, set) {
@@ -33,12 +35,13 @@ explorer.play = (() => {
     const area = h("div", { class: "episode" });
     const picker = h("div");
     const plot = explorer.plot.make({ label: "Where the network lies against the exact front", pick: (p) => set({ mode: "explore", states: p.states }) });
-    const plotCard = h("section", { class: "card", "aria-label": "Front" }, plot);
+    const plotBox = h("div", { class: "outcome-plot" }, plot, explorer.dom.legend([["own", "yours"], ["compare", "EfficientNet-B0"], ["optimum", "certified optimum"], ["front", "exact front"]]));
+    const judged = h("div");
+    const outcome = h("div", { class: "outcome" }, judged, plotBox);
     root.replaceChildren(
       h("section", { class: "card", "aria-labelledby": "play-title" },
         h("div", { class: "card-head" }, h("h2", { id: "play-title" }, "Play the agent"), picker),
-        h("p", { class: "note", id: "play-what" }), area),
-      plotCard);
+        h("p", { class: "note", id: "play-what" }), area, outcome));
 
     function act(action) {
       if (state.choices.length < STEPS && space.mask(state.choices.length)[action]) set({ choices: [...state.choices, action] });
@@ -63,7 +66,7 @@ explorer.play = (() => {
         `accuracy · (${metric.larger ? `throughput / ${number(metric, task.target)}` : `${number(metric, task.target)} / latency`})^0.07. Nothing can be undone; keys 1 to 4 choose.`;
       const step = state.choices.length;
       const again = h("button", { type: "button", class: "quiet", onclick: () => { set({ choices: [] }); area.querySelector("button.action")?.focus(); } }, "Start again");
-      plotCard.hidden = step < STEPS;
+      outcome.hidden = step < STEPS;
       if (step < STEPS) {
         const [block, choice] = [Math.floor(step / 4), step % 4];
         const mask = space.mask(step);
@@ -86,17 +89,18 @@ explorer.play = (() => {
       const states = space.fromChoices(state.choices);
       const point = task.point(states);
       const optimum = task.optimum();
-      area.replaceChildren(
-        strip(state.choices, -1),
-        verdict({ task, point, optimum, reward: task.reward(point), id: task.id, what: "Yours" }),
+      const b0 = task.point(data.b0);
+      area.replaceChildren(strip(state.choices, -1));
+      judged.replaceChildren(
+        verdict(task, [["Yours", point, task.reward(point)], ["EfficientNet-B0", b0, task.reward(b0)], ["Certified optimum", optimum, 1]], task.id),
         h("div", { class: "buttons" }, again,
           h("button", { type: "button", class: "quiet", onclick: () => set({ mode: "explore", states }) }, "Open in the explorer"),
           copyButton("Copy link", () => location.href)));
-      if (!area.contains(document.activeElement)) again.focus({ preventScroll: true });
+      again.focus({ preventScroll: true });
       say(`The episode is over. Regret ${fixed(Math.max(0, 1 - task.reward(point)), 4)}.`);
       plot.draw({
         task, metric, front: explorer.plot.members(task), cloud: explorer.plot.cloud(task),
-        points: [{ ...optimum, kind: "optimum", label: "certified optimum" }, { kind: "compare", label: "EfficientNet-B0", ...task.point(data.b0) }, { ...point, kind: "own", label: "yours" }],
+        points: [{ ...optimum, kind: "optimum", label: "certified optimum" }, { ...b0, kind: "compare", label: "EfficientNet-B0" }, { ...point, kind: "own", label: "yours" }],
       });
     }
     return { update, leave: () => document.removeEventListener("keydown", keys) };

@@ -21,7 +21,7 @@ explorer.surrogates = (() => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  const TYPES = { float64: Float64Array, float32: Float32Array, uint32: Uint32Array, uint16: Uint16Array, uint8: Uint8Array };
+  const TYPES = { float64: Float64Array, float32: Float32Array, uint32: Uint32Array, int16: Int16Array, uint16: Uint16Array, uint8: Uint8Array };
 
   /** Reads an array of a header's place: bytes of equal weight stand together. */
   function reader(bytes) {

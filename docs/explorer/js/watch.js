@@ -11,7 +11,7 @@ explorer.watch = (() => {
     let state = null;
     let step = 0;
     let timer = null;
-    let shown = "";
+    let begun = false;
     const picker = h("div");
     const slider = h("input", { type: "range", min: 0, max: 1000, id: "watched", oninput: () => set({ weight: Number(slider.value) / 1000 }) });
     const label = h("label", { for: "watched" });
@@ -20,14 +20,14 @@ explorer.watch = (() => {
     const one = h("button", { type: "button", class: "quiet", onclick: () => { pause(); advance(); } }, "One step");
     const end = h("button", { type: "button", class: "quiet", onclick: () => { pause(); step = STEPS; render(); } }, "To the end");
     const plot = explorer.plot.make({ label: "Where the design lies against the exact front", pick: (p) => set({ mode: "explore", states: p.states }) });
-    const plotCard = h("section", { class: "card", "aria-label": "Front" }, plot);
+    const judged = h("div");
+    const outcome = h("div", { class: "outcome" }, judged, h("div", { class: "outcome-plot" }, plot, explorer.dom.legend([["own", "the agent’s"], ["optimum", "certified optimum"], ["front", "exact front"]])));
     root.replaceChildren(
       h("section", { class: "card", "aria-labelledby": "watch-title" },
         h("div", { class: "card-head" }, h("h2", { id: "watch-title" }, "Watch an agent"), picker),
         h("p", { class: "note" }, "One policy that ships with the package (preference_conditioned) designs for every preference. Bars are its probabilities; it takes the most probable option."),
         h("div", { class: "slider" }, label, slider),
-        h("div", { class: "buttons" }, toggle, one, end), area),
-      plotCard);
+        h("div", { class: "buttons" }, toggle, one, end), area, outcome));
 
     function pause() {
       clearInterval(timer);
@@ -67,12 +67,14 @@ explorer.watch = (() => {
       const point = task.point(space.fromChoices(made));
       const optimum = task.bestFor(state.weight);
       if (step >= STEPS) {
-        parts.push(explorer.play.verdict({ task, point, optimum, reward: task.rewardFor(point, state.weight), id: `${task.preference_id}, weight ${fixed(state.weight, 3)}`, what: "The agent" }),
+        const reward = task.rewardFor(point, state.weight);
+        judged.replaceChildren(
+          explorer.play.verdict(task, [["The agent’s", point, reward], ["Certified optimum", optimum, 1]], `${task.preference_id} with accuracy weighing ${fixed(state.weight, 3)}`),
           h("div", { class: "buttons" }, h("button", { type: "button", class: "quiet", onclick: () => set({ mode: "explore", states: point.states }) }, "Open in the explorer")));
-        say(`The agent designed a network with ${fixed(point.accuracy, 2)} % and regret ${fixed(Math.max(0, 1 - task.rewardFor(point, state.weight)), 4)}.`);
+        say(`The agent designed a network with ${fixed(point.accuracy, 2)} % and regret ${fixed(Math.max(0, 1 - reward), 4)}.`);
       }
       area.replaceChildren(...parts);
-      plotCard.hidden = step < STEPS;
+      outcome.hidden = step < STEPS;
       if (step >= STEPS) {
         plot.draw({
           task, metric: task.metric, front: explorer.plot.members(task), cloud: explorer.plot.cloud(task),
@@ -91,12 +93,11 @@ explorer.watch = (() => {
       slider.value = 1000 * state.weight;
       label.textContent = `Accuracy weighs ${fixed(state.weight, 2)}, ${named(task.metric)} ${fixed(1 - state.weight, 2)}`;
       slider.setAttribute("aria-valuetext", label.textContent);
-      const what = `${state.metric} ${state.weight}`;
-      if (!shown) { // the first visit begins by itself, unless motion is unwanted
+      if (!begun) { // the first visit begins by itself, unless motion is unwanted
         if (matchMedia("(prefers-reduced-motion: reduce)").matches) step = STEPS;
         else timer = setInterval(advance, PACE);
+        begun = true;
       }
-      shown = what;
       render();
     }
     return { update, leave: () => clearInterval(timer) };
