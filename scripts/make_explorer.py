@@ -73,6 +73,7 @@ class Writer:
 
 
 def main() -> None:
+    """Reads the command line, makes the tables and writes them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, help=f"a folder for the complete page; by default {NAME} beside its source")
     parser.add_argument("--check", action="store_true", help="only say whether the file is current")
@@ -131,7 +132,7 @@ def content() -> str:
     header["probes"] |= {"noise": estimation.NOISE, "own": estimation._OWN, "scale": estimation._SCALE}
     header["probes"] |= {"strength": estimation._STRENGTH, "sharpness": estimation._SHARPNESS}
     header["probes"]["host"] = [part.tolist() for part in np.polynomial.hermite_e.hermegauss(estimation._POINTS)]
-    return f"explorer.load({json.dumps(header, separators=(',', ':'))},\n\"{writer.packed()}\");\n"
+    return f'explorer.load({json.dumps(header, separators=(",", ":"))},\n"{writer.packed()}");\n'
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------------

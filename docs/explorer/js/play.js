@@ -80,8 +80,8 @@ explorer.play = (() => {
             h("p", { class: "note" }, `Choice ${step + 1} of ${STEPS}. action_mask = [${mask.join(" ")}]`),
             h("div", { class: "actions" }, mask.map((valid, action) => h("button", {
               type: "button", class: "action", disabled: !valid, onclick: () => act(action),
-              "aria-label": valid ? `${space.NAMES[choice]} ${space.shown(choice, options[action])}` : "masked",
-            }, h("span", {}, valid ? space.shown(choice, options[action]) : "—"), h("small", {}, valid ? `key ${action + 1}` : "masked")))),
+              "aria-label": valid ? `${space.shown(choice, options[action])} key ${action + 1}, ${space.NAMES[choice]}` : "— masked",
+            }, h("span", {}, valid ? space.shown(choice, options[action]) : "—"), " ", h("small", {}, valid ? `key ${action + 1}` : "masked")))),
             h("div", { class: "buttons" }, again)));
         if (focused) area.querySelector("button.action").focus();
         return;
