@@ -11,6 +11,8 @@ import json
 import posixpath
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -41,7 +43,8 @@ _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.M
 
 
 def on_config(config: Any) -> Any:
-    """Copies the package for mkdocstrings, and lists the API's pages."""
+    """Copies the package for mkdocstrings, makes the explorer's tables, and lists the API's pages."""
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_explorer.py", "--if-needed"], check=True)
     shutil.rmtree(SOURCE, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.npz", "*.json", "artefacts", "shipped", "pretrained")
     shutil.copytree(ROOT / "anb_gym", SOURCE / "anb_gym", ignore=ignore)
