@@ -76,11 +76,12 @@ def main() -> None:
     """Reads the command line, makes the tables and writes them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, help=f"a folder for the complete page; by default {NAME} beside its source")
-    parser.add_argument("--check", action="store_true", help="only say whether the file is current")
+    parser.add_argument("--if-needed", action="store_true", help="only if the tables have changed since")
     options = parser.parse_args()
-    if options.check:
-        raise SystemExit(None if is_current(PAGE / NAME) else f"{PAGE / NAME} is not current: make it again")
-    print(f"{write(options.out or PAGE)}: {(options.out or PAGE) / NAME}")
+    folder = options.out or PAGE
+    if not (options.if_needed and is_current(folder / NAME)):
+        print(f"{folder / NAME}: {write(folder):,} bytes")
+    print(f"open {folder / 'index.html'}")
 
 
 def write(folder: Path) -> int:
@@ -93,12 +94,6 @@ def write(folder: Path) -> int:
         raise ValueError(f"{NAME} must have at most {LIMIT} bytes, got {len(data)}")
     write_atomically(folder / NAME, data)
     return len(data)
-
-
-def ensure(path: Path = PAGE / NAME) -> None:
-    """Makes the data unless it is current."""
-    if not is_current(path):
-        write(path.parent)
 
 
 def is_current(path: Path) -> bool:

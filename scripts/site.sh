@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup_venv.sh
-.venv/bin/python scripts/make_explorer.py
 if [[ ${1:-} == --serve ]]; then
     exec .venv/bin/python -m mkdocs serve
 fi

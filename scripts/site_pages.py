@@ -11,6 +11,8 @@ import json
 import posixpath
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +45,8 @@ _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.M
 
 
 def on_startup(**_: Any) -> None:
-    """Copies the package for mkdocstrings, which wants its folder to be there before it is configured."""
+    """Makes the explorer's tables, and copies the package, which mkdocstrings wants before it is configured."""
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_explorer.py", "--if-needed"], check=True)
     shutil.rmtree(SOURCE, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.npz", "*.json", "artefacts", "shipped", "pretrained")
     shutil.copytree(ROOT / "anb_gym", SOURCE / "anb_gym", ignore=ignore)
