@@ -275,7 +275,9 @@ def test_an_architecture_is_chosen_compared_and_copied(page: Any) -> None:
     gain = values["accuracy"][0] - Benchmark().query(EFFICIENTNET_B0, "accuracy")["accuracy"][0]
     assert f"{gain:+.2f}".replace("-", "−") == rows.nth(0).locator("td").last.text_content()
     page.get_by_role("button", name="Pin this network").click()
-    assert rows.nth(0).locator("td").last.text_content() == "="
+    both = rows.nth(0).locator("td").all_text_contents()[-2:]  # to EfficientNet-B0, and to itself
+    assert both == [f"{gain:+.2f}".replace("-", "−"), "="]
+    assert page.locator(".mark").count() == 4
     page.wait_for_function("() => location.hash.includes('compare=e1')")
 
 

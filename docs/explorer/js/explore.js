@@ -30,14 +30,15 @@ explorer.explore = (() => {
     const body = h("tbody");
     const head = h("tr");
     const element = h("table", { class: "metrics" }, h("caption", { class: "hidden-text" }, "Metrics of the network"), h("thead", {}, head), body);
-    element.update = (predictions, state, other, counts) => {
+    element.update = (predictions, state, others) => {
       const { data } = explorer;
+      element.classList.toggle("two", others.length > 1);
       head.replaceChildren(...[
         h("th", { scope: "col" }, "Metric"), h("th", { scope: "col", class: "right" }, "Predicted"),
-        h("th", { scope: "col", title: "Place between nadir, empty, and ideal, full, of the exact front" }, "Of the front"),
+        h("th", { scope: "col", class: "bars", title: "Place between nadir, empty, and ideal, full, of the exact front" }, "Of the front"),
         h("th", { scope: "col", class: "right wide", title: "What the most accurate network has more that is no worse in this metric" }, "Accuracy left"),
-        other && h("th", { scope: "col", class: "right" }, `To ${other.label}`),
-      ].filter(Boolean));
+        ...others.map(({ short }) => h("th", { scope: "col", class: "right" }, `To ${short}`)),
+      ]);
       body.replaceChildren(...Object.values(data.metrics).map((metric) => {
         const { value, std } = predictions[metric.name];
         const task = data.tasks[metric.name];
@@ -48,14 +49,14 @@ explorer.explore = (() => {
         return h("tr", { class: metric.name === state.metric ? "chosen" : "" },
           h("th", { scope: "row" }, name),
           h("td", { class: "right" }, h("b", {}, number(metric, value)), " ", h("span", { class: "std" }, `± ${deviation(std)} ${metric.unit}`)),
-          h("td", {}, against && h("span", { class: "place", role: "img", "aria-label": `${Math.round(100 * against.place)} % of the way from nadir to ideal` }, h("span", { style: `width:${100 * against.place}%` }))),
+          h("td", { class: "bars" }, against && h("span", { class: "place", role: "img", "aria-label": `${Math.round(100 * against.place)} % of the way from nadir to ideal` }, h("span", { style: `width:${100 * against.place}%` }))),
           h("td", { class: "right wide" }, against && (against.left < 0.005 ? h("span", { class: "good" }, "on the front") : `+${fixed(against.left, 2)}`)),
-          other && h("td", { class: "right" }, difference(metric, value, other.values[metric.name])));
-      }), ...counts.map(({ name, value, than }) => h("tr", {},
+          others.map(({ values }) => h("td", { class: "right" }, difference(metric, value, values[metric.name]))));
+      }), ...data.counts.map(({ name, value }) => h("tr", {},
         h("th", { scope: "row" }, name === "macs" ? "Multiply-accumulates" : "Parameters"),
-        h("td", { class: "right" }, h("b", {}, fixed(value / 1e6, name === "macs" ? 0 : 2)), " ", h("span", { class: "std" }, "million")),
-        h("td"), h("td", { class: "wide" }),
-        other && h("td", { class: "right" }, relative(value, than, false)))));
+        h("td", { class: "right" }, h("b", {}, fixed(value(state.states) / 1e6, name === "macs" ? 0 : 2)), " ", h("span", { class: "std" }, "million")),
+        h("td", { class: "bars" }), h("td", { class: "wide" }),
+        others.map(({ states }) => h("td", { class: "right" }, relative(value(state.states), value(states), false))))));
     };
     return element;
   }
@@ -180,7 +181,7 @@ explorer.explore = (() => {
         set({ states: order[Math.min(order.length - 1, Math.max(0, at + forward))].states });
       },
     });
-    const compare = segmented("Compare with", [{ value: "none", text: "Nothing" }, { value: "b0", text: "EfficientNet-B0" }, { value: "pinned", text: "Pinned" }], "b0", (value) => {
+    const compare = segmented("Compare with", [{ value: "none", text: "Nothing" }, { value: "b0", text: "EfficientNet-B0" }, { value: "pinned", text: "B0 and pinned" }], "b0", (value) => {
       set({ compare: value === "pinned" ? pinned || state.states : value });
     });
     let pinned = null;
@@ -198,7 +199,7 @@ explorer.explore = (() => {
         h("section", { class: "card", "aria-labelledby": "front-title" },
           h("div", { class: "card-head" }, h("h2", { id: "front-title" }, "Exact front"), picker),
           plot,
-          legend([["own", "this network"], ["compare", "compared"], ["optimum", "certified optimum"], ["front", "front, hollow beyond what was measured"], ["cloud", "random"]]),
+          legend([["own", "this network"], ["compare", "EfficientNet-B0"], ["pinned", "pinned"], ["optimum", "certified optimum"], ["front", "front, hollow beyond what was measured"], ["cloud", "random"]]),
           ask),
         h("section", { class: "card", "aria-labelledby": "metrics-title" },
           h("div", { class: "card-head" }, h("h2", { id: "metrics-title" }, "Metrics"), compare,
@@ -218,13 +219,14 @@ explorer.explore = (() => {
       }
       const predictions = Object.fromEntries(Object.values(data.metrics).map((m) => [m.name, m.predict(state.states)]));
       if (typeof state.compare !== "string") pinned = state.compare;
-      const other = state.compare === "none" ? null : { label: state.compare === "b0" ? "B0" : "pinned", states: state.compare === "b0" ? data.b0 : state.compare };
-      if (other) other.values = Object.fromEntries(Object.values(data.metrics).map((m) => [m.name, m.value(other.states)]));
+      const others = state.compare === "none" ? [] : [{ short: "B0", label: "EfficientNet-B0", kind: "compare", states: data.b0 }];
+      if (typeof state.compare !== "string") others.push({ short: "pinned", label: "pinned", kind: "pinned", states: state.compare });
+      for (const other of others) other.values = Object.fromEntries(Object.values(data.metrics).map((m) => [m.name, m.value(other.states)]));
       compare.set(typeof state.compare === "string" ? state.compare : "pinned");
       cards.forEach((card, block) => card.update(state.states[block]));
       text.textContent = space.text(state.states);
       code.textContent = `anb_gym.Benchmark().query("${space.text(state.states)}", std=True)`;
-      table.update(predictions, state, other, data.counts.map((count) => ({ name: count.name, value: count.value(state.states), than: other && count.value(other.states) })));
+      table.update(predictions, state, others);
       const optimum = optimumOf(state, task);
       ask.update(state, task, optimum);
       neighbours.update(state, predictions);
@@ -233,7 +235,7 @@ explorer.explore = (() => {
         accuracyStd: predictions.accuracy.std, metricStd: predictions[metric.name].std,
       };
       const points = [{ ...optimum, kind: "optimum", label: "certified optimum" }];
-      if (other) points.push({ kind: "compare", label: state.compare === "b0" ? "EfficientNet-B0" : "pinned", states: other.states, accuracy: other.values.accuracy, metric: other.values[metric.name] });
+      points.push(...others.map((other) => ({ ...other, accuracy: other.values.accuracy, metric: other.values[metric.name] })));
       plot.draw({ task, metric, front: explorer.plot.members(task), points: [...points, own], cloud: explorer.plot.cloud(task), bound: state.by === "bound" ? state.bound : null });
     }
     return { update };

@@ -97,6 +97,7 @@ explorer.plot = (() => {
         const marks = {
           optimum: () => s("circle", { class: "mark optimum", cx, cy, r: 9 }),
           compare: () => s("path", { class: "mark compare", d: `M${cx} ${cy - 7}L${cx + 7} ${cy}L${cx} ${cy + 7}L${cx - 7} ${cy}Z` }),
+          pinned: () => s("rect", { class: "mark pinned", x: cx - 5.5, y: cy - 5.5, width: 11, height: 11 }),
           own: () => s("circle", { class: "mark own", cx, cy, r: 6.5 }),
         };
         parts.push(marks[p.kind]());
