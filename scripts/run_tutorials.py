@@ -84,12 +84,15 @@ def text(lines: str | Sequence[str]) -> str:
 
 def printed(outputs: Sequence[Output]) -> str:
     """All text that outputs show."""
-    return "".join(text(output["text"]) if "text" in output else _plain(output) + "\n" for output in outputs)
+    shown = (output.get("text") or [*output["data"].get("text/plain", ()), "\n"] for output in outputs)
+    return "".join(map(text, shown))
 
 
 def pictures(outputs: Sequence[Output]) -> list[bytes]:
     """All pictures that outputs show, as PNG."""
-    return [base64.b64decode(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", ())]
+    return [
+        base64.b64decode(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", ())
+    ]
 
 
 def differences(notebook: Notebook, made: Sequence[Sequence[Output]]) -> list[str]:
@@ -163,15 +166,18 @@ def _outputs(source: str, namespace: dict[str, Any], number: int) -> list[Output
 
 
 def _execute(source: str, namespace: dict[str, Any], name: str) -> Any:
-    """Runs a cell, and returns what its last line is worth if that is an expression."""
+    """Runs a cell, and returns the value of its last line, if that is an expression without a semicolon behind it."""
     if file := _FILE.match(source):
         Path(file[1]).write_text(source[file.end() :].rstrip("\n") + "\n", encoding="utf-8")
         print(f"Writing {file[1]}")
         return None
     tree = ast.parse(source, name)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, name, "exec"), namespace)
-    return eval(compile(ast.Expression(last.value), name, "eval"), namespace) if isinstance(last, ast.Expr) else None
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr) or source.rstrip().endswith(";"):
+        exec(compile(tree, name, "exec"), namespace)
+        return None
+    exec(compile(ast.Module(tree.body[:-1], []), name, "exec"), namespace)
+    return eval(compile(ast.Expression(last.value), name, "eval"), namespace)
 
 
 def _drawn() -> list[str]:
@@ -185,10 +191,6 @@ def _drawn() -> list[str]:
         found.append(base64.b64encode(buffer.getvalue()).decode("ascii"))
     pyplot.close("all")
     return found
-
-
-def _plain(output: Output) -> str:
-    return text(output["data"].get("text/plain", ()))
 
 
 if __name__ == "__main__":
