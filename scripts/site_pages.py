@@ -39,7 +39,10 @@ MODULES: Final = (
 )
 #: Pages that draw themselves, and folders that pages link to with what the site has in their place.
 _INTERACTIVE: Final = ("leaderboard.html", "leaderboard_search.html")
-_FOLDERS: Final = dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md")
+_FOLDERS: Final = {
+    **dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md"),
+    "tutorials": "tutorials/first_steps.md",
+}
 _LINK: Final = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2[`~]*$", re.MULTILINE | re.DOTALL)
 _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.MULTILINE)
