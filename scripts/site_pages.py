@@ -1,12 +1,13 @@
 """Pages of the documentation site that are not in docs/: hooks of MkDocs, which `scripts/site.sh` runs.
 
-The start is README.md, the API's pages list what the package's modules offer, tables of leaderboards are read from
-their result files, and files of the checkout that pages link to become pages themselves. So the pages in docs/ read the
-same on a forge and on the site.
+The start is README.md, tutorials are notebooks, the API's pages list what the package's modules offer, tables of
+leaderboards are read from their result files, and files of the checkout that pages link to become pages themselves. So
+the pages in docs/ read the same on a forge and on the site.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import posixpath
 import re
@@ -38,7 +39,10 @@ MODULES: Final = (
 )
 #: Pages that draw themselves, and folders that pages link to with what the site has in their place.
 _INTERACTIVE: Final = ("leaderboard.html", "leaderboard_search.html")
-_FOLDERS: Final = dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md")
+_FOLDERS: Final = {
+    **dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md"),
+    "tutorials": "tutorials/first_steps.md",
+}
 _LINK: Final = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2[`~]*$", re.MULTILINE | re.DOTALL)
 _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.MULTILINE)
@@ -67,7 +71,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Adds what is made here."""
     for name in _INTERACTIVE:  # beside the page with the same name
         files.append(File.generated(config, f"interactive/{name}", content=(DOCS / name).read_bytes()))
-    for uri, content in made().items():
+    for uri, content in {**made(), **tutorials()}.items():
         files.append(File.generated(config, uri, content=content))
     return files
 
@@ -156,6 +160,38 @@ def _source(target: str) -> str:
         )
     language = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".sh": "bash"}.get(path.suffix, "text")
     return f"# {target}\n\n````{language}\n{path.read_text(encoding='utf-8')}\n````\n"
+
+
+# --- tutorials -------------------------------------------------------------------------------------------------------
+
+
+def tutorials() -> dict[str, str | bytes]:
+    """The notebooks as pages, and the pictures in them, by their place on the site."""
+    made: dict[str, str | bytes] = {}
+    for path in sorted((DOCS / "tutorials").glob("*.ipynb")):
+        parts, pictures = [], 0
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown":
+                parts.append(re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", source))
+                continue
+            parts.append(_fenced("yaml" if re.match(r"%%writefile \S+\.yaml\n", source) else "python", source))
+            for output in cell["outputs"]:
+                data = output.get("data", {})
+                if shown := "".join(output.get("text", data.get("text/plain", ()))):
+                    parts.append(_fenced("text", shown))
+                if "image/png" in data:
+                    pictures += 1
+                    name = f"{path.stem}_{pictures}.png"
+                    made[f"tutorials/{name}"] = base64.b64decode(data["image/png"])
+                    parts.append(f"![What the cell draws]({name})")
+        parts.append(f"[This page as a notebook]({path.name})")
+        made[f"tutorials/{path.stem}.md"] = "\n\n".join(parts) + "\n"
+    return made
+
+
+def _fenced(language: str, code: str) -> str:
+    return f"```{language}\n{code.rstrip()}\n```"
 
 
 # --- API -------------------------------------------------------------------------------------------------------------
