@@ -30,10 +30,11 @@ import anb_gym
 from anb_gym import EFFICIENTNET_B0, SPACE, Benchmark, complexity, devices
 from anb_gym._files import write_atomically
 from anb_gym.agents import pretraining
-from anb_gym.hardware import estimation
+from anb_gym.hardware import estimation, prior
 from anb_gym.hardware.probes import PROBES
 from anb_gym.metrics import DEVICE_METRICS, DIRECTIONS, UNITS
 from anb_gym.space import CHOICE_NAMES, N_BLOCKS, OPTIONS
+from anb_gym.surrogates.labels import labels_of
 from anb_gym.surrogates.links import link_to_dict
 from anb_gym.surrogates.tables import BlockTables, multiply
 from anb_gym.tasks import EXPONENT, TASKS
@@ -45,6 +46,8 @@ LIMIT: Final = 3_000_000
 #: Relative error of means, half a unit in the last place of float32; absolute one of logarithms of deviations.
 MEAN_ERROR: Final = 2.0**-24
 STD_ERROR: Final = 1e-3
+#: Metrics that the page predicts.
+PREDICTED: Final = ("accuracy", *DEVICE_METRICS)
 #: Directions in which block times of an estimated device vary.
 _FACTORS: Final = 40
 _FLOAT: Final = "float32"
@@ -104,7 +107,8 @@ def is_current(path: Path) -> bool:
 def made_of() -> str:
     """A checksum of all that the data are made of."""
     bench = Benchmark()
-    parts = [Path(__file__).read_bytes(), *(bench.load(metric).checksum.encode() for metric in _predicted())]
+    files = (Path(__file__), Path(estimation.__file__), prior.PATH)
+    parts = [*(path.read_bytes() for path in files), *(bench.load(metric).checksum.encode() for metric in PREDICTED)]
     parts += [bench.front(metric).indices.tobytes() for metric in DEVICE_METRICS]
     parts += [pretraining.pretrained_path(metric, "weights").read_bytes() for metric in DEVICE_METRICS]
     return f"{zlib.crc32(b''.join(parts)):08x}"
@@ -115,10 +119,8 @@ def content() -> str:
     writer = Writer()
     header: dict[str, Any] = {"made_of": made_of(), "version": anb_gym.__version__, "surrogate": Benchmark().surrogate}
     header["options"] = [[list(OPTIONS[f"block{b}_{name}"]) for name in CHOICE_NAMES] for b in range(N_BLOCKS)]
-    header["options"] = json.loads(json.dumps(header["options"]))
     header["efficientnet_b0"] = EFFICIENTNET_B0.index
-    header["std_error"] = STD_ERROR
-    header["metrics"] = [_metric(name, writer) for name in ("accuracy", *DEVICE_METRICS)]
+    header["metrics"] = [_metric(name, writer) for name in PREDICTED]
     header["counts"] = [
         {"name": name, "table": writer.add(complexity.block_counts(name), "float64")} for name in ("macs", "params")
     ]
@@ -133,14 +135,10 @@ def content() -> str:
 # --- metrics ---------------------------------------------------------------------------------------------------------
 
 
-def _predicted() -> tuple[str, ...]:
-    return ("accuracy", *DEVICE_METRICS)
-
-
 def _metric(name: str, writer: Writer) -> dict[str, Any]:
     surrogate = Benchmark().load(name)
-    device = devices.device_of(name)
-    labels = surrogate_labels(name)
+    device, labels = devices.device_of(name), labels_of(name)
+    assert labels is not None
     return {
         "name": name,
         "label": "Accuracy" if device is None else device.label,
@@ -148,19 +146,10 @@ def _metric(name: str, writer: Writer) -> dict[str, Any]:
         "unit": UNITS[name],
         "larger": DIRECTIONS[name] == "max",
         "link": link_to_dict(surrogate.link),
-        "measured": labels,
+        "measured": [labels.least, labels.most],
         "mean": _encode(surrogate.mean, MEAN_ERROR, True, writer),
         "log_std": _encode(surrogate.log_std, STD_ERROR, False, writer),
     }
-
-
-def surrogate_labels(name: str) -> list[float]:
-    """The least and the most that was measured of a metric."""
-    from anb_gym.surrogates.labels import labels_of
-
-    labels = labels_of(name)
-    assert labels is not None
-    return [labels.least, labels.most]
 
 
 def _encode(tables: BlockTables, tolerance: float, relative: bool, writer: Writer) -> dict[str, Any]:
@@ -289,8 +278,8 @@ def _prior(kind: str, writer: Writer) -> list[dict[str, Any]]:
     The covariance is that of the leading factors, as integers; what they leave out is variance of single blocks.
     """
     found = []
-    for prior in estimation._moments(None)[kind]:
-        covariance = prior.covariance - estimation._SCALE
+    for width in estimation._moments(None)[kind]:
+        covariance = width.covariance - estimation._SCALE
         values, vectors = np.linalg.eigh(covariance - estimation._OWN**2 * np.eye(len(covariance)))
         factors = (vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1][:, :_FACTORS]
         quantum = float(np.abs(factors).max()) / 32_767
@@ -298,8 +287,8 @@ def _prior(kind: str, writer: Writer) -> list[dict[str, Any]]:
         left = np.maximum(np.diag(covariance) - (factors**2).sum(axis=1) * quantum**2, 0.0)
         found.append(
             {
-                "weight": prior.weight,
-                "mean": writer.add(prior.mean, _FLOAT),
+                "weight": width.weight,
+                "mean": writer.add(width.mean, _FLOAT),
                 "factors": writer.add(factors.T, "int16"),
                 "quantum": quantum,
                 "left": writer.add(left, _FLOAT),
