@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import pandas as pd
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 from anb_gym.reports.markdown import table
@@ -43,6 +44,7 @@ _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2[`~]*$", re.MULTILINE | re.DOT
 _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.MULTILINE)
 
 
+@event_priority(100)  # before mkdocstrings looks what is there
 def on_config(config: Any) -> Any:
     """Copies the package for mkdocstrings, and lists the API's pages."""
     shutil.rmtree(SOURCE, ignore_errors=True)
@@ -105,6 +107,7 @@ def _relinked(markdown: str, folder: str, here: str) -> str:
         if (target := _target(link[2], folder)) is None:
             return link[0]
         uri = target.removeprefix("docs/") if target.startswith("docs/") else _uri(target)
+        uri = re.sub(r"\.ipynb$", ".md", uri)  # tutorials are pages
         uri = f"interactive/{uri}" if uri in _INTERACTIVE else _FOLDERS.get(uri, uri)
         return f"{link[1]}{posixpath.relpath(uri, here or '.')}{link[3]}"
 
@@ -163,7 +166,7 @@ def tutorials() -> dict[str, str | bytes]:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             source = "".join(cell["source"])
             if cell["cell_type"] == "markdown":
-                parts.append(re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", source))
+                parts.append(source)
                 continue
             parts.append(_fenced("yaml" if re.match(r"%%writefile \S+\.yaml\n", source) else "python", source))
             for output in cell["outputs"]:
@@ -175,7 +178,7 @@ def tutorials() -> dict[str, str | bytes]:
                     name = f"{path.stem}_{pictures}.png"
                     made[f"tutorials/{name}"] = base64.b64decode(data["image/png"])
                     parts.append(f"![What the cell draws]({name})")
-        parts.append(f"[This page as a notebook]({path.name})")
+        parts.append(f'<a href="{path.name}" download>This page as a notebook</a>')
         made[f"tutorials/{path.stem}.md"] = "\n\n".join(parts) + "\n"
     return made
 
