@@ -12,6 +12,8 @@ import json
 import posixpath
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +21,6 @@ from types import ModuleType
 from typing import Any, Final
 
 import pandas as pd
-from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 from anb_gym.reports.markdown import table
@@ -38,15 +39,18 @@ MODULES: Final = (
 )
 #: Pages that draw themselves, and folders that pages link to with what the site has in their place.
 _INTERACTIVE: Final = ("leaderboard.html", "leaderboard_search.html")
-_FOLDERS: Final = dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md")
+_FOLDERS: Final = {
+    **dict.fromkeys(("leaderboard", "leaderboard_search"), "leaderboards/controllers.md"),
+    "tutorials": "tutorials/first_steps.md",
+}
 _LINK: Final = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2[`~]*$", re.MULTILINE | re.DOTALL)
 _FOR_TESTS: Final = re.compile(r"^ *# (?:Not run in tests|In tests): .*\n", re.MULTILINE)
 
 
-@event_priority(100)  # before mkdocstrings looks what is there
-def on_config(config: Any) -> Any:
-    """Copies the package for mkdocstrings, and lists the API's pages."""
+def on_startup(**_: Any) -> None:
+    """Makes the explorer's tables, and copies the package, which mkdocstrings wants before it is configured."""
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_explorer.py", "--if-needed"], check=True)
     shutil.rmtree(SOURCE, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.npz", "*.json", "artefacts", "shipped", "pretrained")
     shutil.copytree(ROOT / "anb_gym", SOURCE / "anb_gym", ignore=ignore)
@@ -54,6 +58,10 @@ def on_config(config: Any) -> Any:
         shutil.copytree(ROOT / folder, SOURCE / "anb_gym" / folder, ignore=ignore)
     for path in SOURCE.rglob("*.py"):  # mkdocstrings knows examples by another name
         path.write_text(re.sub(r"^( +)Example:$", r"\1Examples:", path.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
+
+
+def on_config(config: Any) -> Any:
+    """Lists the API's pages."""
     pages = ["api/index.md", *({name: f"api/{name}.md"} for name in MODULES)]
     config.nav = [{"API": pages} if "API" in part else part for part in config.nav]
     return config
