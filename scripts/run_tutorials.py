@@ -37,6 +37,8 @@ _PATIENCE: Final = 300
 _DPI: Final = 100
 #: The one command of Jupyter that cells may begin with: the rest of the cell becomes a file.
 _FILE: Final = re.compile(r"%%writefile (\S+)\n")
+#: What the package says to those who wait, on slow machines.
+_PATIENT: Final = re.compile(r"^anb_gym: .*\n", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\d[\d,]*(\.\d+)?")
 
 Output = dict[str, Any]
@@ -138,8 +140,9 @@ def outputs_of(
         encoding="utf-8",
         timeout=_PATIENCE,
     )
-    if run.returncode or run.stderr:
-        raise RuntimeError(f"{path.name} says\n{run.stderr[-4000:]}")
+    said = _PATIENT.sub("", run.stderr)
+    if run.returncode or said:
+        raise RuntimeError(f"{path.name} says\n{said[-4000:]}")
     outputs: list[list[Output]] = json.loads(into.read_text(encoding="utf-8"))
     return outputs
 

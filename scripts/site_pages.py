@@ -115,6 +115,7 @@ def _relinked(markdown: str, folder: str, here: str) -> str:
         if (target := _target(link[2], folder)) is None:
             return link[0]
         uri = target.removeprefix("docs/") if target.startswith("docs/") else _uri(target)
+        uri = re.sub(r"\.ipynb$", ".md", uri)  # tutorials are pages
         uri = f"interactive/{uri}" if uri in _INTERACTIVE else _FOLDERS.get(uri, uri)
         return f"{link[1]}{posixpath.relpath(uri, here or '.')}{link[3]}"
 
@@ -173,7 +174,7 @@ def tutorials() -> dict[str, str | bytes]:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             source = "".join(cell["source"])
             if cell["cell_type"] == "markdown":
-                parts.append(re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", source))
+                parts.append(source)
                 continue
             parts.append(_fenced("yaml" if re.match(r"%%writefile \S+\.yaml\n", source) else "python", source))
             for output in cell["outputs"]:
@@ -185,7 +186,7 @@ def tutorials() -> dict[str, str | bytes]:
                     name = f"{path.stem}_{pictures}.png"
                     made[f"tutorials/{name}"] = base64.b64decode(data["image/png"])
                     parts.append(f"![What the cell draws]({name})")
-        parts.append(f"[This page as a notebook]({path.name})")
+        parts.append(f'<a href="{path.name}" download>This page as a notebook</a>')
         made[f"tutorials/{path.stem}.md"] = "\n\n".join(parts) + "\n"
     return made
 

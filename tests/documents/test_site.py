@@ -1,5 +1,6 @@
 """The documentation site: it builds without a warning, has every public name, and asks no server for anything."""
 
+import json
 import os
 import re
 import shutil
@@ -60,6 +61,19 @@ def test_pages_say_nothing_to_tests(site: Path) -> None:
     assert "Not run in tests" not in re.sub(r"<[^>]+>", "", start)
     assert 'href="arrays.html"' in start
     assert (site / "images" / "demo.png").exists()
+
+
+def test_tutorials_are_pages(site: Path) -> None:
+    for notebook in (ROOT / "docs" / "tutorials").glob("*.ipynb"):
+        text = (site / "tutorials" / f"{notebook.stem}.html").read_text(encoding="utf-8")
+        cells = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if "outputs" in cell]
+        printed = [output for cell in cells for output in cell["outputs"] if "text" in output]
+        assert text.count("<pre") == len(printed) + len(cells)
+        drawn = re.findall(r'<img[^>]* src="([^"]+)"', text)
+        assert drawn
+        assert all((site / "tutorials" / name).read_bytes().startswith(b"\x89PNG") for name in drawn)
+        assert not re.search(r'href="(?!' + notebook.stem + r')[^"]*\.ipynb"', text)
+        assert (site / "tutorials" / notebook.name).exists()
 
 
 def test_leaderboards_are_filtered_and_sorted(site: Path) -> None:
