@@ -24,7 +24,7 @@ def tables() -> Path:
     return PAGE.with_name("tables.js")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tables: Path) -> Iterator[Any]:
     found = os.environ.get("ANB_GYM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not found:
@@ -36,7 +36,7 @@ def browser(tables: Path) -> Iterator[Any]:
         instance.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(browser: Any) -> Iterator[Any]:
     """One page for all; afterwards the console is empty, and nothing went to the network."""
     problems: list[str] = []
@@ -50,6 +50,6 @@ def page(browser: Any) -> Iterator[Any]:
     assert problems == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def indices() -> Any:
     return SPACE.to_index(SPACE.sample(1000, np.random.default_rng(2)))
