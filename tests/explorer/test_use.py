@@ -101,10 +101,12 @@ def test_a_point_can_be_clicked(page: Any) -> None:
     ],
 )
 def test_a_wrong_address_is_told(page: Any, address: str, said: str) -> None:
+    from playwright.sync_api import expect  # which waits, as the page does where it is slow
+
     visit(page, address)
-    assert said in page.locator("#message").text_content()
+    expect(page.locator("#message")).to_contain_text(said)
     if "choices" not in address:
-        assert page.locator("code.text").text_content() == str(EFFICIENTNET_B0)
+        expect(page.locator("code.text")).to_have_text(str(EFFICIENTNET_B0))
         assert page.locator("#message b").count() == 0
 
 
